@@ -1,0 +1,99 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),  // an existential on the hot path must be seen
+  .enableUpcomingFeature("MemberImportVisibility"),  // a file says what it uses
+  .enableUpcomingFeature("InternalImportsByDefault"),  // arrows between modules stay where they are drawn
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // async code stays on its caller's thread
+  .enableExperimentalFeature("Lifetimes"),  // ByteCursor borrows the bytes that it reads
+  .treatAllWarnings(as: .error),
+]
+
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+let package = Package(
+  name: "freshet",
+  products: [.executable(name: "freshet", targets: ["freshet"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    // What flows, and how.
+    .target(name: "Change"),
+    .target(name: "Flow", dependencies: ["Change", deque]),
+    .target(name: "Pipeline", dependencies: ["Change", "Flow", log, histogram]),
+
+    // Native: unsafe ends here.
+    .systemLibrary(name: "CMariaDB", path: "Sources/Native/MariaDB/CMariaDB", pkgConfig: "libmariadb", providers: [.apt(["libmariadb-dev"])]),
+    .target(name: "MariaDBClient", dependencies: ["Change", "CMariaDB"], path: "Sources/Native/MariaDB/MariaDBClient"),
+    .systemLibrary(name: "CSQLite", path: "Sources/Native/SQLite/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .target(name: "SQLiteDatabase", dependencies: ["CSQLite"], path: "Sources/Native/SQLite/SQLiteDatabase"),
+    .systemLibrary(name: "CZstd", path: "Sources/Native/Compression/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CDeflate", path: "Sources/Native/Compression/CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+    .target(name: "Compression", dependencies: ["CZstd", "CDeflate"], path: "Sources/Native/Compression/Compression"),
+
+    // Connectors: a folder a system. They import no other, but for the two that render without I/O.
+    .target(name: "SQLRendering", dependencies: ["Change", "Pipeline"], path: "Sources/Connectors/SQL"),
+    .target(name: "Formats", dependencies: ["Change", "Pipeline"], path: "Sources/Connectors/Formats"),
+    .target(
+      name: "MariaDBConnector", dependencies: ["Change", "Flow", "Pipeline", "MariaDBClient", "Compression", log],
+      path: "Sources/Connectors/MariaDB"),
+    .target(
+      name: "SQLiteConnector", dependencies: ["Change", "Flow", "Pipeline", "SQLRendering", "SQLiteDatabase", log],
+      path: "Sources/Connectors/SQLite"),
+    .target(
+      name: "FilesConnector", dependencies: ["Change", "Flow", "Pipeline", "Formats", "Compression", log],
+      path: "Sources/Connectors/Files"),
+    .target(name: "MemoryConnector", dependencies: ["Change", "Flow", "Pipeline"], path: "Sources/Connectors/Memory"),
+    .target(
+      name: "Connectors", dependencies: ["Pipeline", "MariaDBConnector", "SQLiteConnector", "FilesConnector", "MemoryConnector"],
+      path: "Sources/Connectors", exclude: ["MariaDB", "SQLite", "Files", "Memory", "SQL", "Formats"],
+      sources: ["Connectors.swift"]),
+
+    .target(name: "PipelineConfiguration", dependencies: ["Pipeline", yams]),
+    .target(
+      name: "Demo", dependencies: ["Change", "Pipeline", "Connectors", "MariaDBClient", "SQLiteDatabase", "PipelineConfiguration"]),
+    .executableTarget(
+      name: "freshet",
+      dependencies: ["Change", "Pipeline", "Connectors", "PipelineConfiguration", "Demo", arguments, lifecycle, log]),
+
+    // Tests mirror the sources.
+    .target(name: "TestServers", dependencies: ["Change", "MariaDBClient"], path: "Tests/TestServers"),
+    .target(name: "ConnectorConformance", dependencies: ["Change", "Flow", "Pipeline"], path: "Tests/ConnectorConformance"),
+    .testTarget(name: "ChangeTests", dependencies: ["Change"]),
+    .testTarget(name: "FlowTests", dependencies: ["Change", "Flow"]),
+    .testTarget(name: "PipelineTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector"]),
+    .testTarget(name: "PipelineConfigurationTests", dependencies: ["Pipeline", "PipelineConfiguration", "Connectors"]),
+    .testTarget(name: "FormatsTests", dependencies: ["Change", "Pipeline", "Formats"]),
+    .testTarget(
+      name: "MariaDBConnectorTests",
+      dependencies: ["Change", "Flow", "Pipeline", "MariaDBConnector", "MariaDBClient", "TestServers", "ConnectorConformance", "Formats"]),
+    .testTarget(
+      name: "SQLiteConnectorTests",
+      dependencies: ["Change", "Flow", "Pipeline", "SQLiteConnector", "SQLiteDatabase", "ConnectorConformance"]),
+    .testTarget(
+      name: "FilesConnectorTests",
+      dependencies: ["Change", "Flow", "Pipeline", "FilesConnector", "Compression", "ConnectorConformance"]),
+    .testTarget(
+      name: "MemoryConnectorTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", "ConnectorConformance"]),
+    .testTarget(name: "StructureTests"),
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["Change", "Pipeline", "MariaDBClient", "SQLiteDatabase", "TestServers", "freshet"]),
+  ]
+)
+
+for target in package.targets where target.type != .system {
+  target.swiftSettings = settings
+}

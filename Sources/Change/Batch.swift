@@ -1,0 +1,53 @@
+/// Many changes of one source in log order, in one block of memory: the only unit that crosses a channel.
+///
+/// Immutable and shared by reference: every sink of a pipeline reads the same batch.
+package final class Batch: Sendable {
+  /// The bytes that slices point into: mostly the log's own.
+  package let arena: [UInt8]
+  /// Rows as runs of cells, `columns.count` each.
+  package let cells: [Cell]
+  /// In log order.
+  package let changes: [RowChange]
+  /// In log order; together they cover `changes` without a gap. A transaction without changes has a part with `count` 0.
+  package let transactions: [TransactionPart]
+  /// The schemas that the changes name by index.
+  package let schemas: [TableSchema]
+  package let schemaChanges: [SchemaChange]
+  /// The place behind the last transaction that ends in this batch, or the last known place before it when none does.
+  package let position: Position
+  /// Bytes of the source's log that this batch was decoded from.
+  package let logBytes: Int
+  /// When the first of its bytes was read: nanoseconds of the monotonic clock.
+  package let readAt: UInt64
+
+  package init(
+    arena: [UInt8], cells: [Cell], changes: [RowChange], transactions: [TransactionPart], schemas: [TableSchema],
+    schemaChanges: [SchemaChange], position: Position, logBytes: Int, readAt: UInt64
+  ) {
+    self.arena = arena
+    self.cells = cells
+    self.changes = changes
+    self.transactions = transactions
+    self.schemas = schemas
+    self.schemaChanges = schemaChanges
+    self.position = position
+    self.logBytes = logBytes
+    self.readAt = readAt
+  }
+
+  /// The memory that this batch keeps alive, in bytes.
+  package var byteCount: Int {
+    arena.capacity + cells.capacity * MemoryLayout<Cell>.stride + changes.capacity * MemoryLayout<RowChange>.stride
+      + transactions.capacity * MemoryLayout<TransactionPart>.stride + 512
+  }
+
+  /// Whether the last transaction goes on in the next batch.
+  package var endsInsideTransaction: Bool { transactions.last.map { !$0.ends } ?? false }
+
+  /// The text or bytes of a cell that is a slice, copied; for tests, messages and other places where speed is no matter.
+  package func bytes(of cell: Cell) -> [UInt8] { Array(arena[cell.range]) }
+  package func text(of cell: Cell) -> String { String(decoding: arena[cell.range], as: UTF8.self) }
+  package func identifier(of part: TransactionPart) -> String {
+    String(decoding: arena[part.identifier.range], as: UTF8.self)
+  }
+}

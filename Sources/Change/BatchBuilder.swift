@@ -1,0 +1,155 @@
+/// Collects changes and cuts them into batches. A source owns one for as long as it runs; a transaction may span batches.
+///
+/// *Thread*: one at a time; it is not `Sendable`. *Memory*: no allocation per row or value; the four buffers grow to the
+/// batch size once and are handed over whole with each batch.
+package final class BatchBuilder {
+  package var arena: [UInt8] = []
+  package var cells: [Cell] = []
+  package private(set) var changes: [RowChange] = []
+  private var transactions: [TransactionPart] = []
+  private var schemas: [TableSchema] = []
+  private var schemaIndexes: [ObjectIdentifier: UInt16] = [:]
+  private var schemaChanges: [SchemaChange] = []
+  private var open: TransactionPart?
+  private var lastSchema: (identity: ObjectIdentifier, index: UInt16)?
+  /// Bytes of the log that went into the batch so far; a source adds what it reads.
+  package var logBytes = 0
+  /// When the first bytes of the batch were read, nanoseconds of the monotonic clock; 0: nothing was read yet.
+  package var readAt: UInt64 = 0
+
+  /// Bytes of arena and cells at which `isFull` becomes true. A single change may go beyond it.
+  package let byteLimit: Int
+
+  package init(byteLimit: Int = 512 << 10) {
+    self.byteLimit = byteLimit
+    reserve()
+  }
+
+  package var isEmpty: Bool { transactions.isEmpty && open == nil }
+  package var isInsideTransaction: Bool { open != nil }
+  package var isFull: Bool {
+    arena.count + cells.count * MemoryLayout<Cell>.stride >= byteLimit || changes.count >= 65_536
+      || transactions.count >= 65_536
+  }
+
+  /// Copies `bytes` to the arena's end and returns where they begin there.
+  @inlinable package func append(_ bytes: UnsafeRawBufferPointer) -> Int {
+    let offset = arena.count
+    unsafe arena.append(contentsOf: bytes)
+    return offset
+  }
+
+  /// Copies `bytes` to the arena's end and returns where they begin there.
+  @inlinable package func append(_ bytes: RawSpan) -> Int {
+    unsafe bytes.withUnsafeBytes { unsafe append($0) }
+  }
+
+  /// Copies text to the arena and returns the cell that holds it.
+  package func text(_ text: String, tag: Cell.Tag = .text) -> Cell {
+    let offset = arena.count
+    arena.append(contentsOf: text.utf8)
+    return .slice(tag, offset: offset, length: arena.count - offset)
+  }
+
+  /// The index by which changes of this batch name `schema`.
+  package func index(of schema: TableSchema) -> UInt16 {
+    let identity = ObjectIdentifier(schema)
+    if let lastSchema, lastSchema.identity == identity { return lastSchema.index }
+    let index: UInt16
+    if let known = schemaIndexes[identity] {
+      index = known
+    } else {
+      index = UInt16(schemas.count)
+      schemas.append(schema)
+      schemaIndexes[identity] = index
+    }
+    lastSchema = (identity, index)
+    return index
+  }
+
+  /// Opens a transaction. Its identifier is copied to the arena with each part.
+  package func begin(commitTime: EventTime, mark: LogMark, identifier: String, isSnapshot: Bool = false) {
+    let offset = arena.count
+    arena.append(contentsOf: identifier.utf8)
+    begin(
+      commitTime: commitTime, mark: mark, identifier: Range32(offset: offset, length: arena.count - offset),
+      isSnapshot: isSnapshot)
+  }
+
+  /// Opens a transaction whose identifier is already in the arena.
+  package func begin(commitTime: EventTime, mark: LogMark, identifier: Range32, isSnapshot: Bool = false) {
+    precondition(open == nil, "a transaction begins when none is open")
+    open = TransactionPart(
+      first: Int32(changes.count), count: 0, begins: true, ends: false, isSnapshot: isSnapshot, preceding: 0,
+      commitTime: commitTime, mark: mark, identifier: identifier)
+  }
+
+  @inlinable package func append(_ change: RowChange) { appendChange(change) }
+
+  @usableFromInline func appendChange(_ change: RowChange) { changes.append(change) }
+
+  package func append(_ schemaChange: SchemaChange, time: EventTime, logOffset: UInt64) {
+    changes.append(
+      RowChange(
+        operation: .schema, schema: 0, time: time, logOffset: logOffset, row: UInt32(schemaChanges.count)))
+    schemaChanges.append(schemaChange)
+  }
+
+  /// Sets what only the end of a transaction tells, and closes it.
+  package func end(commitTime: EventTime? = nil, mark: LogMark) {
+    guard var part = open else { preconditionFailure("a transaction ends when one is open") }
+    part.count = Int32(changes.count) - part.first
+    part.ends = true
+    part.mark = mark
+    if let commitTime { part.commitTime = commitTime }
+    transactions.append(part)
+    open = nil
+  }
+
+  /// Hands over what was collected and starts anew, inside the same transaction when one is open.
+  /// - Parameter position: the place behind the last transaction that ended.
+  package func take(position: Position) -> Batch {
+    var continuation: (part: TransactionPart, identifier: [UInt8])?
+    if var part = open {
+      part.count = Int32(changes.count) - part.first
+      transactions.append(part)
+      let identifier = Array(arena[part.identifier.range])
+      part.preceding += UInt64(part.count)
+      part.begins = false
+      continuation = (part, identifier)
+    }
+    let batch = Batch(
+      arena: arena, cells: cells, changes: changes, transactions: transactions, schemas: schemas,
+      schemaChanges: schemaChanges, position: position, logBytes: logBytes, readAt: readAt)
+    reset()
+    if var part = continuation?.part, let identifier = continuation?.identifier {
+      part.first = 0
+      part.count = 0
+      part.identifier = Range32(offset: arena.count, length: identifier.count)
+      arena.append(contentsOf: identifier)
+      open = part
+    }
+    return batch
+  }
+
+  private func reset() {
+    arena = []
+    cells = []
+    changes = []
+    transactions = []
+    schemas = []
+    schemaIndexes.removeAll(keepingCapacity: true)
+    schemaChanges = []
+    lastSchema = nil
+    open = nil
+    logBytes = 0
+    readAt = 0
+    reserve()
+  }
+
+  private func reserve() {
+    arena.reserveCapacity(byteLimit)
+    cells.reserveCapacity(byteLimit / MemoryLayout<Cell>.stride / 2)
+    changes.reserveCapacity(1024)
+  }
+}

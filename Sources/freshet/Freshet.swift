@@ -1,0 +1,1 @@
+@main struct Freshet { static func main() {} }
