@@ -1,5 +1,3 @@
-package import Change
-
 /// A pipeline as its file describes it, checked: what to read, where to write, and by which rules.
 package struct PipelineDefinition: Sendable {
   package struct NamedSource: Sendable {
