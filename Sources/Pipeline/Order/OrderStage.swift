@@ -7,11 +7,12 @@ import Flow
 final class OrderStage: SourceOutput {
   private let channels: [BatchChannel]
   private let meter: SourceMeter
-  private let delay = SourceDelay()
+  private let delay: SourceDelay
 
-  init(channels: [BatchChannel], meter: SourceMeter) {
+  init(channels: [BatchChannel], meter: SourceMeter, delay: SourceDelay) {
     self.channels = channels
     self.meter = meter
+    self.delay = delay
   }
 
   func send(_ batch: Batch) async throws {

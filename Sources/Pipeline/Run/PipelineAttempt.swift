@@ -17,7 +17,8 @@ struct PipelineAttempt: Sendable {
     let channels = definition.sinks.map { BatchChannel(name: "deliver.\($0.name)", byteLimit: shares.channel) }
     let checkpoints = Rendezvous<Position?>(count: definition.sinks.count)
     let coverage = Rendezvous<any PositionCoverage>(count: 1)
-    let delays = LagSamples(delay: SourceDelay())
+    let delay = SourceDelay()
+    let delays = LagSamples(delay: delay)
     meters.attach(channels)
     let sourceThread = DedicatedThread(name: "source")
     let sinkThreads = definition.sinks.map { DedicatedThread(name: "deliver.\($0.name)") }
@@ -25,7 +26,8 @@ struct PipelineAttempt: Sendable {
     try await withThrowingTaskGroup { group in
       group.addTask(name: "source", executorPreference: sourceThread) {
         let context = context(definition.source.name, thread: sourceThread, memory: shares.source)
-        try await read(context, checkpoints: checkpoints, coverage: coverage, into: channels)
+        let order = OrderStage(channels: channels, meter: meters.source, delay: delay)
+        try await read(context, checkpoints: checkpoints, coverage: coverage, into: order, channels)
       }
       for (index, sink) in definition.sinks.enumerated() {
         let thread = sinkThreads[index]
@@ -40,13 +42,12 @@ struct PipelineAttempt: Sendable {
 
   private func read(
     _ context: ConnectorContext, checkpoints: Rendezvous<Position?>, coverage: Rendezvous<any PositionCoverage>,
-    into channels: [BatchChannel]
+    into order: OrderStage, _ channels: [BatchChannel]
   ) async throws {
     do {
       let source = try definition.source.definition.makeSource(context)
       coverage.arrive(0, with: source.coverage)
       let start = try await checkpoints.all()
-      let order = OrderStage(channels: channels, meter: meters.source)
       try await source.run(from: start, into: order, control: control)
       for channel in channels { channel.finish() }
     } catch {

@@ -1,6 +1,7 @@
 import Change
+package import Foundation
 
-/// The summary of a run as `--report` writes it. Its JSON names are stable.
+/// The summary of a run as `--report` writes it. Its JSON names are stable: these, in snake case.
 package struct PipelineReport: Encodable, Sendable {
   package struct Read: Encodable, Sendable {
     package var rows: UInt64
@@ -40,10 +41,10 @@ package struct PipelineReport: Encodable, Sendable {
 
   package struct Sink: Encodable, Sendable {
     package var rows: UInt64
-    package var rows_per_second: Double
+    package var rowsPerSecond: Double
     package var position: [String: String]
     /// Missing when nothing was delivered from the log.
-    package var lag_ms: Lag?
+    package var lagMs: Lag?
     package var commits: UInt64
     package var accounting: Accounting
     /// By `schema.table`.
@@ -51,16 +52,16 @@ package struct PipelineReport: Encodable, Sendable {
   }
 
   package struct Stage: Encodable, Sendable {
-    package var busy_seconds: Double
-    package var blocked_seconds: Double
-    package var lag_ms: Lag?
+    package var busySeconds: Double
+    package var blockedSeconds: Double
+    package var lagMs: Lag?
   }
 
   package var pipeline: String
   package var state: String
   package var seconds: Double
-  package var cpu_seconds: Double
-  package var peak_memory_bytes: Int
+  package var cpuSeconds: Double
+  package var peakMemoryBytes: Int
   package var retries: UInt64
   package var read: Read
   package var sinks: [String: Sink]
@@ -70,32 +71,42 @@ package struct PipelineReport: Encodable, Sendable {
     pipeline = status.pipeline
     state = status.state.rawValue
     seconds = status.seconds
-    cpu_seconds = ProcessUsage.processorSeconds()
-    peak_memory_bytes = ProcessUsage.peakMemory()
+    cpuSeconds = ProcessUsage.processorSeconds()
+    peakMemoryBytes = ProcessUsage.peakMemory()
     retries = status.retries
     read = Read(rows: status.source.rows, transactions: status.source.transactions, bytes: status.source.bytes)
     sinks = [:]
     stages = [
       "source": Stage(
-        busy_seconds: Double(status.source.busyNanoseconds) / 1e9,
-        blocked_seconds: Double(status.source.blockedNanoseconds) / 1e9, lag_ms: status.source.lag.map(Lag.init)),
-      "order": Stage(busy_seconds: 0, blocked_seconds: 0, lag_ms: nil),
+        busySeconds: Double(status.source.busyNanoseconds) / 1e9,
+        blockedSeconds: Double(status.source.blockedNanoseconds) / 1e9, lagMs: status.source.lag.map(Lag.init)),
+      "order": Stage(busySeconds: 0, blockedSeconds: 0, lagMs: nil),
     ]
     for sink in status.sinks {
       sinks[sink.name] = Sink(sink.reading, seconds: status.seconds, sourceName: sourceName)
       stages["deliver.\(sink.name)"] = Stage(
-        busy_seconds: Double(sink.reading.busyNanoseconds) / 1e9, blocked_seconds: 0,
-        lag_ms: sink.reading.lag.map(Lag.init))
+        busySeconds: Double(sink.reading.busyNanoseconds) / 1e9, blockedSeconds: 0,
+        lagMs: sink.reading.lag.map(Lag.init))
     }
+  }
+}
+
+extension PipelineReport {
+  /// One JSON object, keys sorted, with a line feed at the end.
+  package func json() throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return try encoder.encode(self) + Data([UInt8(ascii: "\n")])
   }
 }
 
 extension PipelineReport.Sink {
   fileprivate init(_ reading: SinkMeter.Reading, seconds: Double, sourceName: String) {
     rows = reading.rowsRead
-    rows_per_second = seconds > 0 ? Double(reading.rowsRead) / seconds : 0
+    rowsPerSecond = seconds > 0 ? Double(reading.rowsRead) / seconds : 0
     position = reading.position.map { [sourceName: $0.text] } ?? [:]
-    lag_ms = reading.lag.map(PipelineReport.Lag.init)
+    lagMs = reading.lag.map(PipelineReport.Lag.init)
     commits = reading.commits
     accounting = PipelineReport.Accounting(read: reading.rowsRead, reading.outcome)
     tables = [:]
