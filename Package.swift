@@ -72,6 +72,7 @@ let package = Package(
     .target(name: "TestServers", dependencies: ["Change", "MariaDBClient"], path: "Tests/TestServers"),
     .target(name: "ConnectorConformance", dependencies: ["Change", "Flow", "Pipeline"], path: "Tests/ConnectorConformance"),
     .testTarget(name: "ChangeTests", dependencies: ["Change"]),
+    .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
     .testTarget(name: "FlowTests", dependencies: ["Change", "Flow"]),
     .testTarget(name: "PipelineTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector"]),
     .testTarget(name: "PipelineConfigurationTests", dependencies: ["Pipeline", "PipelineConfiguration", "Connectors"]),
