@@ -39,22 +39,15 @@ let package = Package(
       name: "CMariaDB", path: "Sources/Native/MariaDB/CMariaDB", pkgConfig: "libmariadb",
       providers: [.apt(["libmariadb-dev"])]),
     .target(name: "MariaDBClient", dependencies: ["Change", "CMariaDB"], path: "Sources/Native/MariaDB/MariaDBClient"),
-<<<<<<< HEAD
     .systemLibrary(
       name: "CSQLite", path: "Sources/Native/SQLite/CSQLite", pkgConfig: "sqlite3",
       providers: [.apt(["libsqlite3-dev"])]),
-    .target(name: "SQLiteDatabase", dependencies: ["CSQLite"], path: "Sources/Native/SQLite/SQLiteDatabase"),
+    .target(name: "SQLiteDatabase", dependencies: ["Change", "CSQLite"], path: "Sources/Native/SQLite/SQLiteDatabase"),
     .systemLibrary(
       name: "CZstd", path: "Sources/Native/Compression/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(
       name: "CDeflate", path: "Sources/Native/Compression/CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"])]),
-=======
-    .systemLibrary(name: "CSQLite", path: "Sources/Native/SQLite/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-    .target(name: "SQLiteDatabase", dependencies: ["Change", "CSQLite"], path: "Sources/Native/SQLite/SQLiteDatabase"),
-    .systemLibrary(name: "CZstd", path: "Sources/Native/Compression/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
-    .systemLibrary(name: "CDeflate", path: "Sources/Native/Compression/CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
->>>>>>> native
     .target(name: "Compression", dependencies: ["CZstd", "CDeflate"], path: "Sources/Native/Compression/Compression"),
 
     // Connectors: a folder a system. They import no other, but for the two that render without I/O.
