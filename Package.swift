@@ -69,21 +69,27 @@ let package = Package(
       path: "Sources/Connectors", exclude: ["MariaDB", "SQLite", "Files", "Memory", "SQL", "Formats"],
       sources: ["Connectors.swift"]),
 
+    .target(name: "PrivateServers", dependencies: ["Change", "MariaDBClient"]),
     .target(name: "PipelineConfiguration", dependencies: ["Pipeline", yams]),
     .target(
       name: "Demo",
-      dependencies: ["Change", "Pipeline", "Connectors", "MariaDBClient", "SQLiteDatabase", "PipelineConfiguration"]),
+      dependencies: [
+        "Change", "Pipeline", "Connectors", "MariaDBClient", "SQLiteDatabase", "PrivateServers",
+        "PipelineConfiguration",
+      ]),
     .executableTarget(
       name: "freshet",
       dependencies: ["Change", "Pipeline", "Connectors", "PipelineConfiguration", "Demo", arguments, lifecycle, log]),
 
     // Tests mirror the sources.
-    .target(name: "TestServers", dependencies: ["Change", "MariaDBClient"], path: "Tests/TestServers"),
+    .target(
+      name: "TestServers", dependencies: ["Change", "MariaDBClient", "PrivateServers"], path: "Tests/TestServers"),
     .target(
       name: "ConnectorConformance", dependencies: ["Change", "Flow", "Pipeline"], path: "Tests/ConnectorConformance"),
     .testTarget(name: "ChangeTests", dependencies: ["Change"]),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
     .testTarget(name: "SQLiteDatabaseTests", dependencies: ["Change", "SQLiteDatabase"]),
+    .testTarget(name: "MariaDBClientTests", dependencies: ["Change", "MariaDBClient", "TestServers"]),
     .testTarget(name: "FlowTests", dependencies: ["Change", "Flow"]),
     .testTarget(name: "PipelineTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector"]),
     .testTarget(name: "PipelineConfigurationTests", dependencies: ["Pipeline", "PipelineConfiguration", "Connectors"]),

@@ -1,6 +1,7 @@
 import Change
 import Foundation
 import SQLiteDatabase
+import Synchronization
 import Testing
 
 /// A path for a database that is removed, with what SQLite puts beside it, at the end.
@@ -149,27 +150,24 @@ private func memory(_ sql: String) throws -> SQLiteConnection {
     }
   }
 
-  @Test func anInterruptEndsARunningStatement() async throws {
+  @Test func anInterruptEndsARunningStatement() throws {
     let connection = try memory("")
-    async let result: Failure.Code? = Task.detached {
-      do throws(SQLiteFailure) {
-        try connection.execute(
-          "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n")
-        return nil
-      } catch {
-        return error.failureCode
-      }
-    }.value
+    let isOver = Flag()
     // An interrupt before the statement runs is lost, so it is repeated until the statement has ended.
-    let repeated = Task.detached {
-      while !Task.isCancelled {
+    Thread.detachNewThread {
+      while !isOver.value.load(ordering: .relaxed) {
         connection.interrupt()
-        try await Task.sleep(for: .milliseconds(10))
+        Thread.sleep(forTimeInterval: 0.01)
       }
     }
-    let code = await result
-    repeated.cancel()
-    _ = await repeated.result
-    #expect(code == .conflict)
+    let failure = #expect(throws: SQLiteFailure.self) {
+      try connection.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n")
+    }
+    isOver.value.store(true, ordering: .relaxed)
+    #expect(failure?.failureCode == .conflict)
   }
+}
+
+private final class Flag: Sendable {
+  let value = Atomic(false)
 }
