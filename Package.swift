@@ -50,6 +50,8 @@ let package = Package(
       providers: [.apt(["libdeflate-dev"])]),
     .target(name: "Compression", dependencies: ["CZstd", "CDeflate"], path: "Sources/Native/Compression/Compression"),
 
+    .target(name: "YAMLEvents", dependencies: [yams], path: "Sources/Native/YAML/YAMLEvents"),  // over Yams' libyaml
+
     // Connectors: a folder a system. They import no other, but for the two that render without I/O.
     .target(name: "SQLRendering", dependencies: ["Change", "Pipeline"], path: "Sources/Connectors/SQL"),
     .target(name: "Formats", dependencies: ["Change", "Pipeline"], path: "Sources/Connectors/Formats"),
@@ -69,7 +71,7 @@ let package = Package(
       path: "Sources/Connectors", exclude: ["MariaDB", "SQLite", "Files", "Memory", "SQL", "Formats"],
       sources: ["Connectors.swift"]),
 
-    .target(name: "PipelineConfiguration", dependencies: ["Pipeline", yams]),
+    .target(name: "PipelineConfiguration", dependencies: ["Change", "Pipeline", "YAMLEvents"]),
     .target(
       name: "Demo",
       dependencies: ["Change", "Pipeline", "Connectors", "MariaDBClient", "SQLiteDatabase", "PipelineConfiguration"]),
@@ -86,7 +88,7 @@ let package = Package(
     .testTarget(name: "SQLiteDatabaseTests", dependencies: ["Change", "SQLiteDatabase"]),
     .testTarget(name: "FlowTests", dependencies: ["Change", "Flow"]),
     .testTarget(name: "PipelineTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector"]),
-    .testTarget(name: "PipelineConfigurationTests", dependencies: ["Pipeline", "PipelineConfiguration", "Connectors"]),
+    .testTarget(name: "PipelineConfigurationTests", dependencies: ["Change", "Pipeline", "PipelineConfiguration"]),
     .testTarget(name: "FormatsTests", dependencies: ["Change", "Pipeline", "Formats"]),
     .testTarget(
       name: "MariaDBConnectorTests",
