@@ -16,6 +16,7 @@ let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistog
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 let package = Package(
   name: "freshet",
@@ -77,7 +78,7 @@ let package = Package(
       dependencies: ["Change", "Pipeline", "Connectors", "MariaDBClient", "SQLiteDatabase", "PipelineConfiguration"]),
     .executableTarget(
       name: "freshet",
-      dependencies: ["Change", "Pipeline", "Connectors", "PipelineConfiguration", "Demo", arguments, lifecycle, log]),
+      dependencies: ["Change", "Pipeline", "Connectors", "PipelineConfiguration", "Demo", "Flow", arguments, lifecycle, signals, log]),
 
     // Tests mirror the sources.
     .target(name: "TestServers", dependencies: ["Change", "MariaDBClient"], path: "Tests/TestServers"),

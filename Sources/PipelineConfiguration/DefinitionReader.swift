@@ -58,7 +58,8 @@ struct DefinitionReader {
     if nodes.isEmpty, one == nil, !block.has("sources") {
       problems.append(
         Failure(
-          .configuration, "\"source\" is missing", at: block.place, hint: "source: { type: \(sourceTypes[0]), … }"))
+          .configuration, "\"source\" is missing", at: block.place,
+          hint: "source: { type: \(sourceTypes.first ?? "NAME"), … }"))
     } else if nodes.isEmpty, let many = block.node("sources"), case .list = many.content {
       problems.append(Failure(.configuration, "\"sources\" holds no source", at: many.place))
     }

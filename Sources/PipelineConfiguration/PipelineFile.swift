@@ -3,8 +3,6 @@ package import Pipeline
 
 /// A pipeline file, read and checked.
 package struct PipelineFile: Sendable {
-  package static let byteLimit = 1 << 20
-
   package let definition: PipelineDefinition
   /// The secrets of the file, to keep them out of logs and messages.
   package let redaction: Redaction
@@ -16,10 +14,10 @@ package struct PipelineFile: Sendable {
     path: String, connectors: [any Connector], environment: [String: String], overrides: [String] = []
   ) -> Result<PipelineFile, PipelineProblems> {
     do {
-      let bytes = try FileText.read(path, limit: byteLimit)
+      let bytes = try FileText.read(path, limit: PipelineNodes.byteLimit)
       return load(bytes, name: path, connectors: connectors, environment: environment, overrides: overrides)
     } catch {
-      return .failure(PipelineProblems(error.code == .limit ? tooLarge(path) : error))
+      return .failure(PipelineProblems(error.code == .limit ? PipelineNodes.tooLarge(path) : error))
     }
   }
 
@@ -28,44 +26,25 @@ package struct PipelineFile: Sendable {
   package static func load(
     _ bytes: [UInt8], name: String, connectors: [any Connector], environment: [String: String], overrides: [String] = []
   ) -> Result<PipelineFile, PipelineProblems> {
-    guard bytes.count <= byteLimit else { return .failure(PipelineProblems(tooLarge(name))) }
-    let directory = name.lastIndex(of: "/").map { String(name[..<$0]) } ?? "."
-    var substitution = Substitution(environment: environment, directory: directory)
-    do {
-      var reader = try NodeReader(bytes, file: name, substitution: substitution)
-      var root = try reader.read()
-      var problems = reader.problems
-      substitution = reader.substitution
-      for override in overrides {
-        do {
-          try Override(override, connectors: connectors).apply(to: &root, &substitution)
-        } catch {
-          problems.append(error)
-        }
-      }
-      return load(root, connectors: connectors, redaction: substitution.redaction, problems: problems)
-    } catch {
-      return .failure(PipelineProblems(error))
-    }
+    PipelineNodes.read(bytes, name: name, connectors: connectors, environment: environment, overrides: overrides)
+      .flatMap { load($0, connectors: connectors) }
   }
 
-  /// Checks nodes that did not come from a file.
+  /// Checks nodes, whether they come from a file or were made up.
   package static func load(
-    _ root: OptionNode, connectors: [any Connector], redaction: Redaction = Redaction(), problems: [Failure] = []
+    _ nodes: PipelineNodes, connectors: [any Connector]
   ) -> Result<PipelineFile, PipelineProblems> {
-    var redaction = redaction
-    redaction.addPasswords(in: root)
+    var redaction = nodes.redaction
+    redaction.addPasswords(in: nodes.root)
     var reader = DefinitionReader(connectors: connectors)
-    let definition = reader.read(root)
-    let all = problems + reader.problems
+    let definition = reader.read(nodes.root)
+    // What could not be read has one problem already; that it is no number either says nothing new.
+    let places = Set(nodes.problems.map(\.place))
+    let all = nodes.problems + reader.problems.filter { !places.contains($0.place) }
     guard let definition, all.isEmpty else {
       return .failure(PipelineProblems(all.map { redaction($0) }))
     }
     return .success(PipelineFile(definition: definition, redaction: redaction))
-  }
-
-  private static func tooLarge(_ name: String) -> Failure {
-    Failure(.configuration, "a pipeline file has at most 1 MiB", at: name)
   }
 }
 
