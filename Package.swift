@@ -16,6 +16,7 @@ let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistog
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 let package = Package(
   name: "freshet",
@@ -50,6 +51,8 @@ let package = Package(
       providers: [.apt(["libdeflate-dev"])]),
     .target(name: "Compression", dependencies: ["CZstd", "CDeflate"], path: "Sources/Native/Compression/Compression"),
 
+    .target(name: "YAMLEvents", dependencies: [yams], path: "Sources/Native/YAML/YAMLEvents"),  // over Yams' libyaml
+
     // Connectors: a folder a system. They import no other, but for the two that render without I/O.
     .target(name: "SQLRendering", dependencies: ["Change", "Pipeline"], path: "Sources/Connectors/SQL"),
     .target(name: "Formats", dependencies: ["Change", "Pipeline"], path: "Sources/Connectors/Formats"),
@@ -70,7 +73,7 @@ let package = Package(
       sources: ["Connectors.swift"]),
 
     .target(name: "PrivateServers", dependencies: ["Change", "MariaDBClient"]),
-    .target(name: "PipelineConfiguration", dependencies: ["Pipeline", yams]),
+    .target(name: "PipelineConfiguration", dependencies: ["Change", "Pipeline", "YAMLEvents"]),
     .target(
       name: "Demo",
       dependencies: [
@@ -79,7 +82,7 @@ let package = Package(
       ]),
     .executableTarget(
       name: "freshet",
-      dependencies: ["Change", "Pipeline", "Connectors", "PipelineConfiguration", "Demo", arguments, lifecycle, log]),
+      dependencies: ["Change", "Pipeline", "Connectors", "PipelineConfiguration", "Demo", "Flow", arguments, lifecycle, signals, log]),
 
     // Tests mirror the sources.
     .target(
@@ -92,7 +95,7 @@ let package = Package(
     .testTarget(name: "MariaDBClientTests", dependencies: ["Change", "MariaDBClient", "TestServers"]),
     .testTarget(name: "FlowTests", dependencies: ["Change", "Flow"]),
     .testTarget(name: "PipelineTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector"]),
-    .testTarget(name: "PipelineConfigurationTests", dependencies: ["Pipeline", "PipelineConfiguration", "Connectors"]),
+    .testTarget(name: "PipelineConfigurationTests", dependencies: ["Change", "Pipeline", "PipelineConfiguration"]),
     .testTarget(name: "FormatsTests", dependencies: ["Change", "Pipeline", "Formats"]),
     .testTarget(
       name: "MariaDBConnectorTests",
