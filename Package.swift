@@ -49,6 +49,7 @@ let package = Package(
     .systemLibrary(
       name: "CDeflate", path: "Sources/Native/Compression/CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"])]),
+    .systemLibrary(name: "CLinux", path: "Sources/Native/Linux/CLinux"),
     .target(name: "Compression", dependencies: ["CZstd", "CDeflate"], path: "Sources/Native/Compression/Compression"),
 
     .target(name: "YAMLEvents", dependencies: [yams], path: "Sources/Native/YAML/YAMLEvents"),  // over Yams' libyaml
@@ -63,7 +64,7 @@ let package = Package(
       name: "SQLiteConnector", dependencies: ["Change", "Flow", "Pipeline", "SQLRendering", "SQLiteDatabase", log],
       path: "Sources/Connectors/SQLite"),
     .target(
-      name: "FilesConnector", dependencies: ["Change", "Flow", "Pipeline", "Formats", "Compression", log],
+      name: "FilesConnector", dependencies: ["Change", "Flow", "Pipeline", "Formats", "Compression", "CLinux", log],
       path: "Sources/Connectors/Files"),
     .target(name: "MemoryConnector", dependencies: ["Change", "Flow", "Pipeline"], path: "Sources/Connectors/Memory"),
     .target(
@@ -108,7 +109,7 @@ let package = Package(
       dependencies: ["Change", "Flow", "Pipeline", "SQLiteConnector", "SQLiteDatabase", "ConnectorConformance"]),
     .testTarget(
       name: "FilesConnectorTests",
-      dependencies: ["Change", "Flow", "Pipeline", "FilesConnector", "Compression", "ConnectorConformance"]),
+      dependencies: ["Change", "Flow", "Pipeline", "FilesConnector", "Formats", "Compression", "ConnectorConformance"]),
     .testTarget(
       name: "MemoryConnectorTests",
       dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", "ConnectorConformance"]),
