@@ -80,10 +80,11 @@ let package = Package(
     // Tests mirror the sources.
     .target(name: "TestServers", dependencies: ["Change", "MariaDBClient"], path: "Tests/TestServers"),
     .target(
-      name: "ConnectorConformance", dependencies: ["Change", "Flow", "Pipeline"], path: "Tests/ConnectorConformance"),
+      name: "ConnectorConformance", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", log],
+      path: "Tests/ConnectorConformance"),
     .testTarget(name: "ChangeTests", dependencies: ["Change"]),
     .testTarget(name: "FlowTests", dependencies: ["Change", "Flow"]),
-    .testTarget(name: "PipelineTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector"]),
+    .testTarget(name: "PipelineTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", log]),
     .testTarget(name: "PipelineConfigurationTests", dependencies: ["Pipeline", "PipelineConfiguration", "Connectors"]),
     .testTarget(name: "FormatsTests", dependencies: ["Change", "Pipeline", "Formats"]),
     .testTarget(
@@ -100,7 +101,7 @@ let package = Package(
       dependencies: ["Change", "Flow", "Pipeline", "FilesConnector", "Compression", "ConnectorConformance"]),
     .testTarget(
       name: "MemoryConnectorTests",
-      dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", "ConnectorConformance"]),
+      dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", "ConnectorConformance", log]),
     .testTarget(name: "StructureTests"),
     .testTarget(
       name: "EndToEndTests",
