@@ -49,11 +49,14 @@ package final class MemorySource: Source {
   private func emit(_ transaction: MemoryTransaction, into output: any SourceOutput) async throws {
     latest = max(latest, transaction.commitTime)
     let mark = LogMark(sequence: UInt64(emitted + 1), endOffset: UInt64(emitted + 1))
-    if builder.readAt == 0 { builder.readAt = MonotonicTime.now() }
+    if builder.isEmpty { builder.readAt = MonotonicTime.now() }
     builder.begin(
       commitTime: latest, mark: mark, identifier: "\(emitted + 1)", isSnapshot: transaction.isSnapshot)
     for change in transaction.changes {
-      if builder.isFull { try await send(into: output) }
+      if builder.isFull {
+        try await send(into: output)
+        builder.readAt = MonotonicTime.now()
+      }
       let bytes = builder.arena.count
       change.append(to: builder, at: transaction.commitTime, offset: UInt64(emitted))
       builder.logBytes += builder.arena.count - bytes
@@ -74,7 +77,6 @@ package final class MemorySource: Source {
 
   private func send(into output: any SourceOutput) async throws {
     let batch = builder.take(position: MemoryPosition.position(behind: emitted))
-    builder.readAt = MonotonicTime.now()
     try await output.send(batch)
   }
 
