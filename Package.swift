@@ -78,8 +78,8 @@ let package = Package(
     .target(
       name: "Demo",
       dependencies: [
-        "Change", "Pipeline", "Connectors", "MariaDBClient", "SQLiteDatabase", "PrivateServers",
-        "PipelineConfiguration",
+        "Change", "Flow", "Pipeline", "Connectors", "FilesConnector", "MariaDBClient", "SQLiteDatabase",
+        "PrivateServers", "PipelineConfiguration", log,
       ]),
     .executableTarget(
       name: "freshet",
@@ -89,13 +89,14 @@ let package = Package(
     .target(
       name: "TestServers", dependencies: ["Change", "MariaDBClient", "PrivateServers"], path: "Tests/TestServers"),
     .target(
-      name: "ConnectorConformance", dependencies: ["Change", "Flow", "Pipeline"], path: "Tests/ConnectorConformance"),
+      name: "ConnectorConformance", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", log],
+      path: "Tests/ConnectorConformance"),
     .testTarget(name: "ChangeTests", dependencies: ["Change"]),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
     .testTarget(name: "SQLiteDatabaseTests", dependencies: ["Change", "SQLiteDatabase"]),
     .testTarget(name: "MariaDBClientTests", dependencies: ["Change", "MariaDBClient", "TestServers"]),
     .testTarget(name: "FlowTests", dependencies: ["Change", "Flow"]),
-    .testTarget(name: "PipelineTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector"]),
+    .testTarget(name: "PipelineTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", log]),
     .testTarget(name: "PipelineConfigurationTests", dependencies: ["Change", "Pipeline", "PipelineConfiguration"]),
     .testTarget(name: "FormatsTests", dependencies: ["Change", "Pipeline", "Formats"]),
     .testTarget(
@@ -112,7 +113,7 @@ let package = Package(
       dependencies: ["Change", "Flow", "Pipeline", "FilesConnector", "Formats", "Compression", "ConnectorConformance"]),
     .testTarget(
       name: "MemoryConnectorTests",
-      dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", "ConnectorConformance"]),
+      dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", "ConnectorConformance", log]),
     .testTarget(name: "StructureTests"),
     .testTarget(
       name: "EndToEndTests",

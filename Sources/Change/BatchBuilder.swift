@@ -1,7 +1,7 @@
 /// Collects changes and cuts them into batches. A source owns one for as long as it runs; a transaction may span batches.
 ///
 /// *Thread*: one at a time; it is not `Sendable`. *Memory*: no allocation per row or value; the four buffers grow to the
-/// batch size once and are handed over whole with each batch.
+/// batch size once and are handed over whole with each large batch, and copied from for a small one.
 package final class BatchBuilder {
   package var arena: [UInt8] = []
   package var cells: [Cell] = []
@@ -119,7 +119,8 @@ package final class BatchBuilder {
       continuation = (part, identifier)
     }
     let batch = Batch(
-      arena: arena, cells: cells, changes: changes, transactions: transactions, schemas: schemas,
+      arena: BatchBuilder.handOver(&arena), cells: BatchBuilder.handOver(&cells),
+      changes: BatchBuilder.handOver(&changes), transactions: transactions, schemas: schemas,
       schemaChanges: schemaChanges, position: position, logBytes: logBytes, readAt: readAt)
     reset()
     if var part = continuation?.part, let identifier = continuation?.identifier {
@@ -132,10 +133,19 @@ package final class BatchBuilder {
     return batch
   }
 
+  /// The buffer itself when it is well filled, and otherwise a copy that is as long as its content, so that a small batch
+  /// keeps little memory alive and the buffer stays.
+  private static func handOver<Element: BitwiseCopyable>(_ buffer: inout [Element]) -> [Element] {
+    if buffer.count < buffer.capacity / 4 {
+      let copy = buffer.withUnsafeBufferPointer { unsafe Array($0) }
+      buffer.removeAll(keepingCapacity: true)
+      return copy
+    }
+    defer { buffer = [] }
+    return buffer
+  }
+
   private func reset() {
-    arena = []
-    cells = []
-    changes = []
     transactions = []
     schemas = []
     schemaIndexes.removeAll(keepingCapacity: true)
