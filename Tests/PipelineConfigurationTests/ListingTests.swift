@@ -1,8 +1,7 @@
 import Foundation
 import Pipeline
+import PipelineConfiguration
 import Testing
-
-@testable import PipelineConfiguration
 
 struct ListingTests {
   @Test func everyOptionOfEveryConnectorIsInTheSchemaAndInTheListing() throws {

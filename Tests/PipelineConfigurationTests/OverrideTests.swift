@@ -1,8 +1,7 @@
 import Change
 import Pipeline
+import PipelineConfiguration
 import Testing
-
-@testable import PipelineConfiguration
 
 struct OverrideTests {
   let environment = ["SHOP_PASSWORD": "secret"]

@@ -1,8 +1,7 @@
 import Change
 import Pipeline
+import PipelineConfiguration
 import Testing
-
-@testable import PipelineConfiguration
 
 struct PipelineLimitTests {
   @Test func aliasesThatMultiplyAreRefusedQuickly() {

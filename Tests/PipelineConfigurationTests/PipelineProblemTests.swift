@@ -1,8 +1,7 @@
 import Change
 import Pipeline
+import PipelineConfiguration
 import Testing
-
-@testable import PipelineConfiguration
 
 /// A wrong file and everything that is told about it.
 struct WrongFile: Sendable, CustomTestStringConvertible {

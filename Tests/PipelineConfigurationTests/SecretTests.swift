@@ -1,9 +1,8 @@
 import Change
 import Foundation
 import Pipeline
+import PipelineConfiguration
 import Testing
-
-@testable import PipelineConfiguration
 
 struct SecretTests {
   let directory = FileManager.default.temporaryDirectory.appendingPathComponent("freshet-secrets-\(UUID().uuidString)")
