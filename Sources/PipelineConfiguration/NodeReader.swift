@@ -179,6 +179,9 @@ struct NodeReader {
     if byte(at: error.place, in: text) == UInt8(ascii: "\t") {
       return Failure(.configuration, "a tab stands where YAML wants spaces", at: place)
     }
+    if error.problem.contains("nesting level") {
+      return Failure(.configuration, "blocks and lists nest at most \(depthLimit) deep", at: place)
+    }
     let hint =
       if error.problem.contains("a tag") {
         "a text that begins with \"!\" needs quotes"

@@ -1,8 +1,7 @@
 import Change
 import Pipeline
+import PipelineConfiguration
 import Testing
-
-@testable import PipelineConfiguration
 
 func load(
   _ text: String, environment: [String: String] = [:], overrides: [String] = [], name: String = "p.yaml"

@@ -19,10 +19,10 @@ package enum NearestName {
     names.isEmpty || names.count > 16 ? "" : "\(title): \(names.joined(separator: ", "))"
   }
 
-  /// A text from a file in quotes: shortened, control characters replaced, and `***` when it looks like a URL, because a
-  /// URL in the wrong place may hold a password.
+  /// A text from a file in quotes: shortened, control characters replaced, and `***` when it looks like a URL or
+  /// a substitution, because in the wrong place they may hold a password.
   package static func quoted(_ text: String) -> String {
-    if text.contains("://") { return "***" }
+    if text.contains("://") || text.contains("${") { return "***" }
     let clean = text.unicodeScalars.prefix(40).map { scalar in
       scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format
         ? "\u{fffd}" : scalar

@@ -15,6 +15,8 @@ extension OptionBlock {
     var problems: [Failure] = []
     var seen: [String: Place] = [:]
     for entry in entries {
+      // A person mends a few and looks again; the rest would only bury them.
+      guard problems.count < 100 else { break }
       if let first = seen[entry.key] {
         problems.append(.duplicateKey(entry, first: first))
         continue
