@@ -80,7 +80,7 @@ extension DebeziumChangeEncoder {
       record.topic = topicStart + 1..<writer.count - 1
       if isLine { writer.append(",\"headers\":[],\"key\":") }
       let keyStart = writer.count
-      writer.append(key)
+      writer.append(string: key)
       record.key = keyStart..<writer.count
       if isLine { writer.append(",\"value\":") }
     }
