@@ -30,7 +30,7 @@ struct FreshetCommand: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       RunCommand.self, ValidateCommand.self, PlanCommand.self, TailCommand.self, ConnectorsCommand.self,
-      SchemaCommand.self, VersionCommand.self,
+      SchemaCommand.self, DemoCommand.self, VersionCommand.self,
     ])
 }
 
