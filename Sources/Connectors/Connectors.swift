@@ -1,4 +1,8 @@
+import FilesConnector
 package import Pipeline
 
 /// The systems that pipelines can connect, one line each.
-package let connectors: [any Connector] = []
+package let connectors: [any Connector] = [
+  FilesConnector(),
+  StdoutConnector(),
+]

@@ -67,7 +67,7 @@ import Testing
     let path = directory.appending("copy.db")
     guard FileManager.default.fileExists(atPath: path),
       let connection = try? SQLiteConnection(path: path, mode: .readWrite, busyTimeoutMilliseconds: 100),
-      let statement = try? SQLiteStatement(connection, "SELECT position_token FROM _freshet_checkpoint"),
+      let statement = try? SQLiteStatement(connection, "SELECT token FROM _freshet_checkpoint"),
       (try? statement.step()) == true
     else { return "" }
     return statement.string(0) ?? ""
