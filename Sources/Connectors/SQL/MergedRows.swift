@@ -70,7 +70,8 @@ package struct MergedRows {
       append(cell, from: batch.arena)
     } else {
       // A copy of the slice alone: appending an array to itself would copy all of it.
-      append(cell.isSlice ? .slice(cell.tag, offset: 0, length: cell.length, scale: cell.scale) : cell,
+      append(
+        cell.isSlice ? .slice(cell.tag, offset: 0, length: cell.length, scale: cell.scale) : cell,
         from: cell.isSlice ? Array(arena[cell.range]) : [])
     }
     return true

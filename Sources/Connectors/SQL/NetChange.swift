@@ -62,14 +62,19 @@ package final class NetChange {
   /// What `append` asks of its caller.
   package enum Answer: Sendable {
     case taken
+    /// Values were copied for this key, and there are many of them by now: apply what is collected soon.
+    case takenAndFull
     /// An update moves a row whose other values are not known here to another key: apply what is collected, then this change.
     case applyDirectly
   }
 
+  /// Bytes of merged rows beyond which they should be applied: each merge of a large row copies it.
+  private static let mergedLimit = 8 << 20
+
   package let schema: TableSchema
   package private(set) var entries: [Entry] = []
-  package var merged = MergedRows()
-  let segment: Segment
+  package private(set) var merged = MergedRows()
+  package let segment: Segment
   private let integerKey: Int?
   private let keyBias: UInt64
   private var isGrowing = true
@@ -154,7 +159,8 @@ package final class NetChange {
         let hasKey = schema.key.allSatisfy { source.batch.cells[Int(change.after) + $0].hasValue }
         set(entry, .partial, source, row: change.after, keyRow: hasKey ? change.after : change.before)
       } else {
-        merge(entry, onto: entry, source, change)
+        merge(entry, source, change)
+        return mergedAnswer
       }
       return .taken
     }
@@ -166,12 +172,12 @@ package final class NetChange {
     return try move(source, change, merging: nil)
   }
 
-  private func move(_ source: Source, _ change: RowChange, merging base: Int?) throws(Failure) -> Answer {
+  private func move(_ source: Source, _ change: RowChange, merging moved: Int?) throws(Failure) -> Answer {
     let new: Int
-    if let base {
+    if let moved {
       // The new key's columns may be absent where they did not change: the merged row has them all.
-      let row = merged.append(
-        over: base(of: entries[base]), keyRow: nil, batch: source.batch, after: change.after, schema: schema)
+      let row = self.merged.append(
+        over: base(of: entries[moved]), keyRow: nil, batch: source.batch, after: change.after, schema: schema)
       let key = try keyValue(merged.cells, merged.arena, row: row)
       new = place(key, in: Images(cells: merged.cells, arena: merged.arena, row: Int(row)), isInsert: false)
       assign(new, .row, source, batch: Entry.merged, row: row, keyRow: row)
@@ -186,15 +192,18 @@ package final class NetChange {
     entries[old].row = change.before
     entries[old].keyRow = change.before
     entries[old].isOwn = false
-    return .taken
+    return moved == nil ? .taken : mergedAnswer
   }
 
-  private func merge(_ entry: Int, onto base: Int, _ source: Source, _ change: RowChange) {
-    let known = entries[base]
+  private var mergedAnswer: Answer { merged.byteCount < NetChange.mergedLimit ? .taken : .takenAndFull }
+
+  private func merge(_ entry: Int, _ source: Source, _ change: RowChange) {
+    let known = entries[entry]
     // After a delete there is nothing to put the image on: the update finds no row, and that is said when it is applied.
     let isOnRow = known.state != .deleted
     let row = merged.append(
-      over: isOnRow ? base(of: known) : nil, keyRow: MergedRows.Base(batch: source.batch, row: change.before), batch: source.batch,
+      over: isOnRow ? base(of: known) : nil, keyRow: MergedRows.Base(batch: source.batch, row: change.before),
+      batch: source.batch,
       after: change.after, schema: schema)
     assign(entry, known.state == .row ? .row : .partial, source, batch: Entry.merged, row: row, keyRow: row)
   }
