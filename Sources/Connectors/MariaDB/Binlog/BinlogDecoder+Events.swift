@@ -98,6 +98,10 @@ extension BinlogDecoder {
     case .annotateRows, .binlogCheckpoint, .rowsQuery, .ignorable, .viewChange, .transactionContext: return .none
     // They set what a following statement reads; that statement says itself whether it can be passed over.
     case .intvar, .rand, .userVariable: return .none
+    // Known types are never passed over for their flag; of those that are not known, Aurora's padding is one.
+    case let type where header.flags.contains(.ignorable) && !type.isStatementData && type != .incident
+      && type != .startEncryption:
+      return .none
     default: throw refusal(header)
     }
   }

@@ -149,7 +149,10 @@ package final class BinlogDecoder {
   /// Finds where the event begins and ends. An artificial event stands nowhere and moves nothing.
   private func locate(_ header: EventHeader, _ origin: Origin) {
     switch origin {
-    case .file: offset += UInt64(header.byteCount)
+    case .file:
+      // Read from the middle, a file's description comes first all the same.
+      if format == nil, header.type == .formatDescription, offset > 4 { return }
+      offset += UInt64(header.byteCount)
     case .network:
       guard header.endPosition != 0, !header.flags.contains(.artificial) else { return }
       // The header has 32 bits; a file past 4 GiB wraps them.

@@ -53,7 +53,7 @@ final class TextConverter {
       let written = withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { chunk -> Int in
         var target: UnsafeMutablePointer<CChar>? = chunk.baseAddress?.assumingMemoryBound(to: CChar.self)
         var room = chunk.count
-        status = Int(bitPattern: UInt(iconv(handle, &source, &left, &target, &room)))
+        status = Int(iconv(handle, &source, &left, &target, &room))
         code = errno
         output.append(contentsOf: UnsafeRawBufferPointer(rebasing: chunk[0..<(chunk.count - room)]))
         return chunk.count - room
