@@ -95,6 +95,27 @@ package final class BatchBuilder {
     schemaChanges.append(schemaChange)
   }
 
+  /// How many changes the open transaction has, those in earlier batches included; 0 when none is open.
+  package var transactionChangeCount: UInt64 {
+    open.map { $0.preceding + UInt64(changes.count - Int($0.first)) } ?? 0
+  }
+
+  /// Takes back the changes of the open transaction behind its first `count`, for a rollback that the log holds.
+  ///
+  /// Returns false, and does nothing, when some of them are in a batch that was already taken.
+  package func discardChanges(keeping count: UInt64) -> Bool {
+    guard let open, count >= open.preceding else { return open == nil }
+    let kept = Int(open.first) + Int(count - open.preceding)
+    if kept < changes.count { changes.removeSubrange(kept...) }
+    return true
+  }
+
+  /// Forgets the open transaction, which has no changes left: it never was.
+  package func abandon() {
+    precondition(open.map { Int($0.first) == changes.count && $0.begins } ?? true, "an abandoned transaction is empty")
+    open = nil
+  }
+
   /// Sets what only the end of a transaction tells, and closes it.
   package func end(commitTime: EventTime? = nil, mark: LogMark) {
     guard var part = open else { preconditionFailure("a transaction ends when one is open") }
