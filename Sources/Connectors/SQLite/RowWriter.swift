@@ -35,7 +35,6 @@ struct RowWriter {
     let (prepared, present) = try lookUp { () throws(SQLiteFailure) in
       try table.statement(.update) { RowWriter.isPresent(after[$0.index]) }
     }
-    guard !present.isEmpty else { return true }
     try bind(present, after, to: prepared, from: 0)
     try bind(table.keyColumns, key, to: prepared, from: present.count, slotsFrom: table.schema.columns.count)
     try run(prepared)
@@ -67,7 +66,6 @@ struct RowWriter {
     let (prepared, present) = try lookUp { () throws(SQLiteFailure) in
       try table.statement(.updateOne) { RowWriter.isPresent(after[$0.index]) }
     }
-    guard !present.isEmpty else { return true }
     try bind(present, after, to: prepared, from: 0)
     try bind(table.columns, before, to: prepared, from: present.count, slotsFrom: table.schema.columns.count)
     try run(prepared)

@@ -9,7 +9,7 @@ extension SQLiteSink {
   func table(for schema: TableSchema) throws -> SQLiteTable {
     if let known = tables[schema.name] {
       if known.schema === schema || known.schema.hasSameShape(as: schema) { return known }
-      try applyAll()
+      try apply(known)
       forget(schema.name)
     }
     let connection = try opened()

@@ -113,7 +113,9 @@ final class SQLiteTable {
   }
 
   private func assignments(_ present: [SQLiteColumn]) -> String {
-    present.enumerated().map { "\($1.name) = ?\($0 + 1)" }.joined(separator: ", ")
+    // An image that holds nothing new still says that the row is there.
+    guard !present.isEmpty else { return columns.first.map { "\($0.name) = \($0.name)" } ?? "" }
+    return present.enumerated().map { "\($1.name) = ?\($0 + 1)" }.joined(separator: ", ")
   }
 
   private func keyMatch(from first: Int) -> String {
