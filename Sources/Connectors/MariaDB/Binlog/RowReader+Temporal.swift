@@ -24,7 +24,8 @@ extension RowReader {
     let yearMonth = bits >> 22
     return RowReader.moment(
       CivilTime(
-        year: yearMonth / 13, month: yearMonth % 13, day: bits >> 17 & 31, hour: bits >> 12 & 31, minute: bits >> 6 & 63,
+        year: yearMonth / 13, month: yearMonth % 13, day: bits >> 17 & 31, hour: bits >> 12 & 31,
+        minute: bits >> 6 & 63,
         second: bits & 63, microsecond: microsecond))
   }
 
