@@ -137,7 +137,8 @@ extension BinlogDecoder {
     let after = rows.after.map { RowImage(bodyBase + $0, columns: columns) }
     let failed = target.plan.decoders.withUnsafeBufferPointer { decoders -> RowFault? in
       var loop = RowLoop(
-        decoders: decoders, before: before, after: after, cells: scratch.cells, operation: rows.operation,
+        decoders: decoders, before: before, after: after, cells: scratch.cells, changes: scratch.changes,
+        operation: rows.operation,
         schema: builder.index(of: target.schema), time: target.time, offset: target.offset)
       do throws(RowFault) {
         try loop.run(&reader, builder, cellLimit: BinlogDecoder.cellLimit)
