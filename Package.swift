@@ -117,9 +117,7 @@ let package = Package(
     .testTarget(name: "StructureTests"),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: [
-        "Change", "Pipeline", "MariaDBClient", "SQLiteDatabase", "FilesConnector", "PrivateServers", "TestServers", "freshet",
-      ]),
+      dependencies: ["Change", "Pipeline", "MariaDBClient", "SQLiteDatabase", "TestServers", "freshet"]),
   ]
 )
 

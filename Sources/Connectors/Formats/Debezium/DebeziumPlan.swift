@@ -114,7 +114,7 @@ final class DebeziumPlan {
     let start = writer.count
     for index in 0..<columns.count {
       let cell = cells[first + index]
-      if case .absent = cell.tag { continue }
+      if cell.tag == .absent { continue }
       try append(cell, index, arena, lossy: &lossy, to: &writer)
     }
     closeObject(from: start, to: &writer)
@@ -129,10 +129,8 @@ final class DebeziumPlan {
     for position in 0..<key.count {
       let index = key[position]
       var cell = cells[row + index]
-      if case .absent = cell.tag { cell = cells[other + index] }
-      if case .absent = cell.tag {
-        throw BadValue(column: index, reason: "the log does not hold this column of the key")
-      }
+      if cell.tag == .absent { cell = cells[other + index] }
+      if cell.tag == .absent { throw BadValue(column: index, reason: "the log does not hold this column of the key") }
       try append(cell, index, arena, lossy: &lossy, to: &writer)
     }
     closeObject(from: start, to: &writer)
@@ -144,8 +142,8 @@ final class DebeziumPlan {
   ) throws(BadValue) {
     let column = columns[index]
     writer.append(names, column.nameStart..<column.nameEnd)
-    if case .null = cell.tag { return writer.append(substitutes, column.nullStart..<column.nullEnd) }
-    if case .civil = cell.tag {
+    if cell.tag == .null { return writer.append(substitutes, column.nullStart..<column.nullEnd) }
+    if cell.tag == .civil {
       writer.append(substitutes, column.noDateStart..<column.noDateEnd)
       return try lossy.add(column: index)
     }

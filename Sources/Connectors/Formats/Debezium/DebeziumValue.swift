@@ -37,9 +37,7 @@ extension ByteWriter {
       append(integer: Int64(bitPattern: value))
       return value > UInt64(Int64.max) ? .lossy : .exact
     case .unsignedPrecise:
-      var number = BigInteger()
-      number.set(value)
-      append(number: number, isNegative: false)
+      append(twosComplement: value, isNegative: false)
       return .exact
     default:
       append(unsigned: value)
@@ -47,15 +45,11 @@ extension ByteWriter {
     }
   }
 
-  /// Appends base64 of the shortest big-endian two's complement of a signed number.
-  private mutating func append(twosComplement value: Int64) {
-    // The sign needs one bit; what lies above it repeats it.
-    let significant = 65 - (value < 0 ? ~value : value).leadingZeroBitCount
-    let length = (significant + 7) >> 3
-    let bigEndian = InlineArray<1, Int64>(repeating: value.bigEndian)
-    append(UInt8(ascii: "\""))
-    append(base64: bigEndian.span.bytes.extracting(8 - length..<8))
-    append(UInt8(ascii: "\""))
+  /// Appends base64 of the shortest big-endian two's complement of a number of 64 bits and a sign.
+  private mutating func append(twosComplement magnitude: UInt64, isNegative: Bool) {
+    var number = BigInteger()
+    number.set(magnitude)
+    append(number: number, isNegative: isNegative)
   }
 
   private mutating func append(number: BigInteger, isNegative: Bool) {
@@ -67,8 +61,8 @@ extension ByteWriter {
   private mutating func append(decimal cell: Cell, _ form: DebeziumColumn.Form, _ arena: RawSpan) -> Fidelity {
     switch form {
     case .decimalPrecise:
-      if case .decimal64 = cell.tag {
-        append(twosComplement: cell.int)
+      if cell.tag == .decimal64 {
+        append(twosComplement: cell.int.magnitude, isNegative: cell.int < 0)
         return .exact
       }
       var number = BigInteger()
@@ -109,7 +103,7 @@ extension ByteWriter {
   }
 
   private mutating func append(bits: UInt64, _ column: DebeziumColumn) {
-    if case .bitBoolean = column.form {
+    if column.form == .bitBoolean {
       if bits != 0 { append("true") } else { append("false") }
       return
     }
