@@ -35,12 +35,19 @@ let package = Package(
     .target(name: "Pipeline", dependencies: ["Change", "Flow", log, histogram]),
 
     // Native: unsafe ends here.
-    .systemLibrary(name: "CMariaDB", path: "Sources/Native/MariaDB/CMariaDB", pkgConfig: "libmariadb", providers: [.apt(["libmariadb-dev"])]),
+    .systemLibrary(
+      name: "CMariaDB", path: "Sources/Native/MariaDB/CMariaDB", pkgConfig: "libmariadb",
+      providers: [.apt(["libmariadb-dev"])]),
     .target(name: "MariaDBClient", dependencies: ["Change", "CMariaDB"], path: "Sources/Native/MariaDB/MariaDBClient"),
-    .systemLibrary(name: "CSQLite", path: "Sources/Native/SQLite/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-    .target(name: "SQLiteDatabase", dependencies: ["CSQLite"], path: "Sources/Native/SQLite/SQLiteDatabase"),
-    .systemLibrary(name: "CZstd", path: "Sources/Native/Compression/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
-    .systemLibrary(name: "CDeflate", path: "Sources/Native/Compression/CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+    .systemLibrary(
+      name: "CSQLite", path: "Sources/Native/SQLite/CSQLite", pkgConfig: "sqlite3",
+      providers: [.apt(["libsqlite3-dev"])]),
+    .target(name: "SQLiteDatabase", dependencies: ["Change", "CSQLite"], path: "Sources/Native/SQLite/SQLiteDatabase"),
+    .systemLibrary(
+      name: "CZstd", path: "Sources/Native/Compression/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(
+      name: "CDeflate", path: "Sources/Native/Compression/CDeflate", pkgConfig: "libdeflate",
+      providers: [.apt(["libdeflate-dev"])]),
     .target(name: "Compression", dependencies: ["CZstd", "CDeflate"], path: "Sources/Native/Compression/Compression"),
 
     // Connectors: a folder a system. They import no other, but for the two that render without I/O.
@@ -57,28 +64,42 @@ let package = Package(
       path: "Sources/Connectors/Files"),
     .target(name: "MemoryConnector", dependencies: ["Change", "Flow", "Pipeline"], path: "Sources/Connectors/Memory"),
     .target(
-      name: "Connectors", dependencies: ["Pipeline", "MariaDBConnector", "SQLiteConnector", "FilesConnector", "MemoryConnector"],
+      name: "Connectors",
+      dependencies: ["Pipeline", "MariaDBConnector", "SQLiteConnector", "FilesConnector", "MemoryConnector"],
       path: "Sources/Connectors", exclude: ["MariaDB", "SQLite", "Files", "Memory", "SQL", "Formats"],
       sources: ["Connectors.swift"]),
 
+    .target(name: "PrivateServers", dependencies: ["Change", "MariaDBClient"]),
     .target(name: "PipelineConfiguration", dependencies: ["Pipeline", yams]),
     .target(
-      name: "Demo", dependencies: ["Change", "Pipeline", "Connectors", "MariaDBClient", "SQLiteDatabase", "PipelineConfiguration"]),
+      name: "Demo",
+      dependencies: [
+        "Change", "Pipeline", "Connectors", "MariaDBClient", "SQLiteDatabase", "PrivateServers",
+        "PipelineConfiguration",
+      ]),
     .executableTarget(
       name: "freshet",
       dependencies: ["Change", "Pipeline", "Connectors", "PipelineConfiguration", "Demo", arguments, lifecycle, log]),
 
     // Tests mirror the sources.
-    .target(name: "TestServers", dependencies: ["Change", "MariaDBClient"], path: "Tests/TestServers"),
-    .target(name: "ConnectorConformance", dependencies: ["Change", "Flow", "Pipeline"], path: "Tests/ConnectorConformance"),
+    .target(
+      name: "TestServers", dependencies: ["Change", "MariaDBClient", "PrivateServers"], path: "Tests/TestServers"),
+    .target(
+      name: "ConnectorConformance", dependencies: ["Change", "Flow", "Pipeline"], path: "Tests/ConnectorConformance"),
     .testTarget(name: "ChangeTests", dependencies: ["Change"]),
+    .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
+    .testTarget(name: "SQLiteDatabaseTests", dependencies: ["Change", "SQLiteDatabase"]),
+    .testTarget(name: "MariaDBClientTests", dependencies: ["Change", "MariaDBClient", "TestServers"]),
     .testTarget(name: "FlowTests", dependencies: ["Change", "Flow"]),
     .testTarget(name: "PipelineTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector"]),
     .testTarget(name: "PipelineConfigurationTests", dependencies: ["Pipeline", "PipelineConfiguration", "Connectors"]),
     .testTarget(name: "FormatsTests", dependencies: ["Change", "Pipeline", "Formats"]),
     .testTarget(
       name: "MariaDBConnectorTests",
-      dependencies: ["Change", "Flow", "Pipeline", "MariaDBConnector", "MariaDBClient", "TestServers", "ConnectorConformance", "Formats"]),
+      dependencies: [
+        "Change", "Flow", "Pipeline", "MariaDBConnector", "MariaDBClient", "TestServers", "ConnectorConformance",
+        "Formats",
+      ]),
     .testTarget(
       name: "SQLiteConnectorTests",
       dependencies: ["Change", "Flow", "Pipeline", "SQLiteConnector", "SQLiteDatabase", "ConnectorConformance"]),
@@ -86,7 +107,8 @@ let package = Package(
       name: "FilesConnectorTests",
       dependencies: ["Change", "Flow", "Pipeline", "FilesConnector", "Compression", "ConnectorConformance"]),
     .testTarget(
-      name: "MemoryConnectorTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", "ConnectorConformance"]),
+      name: "MemoryConnectorTests",
+      dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", "ConnectorConformance"]),
     .testTarget(name: "StructureTests"),
     .testTarget(
       name: "EndToEndTests",

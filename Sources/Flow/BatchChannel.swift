@@ -145,7 +145,9 @@ package final class BatchChannel: Sendable {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let mustWait = state.withLock { state -> Bool in
-          guard case .open = state.end, !Task.isCancelled, !state.hasRoom(bytes: bytes, rows: rows) else { return false }
+          guard case .open = state.end, !Task.isCancelled, !state.hasRoom(bytes: bytes, rows: rows) else {
+            return false
+          }
           state.senders.append(Sender(id: id, continuation: continuation))
           return true
         }

@@ -2,3 +2,74 @@
 #include <mysql.h>
 #include <errmsg.h>
 #include <mysqld_error.h>
+#include <dlfcn.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#ifndef HAVE_TLS
+#define HAVE_TLS
+#endif
+typedef unsigned char uchar;
+#include <ma_pvio.h>
+
+/* Sends a command past the client's own state checks on replies: with wait != 0 its OK or ERR packet is read, too. */
+static inline int freshet_mysql_command(MYSQL *mysql, int command, const void *bytes, size_t count, int wait) {
+  return mysql->methods->db_command(
+      mysql, (enum enum_server_command)command, (const char *)bytes, count, wait ? 0 : 1, NULL);
+}
+
+/* TLS libraries hold decrypted bytes of their own. libmariadb has loaded one of them; which, is a choice of its build. */
+static inline int freshet_mysql_tls_pending(void *session) {
+  static int (*openssl)(const void *) = NULL;
+  static size_t (*gnutls)(void *) = NULL;
+  static int resolved = 0;
+  if (!__atomic_load_n(&resolved, __ATOMIC_ACQUIRE)) {
+    const char *library = NULL;
+    mariadb_get_infov(NULL, MARIADB_TLS_LIBRARY, &library);
+    if (library && strstr(library, "OpenSSL"))
+      *(void **)&openssl = dlsym((void *)0, "SSL_pending");
+    else if (library && strstr(library, "GnuTLS"))
+      *(void **)&gnutls = dlsym((void *)0, "gnutls_record_check_pending");
+    __atomic_store_n(&resolved, 1, __ATOMIC_RELEASE);
+  }
+  if (openssl) return openssl(session);
+  if (gnutls) return (int)gnutls(session);
+  return 0;
+}
+
+/* Whether a packet can be read now: from the client's cache, from the TLS library or, within the time, from the socket.
+   1 yes, 0 no, -1 no connection. */
+static inline int freshet_mysql_wait_input(MYSQL *mysql, int timeout_ms) {
+  MARIADB_PVIO *pvio = mysql->net.pvio;
+  if (!pvio) return -1;
+  if (pvio->cache) {
+    ptrdiff_t held = pvio->cache + pvio->cache_size - pvio->cache_pos;
+    const unsigned char *p = pvio->cache_pos;
+    if (held >= 4 && held - 4 >= (ptrdiff_t)(p[0] | p[1] << 8 | p[2] << 16)) return 1;
+  }
+  if (pvio->ctls && freshet_mysql_tls_pending(pvio->ctls->ssl) > 0) return 1;
+  struct pollfd one = {.fd = mysql_get_socket(mysql), .events = POLLIN, .revents = 0};
+  return poll(&one, 1, timeout_ms) > 0 ? 1 : 0;
+}
+
+static inline unsigned char *freshet_mysql_packet(MYSQL *mysql) { return mysql->net.read_pos; }
+
+static inline int freshet_mysql_option_string(MYSQL *mysql, int option, const char *value) {
+  return mysql_optionsv(mysql, (enum mysql_option)option, value);
+}
+static inline int freshet_mysql_option_uint(MYSQL *mysql, int option, unsigned int value) {
+  return mysql_optionsv(mysql, (enum mysql_option)option, &value);
+}
+static inline int freshet_mysql_option_size(MYSQL *mysql, int option, size_t value) {
+  return mysql_optionsv(mysql, (enum mysql_option)option, &value);
+}
+static inline int freshet_mysql_option_bool(MYSQL *mysql, int option, int value) {
+  my_bool flag = (my_bool)value;
+  return mysql_optionsv(mysql, (enum mysql_option)option, &flag);
+}
+
+/* CLIENT_DEPRECATE_EOF, bit 24, negotiated only when both sides have it. */
+static inline int freshet_mysql_has_eof_packets(MYSQL *mysql) {
+  return !(mysql->client_flag & mysql->server_capabilities & (1UL << 24));
+}

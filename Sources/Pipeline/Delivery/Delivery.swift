@@ -1,0 +1,160 @@
+import Change
+import Flow
+import Logging
+
+/// One sink's task: takes what its channel holds, groups whole transactions, writes them, and commits them with their checkpoint.
+///
+/// *Grouping*: a lone transaction is committed at once; while a commit runs the channel fills, and what it holds is the next
+/// group. So groups grow with the load by themselves. *Bound*: a transaction that is larger than `heldBytes` is passed on
+/// in pieces without a commit between them; the sink keeps it uncommitted at its target.
+struct Delivery: ~Copyable {
+  private let channel: BatchChannel
+  private let sink: any Sink
+  private let meter: SinkMeter
+  private let delays: LagSamples
+  private var catchUp: CatchUp?
+
+  private var counts = ChangeCounts()
+  private var groupBytes = 0
+  private var position: Position?
+  private var watermark = EventTime.distantPast
+  private var samples: [LagSamples.Sample] = []
+  /// Parts of the transaction at the end of what came, which has not ended yet and was not given to the sink.
+  private var held: [(batch: Batch, part: Int)] = []
+  private var heldBytes = 0
+  /// The sink has the beginning of a transaction whose end has not come.
+  private var isInsideTransaction = false
+  private var lastCommit: UInt64 = 0
+
+  /// A transaction is kept back up to this many bytes before its pieces go to the sink.
+  private static let heldLimit = 8 << 20
+  /// Nanoseconds between two commits that move only the checkpoint.
+  private static let emptyCommitInterval: UInt64 = 1_000_000_000
+
+  init(channel: BatchChannel, sink: any Sink, meter: SinkMeter, delays: LagSamples, catchUp: CatchUp?) {
+    self.channel = channel
+    self.sink = sink
+    self.meter = meter
+    self.delays = delays
+    self.catchUp = catchUp
+  }
+
+  /// Delivers until the channel ends. What does not belong to a whole transaction by then is not delivered.
+  mutating func run() async throws {
+    while true {
+      let reception = try await channel.receiveAll()
+      var isLast = try await take(reception)
+      while !isLast, hasGroup, let more = try await moreWithinInterval() { isLast = try await take(more) }
+      if isLast || counts.rows > 0 || MonotonicTime.now() &- lastCommit >= Delivery.emptyCommitInterval {
+        try await commit()
+      }
+      if isLast { return }
+    }
+  }
+
+  /// Whether something was written that waits for its commit, and nothing that cannot be committed.
+  private var hasGroup: Bool { position != nil && !isInsideTransaction }
+
+  /// What has arrived meanwhile; where the sink asks for pauses between commits, waits for the rest of the pause first.
+  private func moreWithinInterval() async throws -> BatchChannel.Reception? {
+    let elapsed = MonotonicTime.now() &- lastCommit
+    if elapsed < sink.traits.commitInterval {
+      try await Task.sleep(nanoseconds: sink.traits.commitInterval - elapsed)
+    }
+    return try channel.takeAll()
+  }
+
+  private mutating func take(_ reception: BatchChannel.Reception) async throws -> Bool {
+    for batch in reception.batches {
+      try await take(batch)
+      if groupBytes >= sink.traits.groupBytes { try await commit() }
+    }
+    if held.isEmpty, !isInsideTransaction { watermark = max(watermark, reception.watermark) }
+    return reception.isLast
+  }
+
+  private mutating func take(_ batch: Batch) async throws {
+    let parts = batch.transactions
+    guard let lastEnd = parts.lastIndex(where: \.ends) else {
+      if !parts.isEmpty { try await hold(batch, part: 0) }
+      return
+    }
+    try await release()
+    try await write(batch, parts: 0..<(lastEnd + 1))
+    isInsideTransaction = false
+    if let caughtUp = try catchUp?.isDone(at: batch.position), caughtUp { catchUp = nil }
+    // Until the log has passed the sink's checkpoint a commit would move the checkpoint back.
+    if catchUp == nil { position = batch.position }
+    if let last = parts[...lastEnd].last, !last.isSnapshot {
+      watermark = max(watermark, EventTime(microseconds: last.commitTime.microseconds - 1))
+    }
+    if lastEnd + 1 < parts.count { try await hold(batch, part: lastEnd + 1) }
+  }
+
+  /// Keeps the piece of an unfinished transaction back, or, when it has grown too large for that, gives it to the sink.
+  private mutating func hold(_ batch: Batch, part: Int) async throws {
+    if !isInsideTransaction {
+      held.append((batch, part))
+      heldBytes += batch.byteCount
+      guard heldBytes > Delivery.heldLimit else { return }
+      try await commit()
+      try await release()
+      isInsideTransaction = true
+    } else {
+      try await write(batch, parts: part..<(part + 1))
+    }
+  }
+
+  private mutating func release() async throws {
+    let pieces = held
+    held.removeAll()
+    heldBytes = 0
+    for piece in pieces { try await write(piece.batch, parts: piece.part..<(piece.part + 1)) }
+  }
+
+  private mutating func write(_ batch: Batch, parts: Range<Int>) async throws {
+    var begin = parts.lowerBound
+    while begin < parts.upperBound {
+      // A transaction that the sink already has is left out; without a catch-up everything is one run.
+      let run = try catchUp?.nextRun(in: batch, parts: begin..<parts.upperBound) ?? (begin..<parts.upperBound)
+      let skipped = run.lowerBound - begin
+      if skipped > 0 { meter.update { $0.skippedTransactions += UInt64(skipped) } }
+      if !run.isEmpty {
+        let started = MonotonicTime.now()
+        try await sink.write(batch, parts: run)
+        let busy = MonotonicTime.now() &- started
+        meter.update { $0.busyNanoseconds += busy }
+        counts.add(batch, parts: run)
+        if let sample = delays.sample(of: batch) { samples.append(sample) }
+      }
+      begin = max(run.upperBound, begin + 1)
+    }
+    groupBytes += batch.byteCount
+  }
+
+  /// Makes the group durable. Does nothing when nothing was written since the last commit.
+  private mutating func commit() async throws {
+    guard let position, !isInsideTransaction else { return }
+    let started = MonotonicTime.now()
+    let receipt = try await sink.commit(Checkpoint(position: position, watermark: watermark))
+    let now = MonotonicTime.now()
+    for sample in samples { meter.lag.record(sample.lag(at: now), count: sample.count) }
+    let counts = self.counts
+    let watermark = self.watermark
+    let idle = channel.gauges.idleNanoseconds
+    meter.update { reading in
+      reading.read.merge(counts.byTable) { $0 + $1 }
+      for (table, outcome) in receipt.outcomes { reading.outcomes[table, default: Outcome()] += outcome }
+      reading.position = position
+      reading.watermark = watermark
+      reading.commits += 1
+      reading.busyNanoseconds += now &- started
+      reading.idleNanoseconds = idle
+    }
+    self.position = nil
+    self.counts.reset()
+    samples.removeAll(keepingCapacity: true)
+    groupBytes = 0
+    lastCommit = now
+  }
+}

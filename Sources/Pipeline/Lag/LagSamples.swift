@@ -1,0 +1,27 @@
+import Change
+import Flow
+
+/// Turns batches into lag samples: the delay before they were read, and the clock running since.
+final class LagSamples: Sendable {
+  struct Sample {
+    let sourceDelay: UInt64
+    let readAt: UInt64
+    let count: UInt64
+
+    /// Microseconds from the commits at the source to `now`.
+    func lag(at now: UInt64) -> UInt64 { sourceDelay + (now > readAt ? (now - readAt) / 1000 : 0) }
+  }
+
+  private let delay: SourceDelay
+
+  init(delay: SourceDelay) { self.delay = delay }
+
+  /// nil for a snapshot's rows, which have no commit to lag behind, and for a batch without changes.
+  func sample(of batch: Batch) -> Sample? {
+    guard !batch.changes.isEmpty else { return nil }
+    let sinceRead = MonotonicTime.now() &- batch.readAt
+    let wallClockAtReading = WallClock.microseconds() - Int64(sinceRead / 1000)
+    guard let sourceDelay = delay.observe(batch, wallClock: wallClockAtReading) else { return nil }
+    return Sample(sourceDelay: sourceDelay, readAt: batch.readAt, count: UInt64(batch.changes.count))
+  }
+}

@@ -1,0 +1,105 @@
+import Change
+import Flow
+import Logging
+
+/// One attempt to run a pipeline: named stages in one task group, from opening the sinks to the drain.
+///
+/// *End*: when the source has ended, what it sent flows down, every sink commits, and the attempt returns. *Failure*: the
+/// first error ends all stages; what was in flight is dropped and read again from the checkpoints by the next attempt.
+struct PipelineAttempt: Sendable {
+  let definition: PipelineDefinition
+  let meters: PipelineMeters
+  let control: SourceControl
+  let logger: Logger
+
+  func run() async throws {
+    let shares = MemoryShares(limit: definition.memoryLimit, sinks: definition.sinks.count)
+    let channels = definition.sinks.map { BatchChannel(name: "deliver.\($0.name)", byteLimit: shares.channel) }
+    let checkpoints = Rendezvous<Position?>(count: definition.sinks.count)
+    let coverage = Rendezvous<any PositionCoverage>(count: 1)
+    let delay = SourceDelay()
+    let delays = LagSamples(delay: delay)
+    meters.attach(channels)
+    let sourceThread = DedicatedThread(name: "source")
+    let sinkThreads = definition.sinks.map { DedicatedThread(name: "deliver.\($0.name)") }
+    defer { for thread in sinkThreads + [sourceThread] { thread.stop() } }
+    try await withThrowingTaskGroup { group in
+      group.addTask(name: "source", executorPreference: sourceThread) {
+        let context = context(definition.source.name, thread: sourceThread, memory: shares.source)
+        let order = OrderStage(channels: channels, meter: meters.source, delay: delay)
+        try await read(context, checkpoints: checkpoints, coverage: coverage, into: order, channels)
+      }
+      for (index, sink) in definition.sinks.enumerated() {
+        let thread = sinkThreads[index]
+        group.addTask(name: "deliver.\(sink.name)", executorPreference: thread) {
+          let context = context(sink.name, thread: thread, memory: shares.sink)
+          try await deliver(index, context, from: channels[index], checkpoints: checkpoints, coverage: coverage, delays)
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  private func read(
+    _ context: ConnectorContext, checkpoints: Rendezvous<Position?>, coverage: Rendezvous<any PositionCoverage>,
+    into order: OrderStage, _ channels: [BatchChannel]
+  ) async throws {
+    do {
+      let source = try definition.source.definition.makeSource(context)
+      coverage.arrive(0, with: source.coverage)
+      let start = try await checkpoints.all()
+      try await source.run(from: start, into: order, control: control)
+      for channel in channels { channel.finish() }
+    } catch {
+      for channel in channels { channel.fail(error) }
+      throw error
+    }
+  }
+
+  private func deliver(
+    _ index: Int, _ context: ConnectorContext, from channel: BatchChannel, checkpoints: Rendezvous<Position?>,
+    coverage: Rendezvous<any PositionCoverage>, _ delays: LagSamples
+  ) async throws {
+    let sink = try definition.sinks[index].definition.makeSink(context)
+    do {
+      let checkpoint = try await sink.open()
+      checkpoints.arrive(index, with: checkpoint)
+      meters.sinks[index].update { $0.position = checkpoint ?? $0.position }
+      let arithmetic = try await coverage.all()
+      var delivery = Delivery(
+        channel: channel, sink: sink, meter: meters.sinks[index], delays: delays,
+        catchUp: checkpoint.flatMap { checkpoint in
+          arithmetic.first.map { CatchUp(checkpoint: checkpoint, coverage: $0) }
+        })
+      try await delivery.run()
+      await sink.close()
+    } catch {
+      channel.fail(error)
+      await sink.close()
+      throw error
+    }
+  }
+
+  private func context(_ name: String, thread: DedicatedThread, memory: Int) -> ConnectorContext {
+    var logger = logger
+    logger[metadataKey: "stage"] = "\(thread.name)"
+    return ConnectorContext(
+      pipeline: definition.name, name: name, stateDirectory: definition.stateDirectory, memoryLimit: memory,
+      schemaChangePolicy: definition.schemaChangePolicy, badRowPolicy: definition.badRowPolicy, thread: thread,
+      logger: logger)
+  }
+}
+
+/// How a pipeline's memory limit is divided, in bytes. What is left is for the program itself and its libraries.
+struct MemoryShares {
+  /// A quarter for the source, half for the sinks with their channels.
+  let source: Int
+  let sink: Int
+  let channel: Int
+
+  init(limit: Int, sinks: Int) {
+    source = limit / 4
+    channel = max(1 << 20, min(16 << 20, limit / 8 / sinks))
+    sink = max(4 << 20, limit * 3 / 8 / sinks)
+  }
+}

@@ -1,0 +1,46 @@
+/// A pipeline as its file describes it, checked: what to read, where to write, and by which rules.
+package struct PipelineDefinition: Sendable {
+  package struct NamedSource: Sendable {
+    package var name: String
+    package var definition: any SourceDefinition
+
+    package init(name: String, definition: any SourceDefinition) {
+      self.name = name
+      self.definition = definition
+    }
+  }
+
+  package struct NamedSink: Sendable {
+    package var name: String
+    package var definition: any SinkDefinition
+
+    package init(name: String, definition: any SinkDefinition) {
+      self.name = name
+      self.definition = definition
+    }
+  }
+
+  package var name: String
+  package var source: NamedSource
+  /// At least one; names are unique.
+  package var sinks: [NamedSink]
+  package var schemaChangePolicy: SchemaChangePolicy
+  package var badRowPolicy: BadRowPolicy
+  /// What the whole process may hold, in bytes.
+  package var memoryLimit: Int
+  /// Created on the first run, readable by its owner only.
+  package var stateDirectory: String
+
+  package init(
+    name: String, source: NamedSource, sinks: [NamedSink], schemaChangePolicy: SchemaChangePolicy = .evolve,
+    badRowPolicy: BadRowPolicy = .stop, memoryLimit: Int = 256 << 20, stateDirectory: String
+  ) {
+    self.name = name
+    self.source = source
+    self.sinks = sinks
+    self.schemaChangePolicy = schemaChangePolicy
+    self.badRowPolicy = badRowPolicy
+    self.memoryLimit = memoryLimit
+    self.stateDirectory = stateDirectory
+  }
+}

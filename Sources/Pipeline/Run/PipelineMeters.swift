@@ -1,0 +1,20 @@
+import Flow
+import Synchronization
+
+/// The meters of one pipeline, kept over its attempts.
+final class PipelineMeters: Sendable {
+  let source = SourceMeter()
+  let sinks: [SinkMeter]
+  private let channels = Mutex<[BatchChannel]>([])
+
+  init(sinks: [String]) { self.sinks = sinks.map(SinkMeter.init(name:)) }
+
+  /// Names the channels of the running attempt.
+  func attach(_ channels: [BatchChannel]) { self.channels.withLock { $0 = channels } }
+
+  /// What waits in each sink's channel now.
+  var queues: [BatchChannel.Gauges] { channels.withLock { $0.map(\.gauges) } }
+
+  /// Commits of all sinks so far: whether anything moves.
+  var commits: UInt64 { sinks.reduce(0) { $0 + $1.reading.commits } }
+}

@@ -1,0 +1,116 @@
+import Change
+import Flow
+import Glibc
+package import Logging
+import Synchronization
+
+/// A running pipeline: attempts, one after the other, until the source has ended or a person must act.
+///
+/// What each failure leads to stands in `Failure.Code`'s table. The first attempt must get as far as a commit or a clean
+/// end; before that, a failure that could be retried ends the run, so that a wrong address is told at once.
+package final class PipelineRun: Sendable {
+  package let definition: PipelineDefinition
+  private let logger: Logger
+  private let meters: PipelineMeters
+  private let stop = StopSignal()
+  private let started = MonotonicTime.now()
+  private let state = Mutex((state: PipelineState.starting, retries: UInt64(0)))
+
+  package init(definition: PipelineDefinition, logger: Logger) {
+    precondition(!definition.sinks.isEmpty, "a pipeline has a sink")
+    self.definition = definition
+    self.logger = logger
+    meters = PipelineMeters(sinks: definition.sinks.map(\.name))
+  }
+
+  /// Asks the source to end; what was read is delivered, then `run` returns. May be called from any thread, more than once.
+  package func requestStop() {
+    state.withLock { if $0.state == .running || $0.state == .starting { $0.state = .draining } }
+    stop.request()
+  }
+
+  /// Runs to the end.
+  /// - Throws: the `Failure` that a person must look at, or `CancellationError`. `report` tells what was done by then.
+  package func run(until: Until) async throws {
+    do {
+      try prepareStateDirectory()
+      try await attempts(until)
+      state.withLock { $0.state = .finished }
+    } catch {
+      state.withLock { $0.state = error is CancellationError ? .cancelled : .failed }
+      throw error
+    }
+  }
+
+  package var status: PipelineStatus {
+    let (state, retries) = state.withLock { $0 }
+    var sinks = meters.sinks.map { (name: $0.name, reading: $0.reading) }
+    for (index, queue) in meters.queues.enumerated() {
+      sinks[index].reading.queuedRows = queue.rows
+      sinks[index].reading.queuedBytes = queue.bytes
+    }
+    return PipelineStatus(
+      pipeline: definition.name, state: state, retries: retries,
+      seconds: Double(MonotonicTime.now() &- started) / 1e9, source: meters.source.reading,
+      sinks: sinks.map { PipelineStatus.Sink(name: $0.name, reading: $0.reading) })
+  }
+
+  package var report: PipelineReport { PipelineReport(status, sourceName: definition.source.name) }
+
+  private func attempts(_ until: Until) async throws {
+    var backoff = RetryBackoff()
+    while true {
+      let commitsBefore = meters.commits
+      do {
+        state.withLock { if $0.state != .draining { $0.state = .running } }
+        let control = SourceControl(until: until, stop: stop)
+        try await PipelineAttempt(definition: definition, meters: meters, control: control, logger: logger).run()
+        return
+      } catch let failure as Failure {
+        guard let remedy = RetryRemedy(failure.code.remedy), meters.commits > 0, !stop.isRequested else {
+          throw failure
+        }
+        let pause = backoff.pause(
+          after: remedy, hadProgress: meters.commits > commitsBefore, random: { UInt64.random(in: $0) })
+        logger.warning(
+          "trying again",
+          metadata: ["error": "\(failure)", "code": "\(failure.code.rawValue)", "pause_ms": "\(pause / 1_000_000)"])
+        state.withLock { $0 = ($0.state == .draining ? .draining : .retrying, $0.retries + 1) }
+        try await sleep(pause)
+      }
+    }
+  }
+
+  /// Sleeps, but not longer than until a stop is requested.
+  private func sleep(_ nanoseconds: UInt64) async throws {
+    let end = MonotonicTime.now() + nanoseconds
+    while !stop.isRequested {
+      let now = MonotonicTime.now()
+      guard now < end else { return }
+      try await Task.sleep(nanoseconds: min(100_000_000, end - now))
+    }
+  }
+
+  /// Creates the state directory and its parents, for this user only.
+  private func prepareStateDirectory() throws(Failure) {
+    var path = definition.stateDirectory.hasPrefix("/") ? "/" : ""
+    for component in definition.stateDirectory.split(separator: "/") {
+      path += (path.isEmpty || path == "/" ? "" : "/") + component
+      guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+        throw Failure(
+          errno == EACCES || errno == EROFS ? .permission : .inputOutput, "cannot create the state directory", at: path,
+          hint: "name a directory that this user may write to with `state:`", cause: String(cString: strerror(errno)))
+      }
+    }
+  }
+}
+
+extension RetryRemedy {
+  fileprivate init?(_ remedy: Failure.Remedy) {
+    switch remedy {
+    case .retryNow: self = .now
+    case .retryLater: self = .later
+    case .person, .never: return nil
+    }
+  }
+}

@@ -1,0 +1,4 @@
+@_exported public import PrivateServers
+
+/// The private server, under the name that tests know.
+package typealias MariaDBServer = PrivateMariaDB
