@@ -38,7 +38,7 @@ extension MariaDBPosition {
           json.key("offset")
           json.number(transaction.start.offset)
           json.key("gtid")
-          json.string(transaction.gtids.description)
+          json.string(transaction.start.gtids.description)
         }
       }
     }
@@ -69,7 +69,8 @@ extension MariaDBPosition {
       for item in form.prepared ?? [] {
         prepared.append(
           PreparedTransaction(
-            identifier: item.id, start: LogPlace(file: item.file, offset: item.offset), gtids: try GTIDSet(item.gtid)))
+            identifier: item.id,
+            start: BinlogPosition(file: item.file, offset: item.offset, gtids: try GTIDSet(item.gtid))))
       }
     } catch {
       throw Failure(.corruptState, "a stored position holds a GTID set that cannot be read", cause: error.message)

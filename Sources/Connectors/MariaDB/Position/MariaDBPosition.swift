@@ -14,20 +14,6 @@ package struct MariaDBPosition: Hashable, Sendable {
   /// What a snapshot has read so far; nil: there is none, or it is complete.
   package var snapshot: SnapshotState?
 
-  package struct PreparedTransaction: Hashable, Sendable {
-    /// The identifier as the log writes it.
-    package var identifier: String
-    package var start: LogPlace
-    /// The transactions before it, to start there by GTID.
-    package var gtids: GTIDSet
-
-    package init(identifier: String, start: LogPlace, gtids: GTIDSet) {
-      self.identifier = identifier
-      self.start = start
-      self.gtids = gtids
-    }
-  }
-
   package init(
     gtids: GTIDSet = GTIDSet(), log: LogPlace, server: ServerIdentity = ServerIdentity(),
     prepared: [PreparedTransaction] = [], snapshot: SnapshotState? = nil
