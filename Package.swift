@@ -16,6 +16,7 @@ let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistog
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 let package = Package(
   name: "freshet",
@@ -48,7 +49,10 @@ let package = Package(
     .systemLibrary(
       name: "CDeflate", path: "Sources/Native/Compression/CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"])]),
+    .systemLibrary(name: "CLinux", path: "Sources/Native/Linux/CLinux"),
     .target(name: "Compression", dependencies: ["CZstd", "CDeflate"], path: "Sources/Native/Compression/Compression"),
+
+    .target(name: "YAMLEvents", dependencies: [yams], path: "Sources/Native/YAML/YAMLEvents"),  // over Yams' libyaml
 
     // Connectors: a folder a system. They import no other, but for the two that render without I/O.
     .target(name: "SQLRendering", dependencies: ["Change", "Pipeline"], path: "Sources/Connectors/SQL"),
@@ -60,7 +64,7 @@ let package = Package(
       name: "SQLiteConnector", dependencies: ["Change", "Flow", "Pipeline", "SQLRendering", "SQLiteDatabase", log],
       path: "Sources/Connectors/SQLite"),
     .target(
-      name: "FilesConnector", dependencies: ["Change", "Flow", "Pipeline", "Formats", "Compression", log],
+      name: "FilesConnector", dependencies: ["Change", "Flow", "Pipeline", "Formats", "Compression", "CLinux", log],
       path: "Sources/Connectors/Files"),
     .target(name: "MemoryConnector", dependencies: ["Change", "Flow", "Pipeline"], path: "Sources/Connectors/Memory"),
     .target(
@@ -70,29 +74,30 @@ let package = Package(
       sources: ["Connectors.swift"]),
 
     .target(name: "PrivateServers", dependencies: ["Change", "MariaDBClient"]),
-    .target(name: "PipelineConfiguration", dependencies: ["Pipeline", yams]),
+    .target(name: "PipelineConfiguration", dependencies: ["Change", "Pipeline", "YAMLEvents"]),
     .target(
       name: "Demo",
       dependencies: [
-        "Change", "Pipeline", "Connectors", "MariaDBClient", "SQLiteDatabase", "PrivateServers",
-        "PipelineConfiguration",
+        "Change", "Flow", "Pipeline", "Connectors", "FilesConnector", "MariaDBClient", "SQLiteDatabase",
+        "PrivateServers", "PipelineConfiguration", log,
       ]),
     .executableTarget(
       name: "freshet",
-      dependencies: ["Change", "Pipeline", "Connectors", "PipelineConfiguration", "Demo", arguments, lifecycle, log]),
+      dependencies: ["Change", "Pipeline", "Connectors", "PipelineConfiguration", "Demo", "Flow", arguments, lifecycle, signals, log]),
 
     // Tests mirror the sources.
     .target(
       name: "TestServers", dependencies: ["Change", "MariaDBClient", "PrivateServers"], path: "Tests/TestServers"),
     .target(
-      name: "ConnectorConformance", dependencies: ["Change", "Flow", "Pipeline"], path: "Tests/ConnectorConformance"),
+      name: "ConnectorConformance", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", log],
+      path: "Tests/ConnectorConformance"),
     .testTarget(name: "ChangeTests", dependencies: ["Change"]),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
     .testTarget(name: "SQLiteDatabaseTests", dependencies: ["Change", "SQLiteDatabase"]),
     .testTarget(name: "MariaDBClientTests", dependencies: ["Change", "MariaDBClient", "TestServers"]),
     .testTarget(name: "FlowTests", dependencies: ["Change", "Flow"]),
-    .testTarget(name: "PipelineTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector"]),
-    .testTarget(name: "PipelineConfigurationTests", dependencies: ["Pipeline", "PipelineConfiguration", "Connectors"]),
+    .testTarget(name: "PipelineTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", log]),
+    .testTarget(name: "PipelineConfigurationTests", dependencies: ["Change", "Pipeline", "PipelineConfiguration"]),
     .testTarget(name: "FormatsTests", dependencies: ["Change", "Pipeline", "Formats"]),
     .testTarget(
       name: "MariaDBConnectorTests",
@@ -105,10 +110,10 @@ let package = Package(
       dependencies: ["Change", "Flow", "Pipeline", "SQLiteConnector", "SQLiteDatabase", "ConnectorConformance"]),
     .testTarget(
       name: "FilesConnectorTests",
-      dependencies: ["Change", "Flow", "Pipeline", "FilesConnector", "Compression", "ConnectorConformance"]),
+      dependencies: ["Change", "Flow", "Pipeline", "FilesConnector", "Formats", "Compression", "ConnectorConformance"]),
     .testTarget(
       name: "MemoryConnectorTests",
-      dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", "ConnectorConformance"]),
+      dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", "ConnectorConformance", log]),
     .testTarget(name: "StructureTests"),
     .testTarget(
       name: "EndToEndTests",

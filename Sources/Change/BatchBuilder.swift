@@ -1,7 +1,7 @@
 /// Collects changes and cuts them into batches. A source owns one for as long as it runs; a transaction may span batches.
 ///
 /// *Thread*: one at a time; it is not `Sendable`. *Memory*: no allocation per row or value; the four buffers grow to the
-/// batch size once and are handed over whole with each batch.
+/// batch size once and are handed over whole with each large batch, and copied from for a small one.
 package final class BatchBuilder {
   package var arena: [UInt8] = []
   package var cells: [Cell] = []
@@ -95,6 +95,27 @@ package final class BatchBuilder {
     schemaChanges.append(schemaChange)
   }
 
+  /// How many changes the open transaction has, those in earlier batches included; 0 when none is open.
+  package var transactionChangeCount: UInt64 {
+    open.map { $0.preceding + UInt64(changes.count - Int($0.first)) } ?? 0
+  }
+
+  /// Takes back the changes of the open transaction behind its first `count`, for a rollback that the log holds.
+  ///
+  /// Returns false, and does nothing, when some of them are in a batch that was already taken.
+  package func discardChanges(keeping count: UInt64) -> Bool {
+    guard let open, count >= open.preceding else { return open == nil }
+    let kept = Int(open.first) + Int(count - open.preceding)
+    if kept < changes.count { changes.removeSubrange(kept...) }
+    return true
+  }
+
+  /// Forgets the open transaction, which has no changes left: it never was.
+  package func abandon() {
+    precondition(open.map { Int($0.first) == changes.count && $0.begins } ?? true, "an abandoned transaction is empty")
+    open = nil
+  }
+
   /// Sets what only the end of a transaction tells, and closes it.
   package func end(commitTime: EventTime? = nil, mark: LogMark) {
     guard var part = open else { preconditionFailure("a transaction ends when one is open") }
@@ -119,7 +140,8 @@ package final class BatchBuilder {
       continuation = (part, identifier)
     }
     let batch = Batch(
-      arena: arena, cells: cells, changes: changes, transactions: transactions, schemas: schemas,
+      arena: BatchBuilder.handOver(&arena), cells: BatchBuilder.handOver(&cells),
+      changes: BatchBuilder.handOver(&changes), transactions: transactions, schemas: schemas,
       schemaChanges: schemaChanges, position: position, logBytes: logBytes, readAt: readAt)
     reset()
     if var part = continuation?.part, let identifier = continuation?.identifier {
@@ -132,10 +154,19 @@ package final class BatchBuilder {
     return batch
   }
 
+  /// The buffer itself when it is well filled, and otherwise a copy that is as long as its content, so that a small batch
+  /// keeps little memory alive and the buffer stays.
+  private static func handOver<Element: BitwiseCopyable>(_ buffer: inout [Element]) -> [Element] {
+    if buffer.count < buffer.capacity / 4 {
+      let copy = buffer.withUnsafeBufferPointer { unsafe Array($0) }
+      buffer.removeAll(keepingCapacity: true)
+      return copy
+    }
+    defer { buffer = [] }
+    return buffer
+  }
+
   private func reset() {
-    arena = []
-    cells = []
-    changes = []
     transactions = []
     schemas = []
     schemaIndexes.removeAll(keepingCapacity: true)

@@ -15,7 +15,8 @@ package struct TransactionPart: Sendable, BitwiseCopyable {
   package var preceding: UInt64
   /// The time of the commit. It never goes back within a source: an earlier time in the log counts as the latest seen.
   package var commitTime: EventTime
-  /// In a part that does not end the transaction, all but `endOffset` is already right.
+  /// In a part that does not end the transaction, all but `endOffset` is already right; that is then some offset behind
+  /// the transaction's first byte, so that comparing it with a checkpoint, which lies between transactions, tells the same.
   package var mark: LogMark
   /// Slice of the arena with the transaction's identifier as text (`0-1-42`); empty where the log has none.
   package var identifier: Range32

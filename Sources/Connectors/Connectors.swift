@@ -1,1 +1,4 @@
-// list
+package import Pipeline
+
+/// The systems that pipelines can connect, one line each.
+package let connectors: [any Connector] = []

@@ -5,7 +5,7 @@ import Synchronization
 /// A bounded queue of batches between two stages. When it is full its senders are suspended, and so, stage by stage, is
 /// the source's socket.
 ///
-/// *Ordering*: batches leave in the order in which `send` admitted them. *Bound*: queued bytes and rows never exceed the
+/// *Ordering*: batches leave in the order in which `send` was called, also with several senders. *Bound*: queued bytes and rows never exceed the
 /// limits, except that a batch larger than a limit is admitted alone, into an empty queue. *Watermarks* coalesce: the
 /// receiver sees the newest one, with or without batches. *Cancellation*: a cancelled `send` has not queued its batch,
 /// a cancelled `receiveAll` has taken nothing.
@@ -29,12 +29,17 @@ package final class BatchChannel: Sendable {
     package var idleNanoseconds: UInt64 = 0
   }
 
+  /// A sender that waits for its turn. Its continuation is nil between being woken and looking again.
   private struct Sender {
     let id: UInt64
-    let continuation: CheckedContinuation<Void, Never>
+    let bytes: Int
+    let rows: Int
+    var continuation: CheckedContinuation<Void, Never>?
   }
 
   private enum End { case open, finished, failed(any Error) }
+
+  private typealias Wakeable = CheckedContinuation<Void, Never>
 
   private struct State {
     var queue: Deque<Batch> = []
@@ -42,6 +47,7 @@ package final class BatchChannel: Sendable {
     var watermark = EventTime.distantPast
     var deliveredWatermark = EventTime.distantPast
     var end = End.open
+    /// In the order in which they came; only the first may be admitted.
     var senders: Deque<Sender> = []
     var receiver: CheckedContinuation<Void, Never>?
     var nextSenderID: UInt64 = 0
@@ -50,6 +56,17 @@ package final class BatchChannel: Sendable {
 
     func hasRoom(bytes: Int, rows: Int) -> Bool {
       queue.isEmpty || (gauges.bytes + bytes <= byteLimit && gauges.rows + rows <= rowLimit)
+    }
+
+    /// The first sender, when there is room for its batch.
+    mutating func wakeableSender() -> CheckedContinuation<Void, Never>? {
+      guard let first = senders.first, hasRoom(bytes: first.bytes, rows: first.rows) else { return nil }
+      return senders[0].continuation.take()
+    }
+
+    mutating func removeSender(_ id: UInt64) {
+      guard id != 0, let index = senders.firstIndex(where: { $0.id == id }) else { return }
+      senders.remove(at: index)
     }
   }
 
@@ -71,34 +88,60 @@ package final class BatchChannel: Sendable {
   package func send(_ batch: Batch) async throws {
     let bytes = batch.byteCount
     let rows = batch.changes.count
+    // 0: has not had to wait.
+    var id: UInt64 = 0
     var blockedSince: UInt64 = 0
     while true {
-      try Task.checkCancellation()
-      let admitted = try state.withLock { state -> Bool in
-        if case .failed(let error) = state.end { throw error }
-        guard case .open = state.end else { throw ChannelFinished(name: name) }
-        guard state.hasRoom(bytes: bytes, rows: rows) else { return false }
-        state.queue.append(batch)
-        state.gauges.bytes += bytes
-        state.gauges.rows += rows
-        state.gauges.batches += 1
-        if blockedSince != 0 { state.gauges.blockedNanoseconds += MonotonicTime.now() &- blockedSince }
-        state.receiver.take()?.resume()
-        return true
+      do {
+        try Task.checkCancellation()
+        if try admit(batch, bytes: bytes, rows: rows, id: id, blockedSince: blockedSince) { return }
+      } catch {
+        giveUp(id)
+        throw error
       }
-      if admitted { return }
       if blockedSince == 0 { blockedSince = MonotonicTime.now() }
-      await waitForRoom(bytes: bytes, rows: rows)
+      id = await waitForTurn(id, bytes: bytes, rows: rows)
     }
+  }
+
+  /// Queues the batch when it is the sender's turn and there is room.
+  private func admit(_ batch: Batch, bytes: Int, rows: Int, id: UInt64, blockedSince: UInt64) throws -> Bool {
+    let (isAdmitted, receiver, next) = try state.withLock { state -> (Bool, Wakeable?, Wakeable?) in
+      if case .failed(let error) = state.end { throw error }
+      guard case .open = state.end else { throw ChannelFinished(name: name) }
+      guard state.senders.first.map({ $0.id == id }) ?? true, state.hasRoom(bytes: bytes, rows: rows) else {
+        return (false, nil, nil)
+      }
+      state.removeSender(id)
+      state.queue.append(batch)
+      state.gauges.bytes += bytes
+      state.gauges.rows += rows
+      state.gauges.batches += 1
+      if blockedSince != 0 { state.gauges.blockedNanoseconds += MonotonicTime.now() &- blockedSince }
+      return (true, state.receiver.take(), state.wakeableSender())
+    }
+    receiver?.resume()
+    next?.resume()
+    return isAdmitted
+  }
+
+  /// Leaves the line, and lets the next in it look.
+  private func giveUp(_ id: UInt64) {
+    let next = state.withLock { state in
+      state.removeSender(id)
+      return state.wakeableSender()
+    }
+    next?.resume()
   }
 
   /// Announces that nothing at or below `watermark` will be sent any more. An older one than the newest is ignored. Never suspends.
   package func advance(to watermark: EventTime) {
-    state.withLock { state in
-      guard watermark > state.watermark else { return }
+    let receiver = state.withLock { state -> Wakeable? in
+      guard watermark > state.watermark else { return nil }
       state.watermark = watermark
-      state.receiver.take()?.resume()
+      return state.receiver.take()
     }
+    receiver?.resume()
   }
 
   /// Ends the channel: the receiver gets what is queued, then `isLast`.
@@ -121,44 +164,53 @@ package final class BatchChannel: Sendable {
 
   /// Takes everything that is queued at this moment; nil when there is nothing new.
   package func takeAll() throws -> Reception? {
-    try state.withLock { state in
+    let (reception, next) = try state.withLock { state -> (Reception?, Wakeable?) in
       if case .failed(let error) = state.end { throw error }
       let isLast = if case .finished = state.end { true } else { false }
-      guard !state.queue.isEmpty || state.watermark > state.deliveredWatermark || isLast else { return nil }
+      guard !state.queue.isEmpty || state.watermark > state.deliveredWatermark || isLast else {
+        return (nil, nil)
+      }
       let reception = Reception(batches: Array(state.queue), watermark: state.watermark, isLast: isLast)
       state.queue.removeAll(keepingCapacity: true)
       state.deliveredWatermark = state.watermark
       state.gauges.bytes = 0
       state.gauges.rows = 0
       state.gauges.batches = 0
-      for sender in state.senders { sender.continuation.resume() }
-      state.senders.removeAll()
-      return reception
+      return (reception, state.wakeableSender())
     }
+    next?.resume()
+    return reception
   }
 
-  private func waitForRoom(bytes: Int, rows: Int) async {
+  /// Waits in line until the sender is the first and there is room, or the channel ends, or the task is cancelled.
+  /// - Parameter id: the sender's place in the line; 0: takes the last one.
+  /// - Returns: the sender's place.
+  private func waitForTurn(_ id: UInt64, bytes: Int, rows: Int) async -> UInt64 {
     let id = state.withLock { state in
+      if id != 0 { return id }
       state.nextSenderID += 1
+      state.senders.append(Sender(id: state.nextSenderID, bytes: bytes, rows: rows))
       return state.nextSenderID
     }
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let mustWait = state.withLock { state -> Bool in
-          guard case .open = state.end, !Task.isCancelled, !state.hasRoom(bytes: bytes, rows: rows) else {
-            return false
-          }
-          state.senders.append(Sender(id: id, continuation: continuation))
+          guard case .open = state.end, !Task.isCancelled,
+            let index = state.senders.firstIndex(where: { $0.id == id }),
+            index > 0 || !state.hasRoom(bytes: bytes, rows: rows)
+          else { return false }
+          state.senders[index].continuation = continuation
           return true
         }
         if !mustWait { continuation.resume() }
       }
     } onCancel: {
-      state.withLock { state in
-        guard let index = state.senders.firstIndex(where: { $0.id == id }) else { return }
-        state.senders.remove(at: index).continuation.resume()
+      let sender = state.withLock { state in
+        state.senders.firstIndex { $0.id == id }.flatMap { state.senders[$0].continuation.take() }
       }
+      sender?.resume()
     }
+    return id
   }
 
   private func waitForNews() async {
@@ -175,19 +227,26 @@ package final class BatchChannel: Sendable {
         if !mustWait { continuation.resume() }
       }
     } onCancel: {
-      state.withLock { $0.receiver.take()?.resume() }
+      state.withLock { $0.receiver.take() }?.resume()
     }
   }
 
   private func close(_ end: End) {
-    state.withLock { state in
-      guard case .open = state.end else { return }
+    let wakeable = state.withLock { state -> [Wakeable] in
+      if case .failed = state.end { return [] }
+      if case .finished = state.end, case .finished = end { return [] }
       state.end = end
-      if case .failed = end { state.queue.removeAll() }
-      for sender in state.senders { sender.continuation.resume() }
+      if case .failed = end {
+        state.queue.removeAll()
+        state.gauges.bytes = 0
+        state.gauges.rows = 0
+        state.gauges.batches = 0
+      }
+      let wakeable = state.senders.compactMap(\.continuation) + [state.receiver.take()].compactMap(\.self)
       state.senders.removeAll()
-      state.receiver.take()?.resume()
+      return wakeable
     }
+    for continuation in wakeable { continuation.resume() }
   }
 }
 

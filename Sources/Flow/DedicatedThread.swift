@@ -6,11 +6,13 @@ import Synchronization
 /// `addTask(executorPreference:)`; everything between two suspensions runs on this thread and on no other.
 ///
 /// *Thread*: jobs run one at a time, in the order in which they were enqueued. *End*: `stop` lets the jobs that are queued
-/// run and then ends the thread; a job enqueued later runs on the caller's thread, so that no task is ever lost.
+/// run and then ends the thread; a job enqueued later starts it again for as long as there are jobs, so no task is ever lost.
 package final class DedicatedThread: TaskExecutor {
   private struct State {
     var jobs: Deque<UnownedJob> = []
     var isStopped = false
+    /// The thread has seen that it is stopped and has nothing to do; it touches no job any more.
+    var hasEnded = false
   }
 
   private let state = Mutex(State())
@@ -26,16 +28,12 @@ package final class DedicatedThread: TaskExecutor {
 
   package func enqueue(_ job: consuming ExecutorJob) {
     let unowned = UnownedJob(job)
-    let accepted = state.withLock { state in
-      guard !state.isStopped else { return false }
+    let mustStart = state.withLock { state in
       state.jobs.append(unowned)
-      return true
+      defer { state.hasEnded = false }
+      return state.hasEnded
     }
-    if accepted {
-      wakeUp.signal()
-    } else {
-      unowned.runSynchronously(on: asUnownedTaskExecutor())
-    }
+    if mustStart { start() } else { wakeUp.signal() }
   }
 
   /// Ends the thread once the queued jobs have run. Does not wait for it. May be called more than once.
@@ -76,10 +74,14 @@ package final class DedicatedThread: TaskExecutor {
   private func run() {
     let executor = asUnownedTaskExecutor()
     while true {
-      let next = state.withLock { state in (job: state.jobs.popFirst(), isStopped: state.isStopped) }
+      let next = state.withLock { state in
+        let job = state.jobs.popFirst()
+        state.hasEnded = job == nil && state.isStopped
+        return (job: job, hasEnded: state.hasEnded)
+      }
       if let job = next.job {
         job.runSynchronously(on: executor)
-      } else if next.isStopped {
+      } else if next.hasEnded {
         return
       } else {
         wakeUp.wait()

@@ -6,8 +6,9 @@ struct ChangeCounts {
   private(set) var rows: UInt64 = 0
   private var perSchema: [UInt64] = []
 
-  /// Adds the changes of some parts of a batch.
-  mutating func add(_ batch: Batch, parts: Range<Int>) {
+  /// Adds the changes of some parts of a batch, and returns how many they are.
+  mutating func add(_ batch: Batch, parts: Range<Int>) -> UInt64 {
+    let before = rows
     perSchema.removeAll(keepingCapacity: true)
     perSchema.append(contentsOf: repeatElement(0, count: batch.schemas.count))
     for part in batch.transactions[parts] {
@@ -21,6 +22,7 @@ struct ChangeCounts {
       }
     }
     for (schema, count) in zip(batch.schemas, perSchema) where count > 0 { byTable[schema.name, default: 0] += count }
+    return rows - before
   }
 
   mutating func reset() {

@@ -25,9 +25,15 @@ struct Delivery: ~Copyable {
   /// The sink has the beginning of a transaction whose end has not come.
   private var isInsideTransaction = false
   private var lastCommit: UInt64 = 0
+  /// When the first change of the group came.
+  private var groupBegan: UInt64 = 0
 
   /// A transaction is kept back up to this many bytes before its pieces go to the sink.
   private static let heldLimit = 8 << 20
+  /// A group that is this old is committed although more is coming, in nanoseconds.
+  private static let groupAgeLimit: UInt64 = 1_000_000_000
+  /// How long to wait before the channel is emptied again, while a sink asks for a pause between commits, in nanoseconds.
+  private static let pause: UInt64 = 2_000_000
   /// Nanoseconds between two commits that move only the checkpoint.
   private static let emptyCommitInterval: UInt64 = 1_000_000_000
 
@@ -55,13 +61,18 @@ struct Delivery: ~Copyable {
   /// Whether something was written that waits for its commit, and nothing that cannot be committed.
   private var hasGroup: Bool { position != nil && !isInsideTransaction }
 
-  /// What has arrived meanwhile; where the sink asks for pauses between commits, waits for the rest of the pause first.
+  /// What has arrived meanwhile; where the sink asks for a pause between commits, waits for it until the pause is over.
+  /// Nil when nothing has, or when the group is old enough.
   private func moreWithinInterval() async throws -> BatchChannel.Reception? {
-    let elapsed = MonotonicTime.now() &- lastCommit
-    if elapsed < sink.traits.commitInterval {
-      try await Task.sleep(nanoseconds: sink.traits.commitInterval - elapsed)
+    let interval = sink.traits.commitInterval
+    while true {
+      let now = MonotonicTime.now()
+      if now &- groupBegan >= max(interval, Delivery.groupAgeLimit) { return nil }
+      if let more = try channel.takeAll() { return more }
+      let elapsed = now &- lastCommit
+      guard elapsed < interval else { return nil }
+      try await Task.sleep(nanoseconds: min(Delivery.pause, interval - elapsed))
     }
-    return try channel.takeAll()
   }
 
   private mutating func take(_ reception: BatchChannel.Reception) async throws -> Bool {
@@ -76,19 +87,25 @@ struct Delivery: ~Copyable {
   private mutating func take(_ batch: Batch) async throws {
     let parts = batch.transactions
     guard let lastEnd = parts.lastIndex(where: \.ends) else {
-      if !parts.isEmpty { try await hold(batch, part: 0) }
+      if parts.isEmpty { try reach(batch.position) } else { try await hold(batch, part: 0) }
       return
     }
     try await release()
     try await write(batch, parts: 0..<(lastEnd + 1))
     isInsideTransaction = false
-    if let caughtUp = try catchUp?.isDone(at: batch.position), caughtUp { catchUp = nil }
-    // Until the log has passed the sink's checkpoint a commit would move the checkpoint back.
-    if catchUp == nil { position = batch.position }
-    if let last = parts[...lastEnd].last, !last.isSnapshot {
+    try reach(batch.position)
+    if let last = parts[...lastEnd].last, !last.isSnapshot, last.commitTime > .distantPast {
       watermark = max(watermark, EventTime(microseconds: last.commitTime.microseconds - 1))
     }
     if lastEnd + 1 < parts.count { try await hold(batch, part: lastEnd + 1) }
+  }
+
+  /// Moves the place that the next commit stores, unless a transaction is unfinished: then its end brings the place along.
+  private mutating func reach(_ position: Position) throws {
+    guard held.isEmpty, !isInsideTransaction else { return }
+    if let caughtUp = try catchUp?.isDone(at: position), caughtUp { catchUp = nil }
+    // Until the log has passed the sink's checkpoint a commit would move the checkpoint back.
+    if catchUp == nil { self.position = position }
   }
 
   /// Keeps the piece of an unfinished transaction back, or, when it has grown too large for that, gives it to the sink.
@@ -121,11 +138,12 @@ struct Delivery: ~Copyable {
       if skipped > 0 { meter.update { $0.skippedTransactions += UInt64(skipped) } }
       if !run.isEmpty {
         let started = MonotonicTime.now()
+        if groupBytes == 0 { groupBegan = started }
         try await sink.write(batch, parts: run)
         let busy = MonotonicTime.now() &- started
         meter.update { $0.busyNanoseconds += busy }
-        counts.add(batch, parts: run)
-        if let sample = delays.sample(of: batch) { samples.append(sample) }
+        let rows = counts.add(batch, parts: run)
+        if let sample = delays.sample(of: batch, rows: rows) { samples.append(sample) }
       }
       begin = max(run.upperBound, begin + 1)
     }

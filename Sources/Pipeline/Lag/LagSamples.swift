@@ -16,12 +16,12 @@ final class LagSamples: Sendable {
 
   init(delay: SourceDelay) { self.delay = delay }
 
-  /// nil for a snapshot's rows, which have no commit to lag behind, and for a batch without changes.
-  func sample(of batch: Batch) -> Sample? {
-    guard !batch.changes.isEmpty else { return nil }
+  /// The sample of `rows` changes of a batch; nil for a snapshot's rows, which have no commit to lag behind, and for none.
+  func sample(of batch: Batch, rows: UInt64) -> Sample? {
+    guard rows > 0 else { return nil }
     let sinceRead = MonotonicTime.now() &- batch.readAt
     let wallClockAtReading = WallClock.microseconds() - Int64(sinceRead / 1000)
     guard let sourceDelay = delay.observe(batch, wallClock: wallClockAtReading) else { return nil }
-    return Sample(sourceDelay: sourceDelay, readAt: batch.readAt, count: UInt64(batch.changes.count))
+    return Sample(sourceDelay: sourceDelay, readAt: batch.readAt, count: rows)
   }
 }

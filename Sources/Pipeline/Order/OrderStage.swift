@@ -8,11 +8,14 @@ final class OrderStage: SourceOutput {
   private let channels: [BatchChannel]
   private let meter: SourceMeter
   private let delay: SourceDelay
+  /// What earlier attempts, on threads of their own, have used.
+  private let busyBefore: UInt64
 
   init(channels: [BatchChannel], meter: SourceMeter, delay: SourceDelay) {
     self.channels = channels
     self.meter = meter
     self.delay = delay
+    busyBefore = meter.reading.busyNanoseconds
   }
 
   func send(_ batch: Batch) async throws {
@@ -28,7 +31,7 @@ final class OrderStage: SourceOutput {
       reading.transactions += transactions
       reading.bytes += UInt64(batch.logBytes)
       reading.position = batch.position
-      reading.busyNanoseconds = max(reading.busyNanoseconds, processor)
+      reading.busyNanoseconds = max(reading.busyNanoseconds, busyBefore + processor)
       reading.blockedNanoseconds += blocked
     }
   }

@@ -36,7 +36,8 @@ struct PipelineAttempt: Sendable {
           try await deliver(index, context, from: channels[index], checkpoints: checkpoints, coverage: coverage, delays)
         }
       }
-      try await group.waitForAll()
+      // Unlike `waitForAll`, the loop leaves at the first error, and leaving cancels the stages that wait for each other.
+      for try await _ in group {}
     }
   }
 

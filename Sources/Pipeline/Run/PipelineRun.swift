@@ -25,7 +25,7 @@ package final class PipelineRun: Sendable {
 
   /// Asks the source to end; what was read is delivered, then `run` returns. May be called from any thread, more than once.
   package func requestStop() {
-    state.withLock { if $0.state == .running || $0.state == .starting { $0.state = .draining } }
+    state.withLock { if [.starting, .running, .retrying].contains($0.state) { $0.state = .draining } }
     stop.request()
   }
 
@@ -38,6 +38,9 @@ package final class PipelineRun: Sendable {
       state.withLock { $0.state = .finished }
     } catch {
       state.withLock { $0.state = error is CancellationError ? .cancelled : .failed }
+      guard error is CancellationError || error is Failure else {
+        throw Failure(.internal, "the pipeline ended with an error that nobody has named", cause: "\(error)")
+      }
       throw error
     }
   }
@@ -67,6 +70,8 @@ package final class PipelineRun: Sendable {
         try await PipelineAttempt(definition: definition, meters: meters, control: control, logger: logger).run()
         return
       } catch let failure as Failure {
+        // What a connection says when it is broken off by a cancellation is no failure.
+        try Task.checkCancellation()
         guard let remedy = RetryRemedy(failure.code.remedy), meters.commits > 0, !stop.isRequested else {
           throw failure
         }

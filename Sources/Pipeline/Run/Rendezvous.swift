@@ -1,11 +1,12 @@
 import Synchronization
 
-/// Where the sinks' tasks leave the checkpoints that they found, and the source's task waits for all of them.
+/// Where tasks leave what others wait for: the sinks their checkpoints, the source its arithmetic. Any number may wait.
 final class Rendezvous<Value: Sendable>: Sendable {
   private struct State {
     var values: [Value?]
     var arrived = 0
-    var waiter: CheckedContinuation<Void, Never>?
+    var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
+    var nextID = 0
   }
 
   private let state: Mutex<State>
@@ -14,28 +15,34 @@ final class Rendezvous<Value: Sendable>: Sendable {
 
   /// Leaves the value of one participant; each does so once.
   func arrive(_ index: Int, with value: Value) {
-    let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
+    let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
       state.values[index] = value
       state.arrived += 1
-      return state.arrived == state.values.count ? state.waiter.take() : nil
+      guard state.arrived == state.values.count else { return [] }
+      defer { state.waiters = [:] }
+      return Array(state.waiters.values)
     }
-    waiter?.resume()
+    for waiter in waiters { waiter.resume() }
   }
 
   /// All values, once everybody has arrived.
   /// - Throws: `CancellationError` when the task is cancelled before.
   func all() async throws -> [Value] {
+    let id = state.withLock { state in
+      state.nextID += 1
+      return state.nextID
+    }
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let mustWait = state.withLock { state -> Bool in
           guard state.arrived < state.values.count, !Task.isCancelled else { return false }
-          state.waiter = continuation
+          state.waiters[id] = continuation
           return true
         }
         if !mustWait { continuation.resume() }
       }
     } onCancel: {
-      state.withLock { $0.waiter.take() }?.resume()
+      state.withLock { $0.waiters.removeValue(forKey: id) }?.resume()
     }
     try Task.checkCancellation()
     return state.withLock { $0.values.compactMap(\.self) }

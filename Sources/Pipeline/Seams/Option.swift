@@ -16,6 +16,8 @@ package struct Option: Sendable {
     case block([Option])
     /// Any of several forms.
     case either([Kind])
+    /// Whoever reads it checks it.
+    case anything
   }
 
   package let name: String

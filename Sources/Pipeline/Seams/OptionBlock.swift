@@ -6,10 +6,11 @@ package struct OptionBlock: Sendable {
   package let options: [Option]
   package let location: Place
   private let entries: [String: OptionNode]
-  private let node: OptionNode
+  /// The block as written.
+  package let content: OptionNode
 
   package init(_ node: OptionNode, options: [Option]) {
-    self.node = node
+    content = node
     self.options = options
     location = node.place
     var entries: [String: OptionNode] = [:]

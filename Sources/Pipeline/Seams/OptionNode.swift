@@ -23,14 +23,18 @@ package struct OptionNode: Sendable {
 
   package var content: Content
   package var place: Place
+  /// Whether the value holds something that came from `${…}`: it is never printed.
+  package var isSecret: Bool
 
-  package init(_ content: Content, at place: Place) {
+  package init(_ content: Content, at place: Place, isSecret: Bool = false) {
     self.content = content
     self.place = place
+    self.isSecret = isSecret
   }
 }
 
-/// A place in a pipeline file, printed as `file:line:column`, both counted from 1.
+/// A place in a pipeline file, printed as `file:line:column`, both counted from 1. Line 0 stands for something that has
+/// no lines, such as a flag of the command line, and prints as its name alone.
 package struct Place: Hashable, Sendable, CustomStringConvertible {
   package var file: String
   package var line: Int
@@ -42,5 +46,5 @@ package struct Place: Hashable, Sendable, CustomStringConvertible {
     self.column = column
   }
 
-  package var description: String { "\(file):\(line):\(column)" }
+  package var description: String { line == 0 ? file : "\(file):\(line):\(column)" }
 }

@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""Freshet beside its yardsticks, end to end, on this machine, in one run.
+
+    python3 Benchmarks/EndToEnd/run.py [--rows 1000000] [--transactions 500000] [--runs 3] [--only TEXT] [--json FILE]
+
+Each figure is the median of the runs; yardstick and Freshet take turns. Every yardstick is measured here and now.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+
+import latency
+from measure import cost_of, median
+from pipelines import Run, blackhole, files, snapshot_of, sqlite, stream_of
+from servers import Server
+from workloads import make_a, make_b, make_huge
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description="Freshet beside its yardsticks, end to end")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of workload A")
+    parser.add_argument("--transactions", type=int, default=500_000, help="transactions of workload B")
+    parser.add_argument("--huge", type=int, default=2 << 30, help="bytes of the one huge transaction")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=20, help="length of each paced run")
+    parser.add_argument("--only", default="", help="only the paths whose name contains this")
+    parser.add_argument("--json", help="write the figures to this file, too")
+    parser.add_argument("--freshet", default=f"{ROOT}/.build/release/freshet")
+    return parser.parse_args()
+
+
+class Table:
+    """Prints each line as soon as it is measured."""
+
+    def __init__(self):
+        self.lines = []
+        print("| path | yardstick | Freshet | ratio | reach | CPU s (yardstick) | peak MiB |", flush=True)
+        print("|---|---:|---:|---:|---:|---:|---:|", flush=True)
+
+    def add(self, path, rows, yardstick, freshet, reach):
+        theirs, ours = rows / yardstick.seconds, rows / freshet.seconds
+        self.show(path, f"{theirs:,.0f} rows/s", f"{ours:,.0f} rows/s", f"{ours / theirs:.2f}", reach,
+                  f"{freshet.cpu:.2f} ({yardstick.cpu:.2f})", f"{freshet.memory / 2**20:.0f}",
+                  figures={"yardstick": theirs, "freshet": ours})
+
+    def show(self, path, *cells, figures):
+        self.lines.append({"path": path, **figures})
+        print("| " + " | ".join([path, *cells]) + " |", flush=True)
+
+
+def in_turns(runs, yardstick, freshet):
+    """Both once to warm up, then in turns: medians."""
+    yardstick(), freshet()
+    pairs = [(yardstick(), freshet()) for _ in range(runs)]
+    return median([pair[0] for pair in pairs]), median([pair[1] for pair in pairs])
+
+
+def freshet_cost(options, source, sink_of, rows, until="now"):
+    run = Run(options.freshet, source, None, until)
+    sink = sink_of(run.directory)
+    pipeline = json.load(open(run.file))
+    pipeline["sinks"] = [sink]
+    json.dump(pipeline, open(run.file, "w"))
+    run.finish()
+    delivered = run.report["sinks"]["out"]["rows"]
+    if rows is not None and delivered < rows:
+        raise SystemExit(f"only {delivered} of {rows} rows arrived")
+    run.remove()
+    return run.cost
+
+
+def remote_raw(server):
+    """Every packet of the log over the network, written to /dev/null."""
+    directory = tempfile.mkdtemp(prefix="freshet-benchmark-raw-")
+    logs = server.logs()
+    for log in logs:
+        os.symlink("/dev/null", f"{directory}/{log}")
+    return cost_of(["mariadb-binlog", "--no-defaults", "--raw", "--read-from-remote-server", f"--result-file={directory}/",
+                    f"--socket={server.socket}", "--user=root", *logs])
+
+
+def decoded_rows(server):
+    return cost_of(["mariadb-binlog", "--no-defaults", "-v", "--base64-output=decode-rows",
+                    *[f"{server.data}/{log}" for log in server.logs()]])
+
+
+def dump(server, table):
+    with tempfile.NamedTemporaryFile(prefix="freshet-benchmark-dump-") as file:
+        return cost_of(["mariadb-dump", "--no-defaults", "--single-transaction", f"--socket={server.socket}", "--user=root",
+                        *table.split(".")], stdout=file)
+
+
+def sqlite_loop(baseline, rows):
+    with tempfile.TemporaryDirectory(prefix="freshet-benchmark-sqlite-") as directory:
+        return cost_of([baseline, f"{directory}/out.db", str(rows), "50000"])
+
+
+def wanted(options, path):
+    return options.only in path
+
+
+def stream_paths(options, table, server, name, rows, reach_raw, reach_decoded):
+    source = stream_of(server, f"bench.{name.lower()}")
+    if wanted(options, f"{name} blackhole"):
+        costs = in_turns(options.runs, lambda: remote_raw(server),
+                         lambda: freshet_cost(options, source, lambda _: blackhole(), rows))
+        table.add(f"{name} → blackhole, beside mariadb-binlog --raw", rows, *costs, reach_raw)
+    if wanted(options, f"{name} files"):
+        costs = in_turns(options.runs, lambda: decoded_rows(server),
+                         lambda: freshet_cost(options, source, files, rows))
+        table.add(f"{name} → files (debezium-json), beside mariadb-binlog -v", rows, *costs, reach_decoded)
+
+
+def sqlite_path(options, table, server, name, rows, baseline, reach):
+    if not wanted(options, f"{name} sqlite"):
+        return
+    costs = in_turns(options.runs, lambda: sqlite_loop(baseline, rows),
+                     lambda: freshet_cost(options, stream_of(server, f"bench.{name.lower()}"), sqlite, None))
+    table.add(f"{name} → SQLite, beside a bare insert loop", rows, *costs, reach)
+
+
+def bench_a(options, table, baseline):
+    with Server() as server:
+        make_a(server, options.rows)
+        stream_paths(options, table, server, "A", options.rows, "0.6", "0.65")
+        sqlite_path(options, table, server, "A", options.rows, baseline, "0.8")
+        if wanted(options, "snapshot files"):
+            costs = in_turns(options.runs, lambda: dump(server, "bench.a"),
+                             lambda: freshet_cost(options, snapshot_of(server, "bench.a"), files, options.rows))
+            table.add("snapshot → files (debezium-json), beside mariadb-dump", options.rows, *costs, "1.0")
+
+
+def bench_b(options, table, baseline):
+    rows = options.transactions * 4
+    with Server() as server:
+        make_b(server, options.transactions)
+        stream_paths(options, table, server, "B", rows, "1.5", "6")
+        sqlite_path(options, table, server, "B", rows, baseline, "–")
+
+
+def bench_paced(options, table):
+    for rate, together in ((1000, 1), (5000, 5)):
+        with Server() as server:
+            native = None
+            for target, reach in (("sqlite", "p99 ≤ 5 ms"), ("files", "p99 ≤ 20 ms")):
+                if not wanted(options, f"paced {target}"):
+                    continue
+                native = native or latency.native_lag(server, rate, options.seconds, together)
+                ours = latency.freshet_lag(options.freshet, server, target, rate, options.seconds, together)
+                text = [f"p50 {lag['p50']:.1f} p99 {lag['p99']:.1f} max {lag['max']:.1f} ms" for lag in (native, ours)]
+                table.show(f"paced {rate:,} rows/s → {target}, beside native replication", *text,
+                           f"{ours['p99'] / native['p99']:.2f}", reach, "", "",
+                           figures={"yardstick": native, "freshet": ours})
+
+
+def bench_huge(options, table):
+    targets = [("blackhole", lambda _: blackhole()), ("files", files), ("sqlite", sqlite)]
+    if not any(wanted(options, f"huge {name}") for name, _ in targets):
+        return
+    with Server(extra=["--max-allowed-packet=64M"]) as server:
+        make_huge(server, options.huge)
+        for name, sink in targets:
+            if wanted(options, f"huge {name}"):
+                cost = freshet_cost(options, stream_of(server, "bench.huge"), sink, None)
+                table.show(f"one transaction of {options.huge / 2**30:.1f} GiB → {name}", "", f"{options.huge / cost.seconds / 1e6:.0f} MB/s",
+                           "", "≤ 256 MiB", f"{cost.cpu:.2f}", f"{cost.memory / 2**20:.0f}",
+                           figures={"seconds": cost.seconds, "memory": cost.memory})
+
+
+def machine():
+    processor = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+    memory = int(next(line for line in open("/proc/meminfo") if line.startswith("MemTotal")).split()[1]) / 2**20
+    version = subprocess.run(["mariadbd", "--version"], capture_output=True, text=True).stdout.split()[2]
+    return f"{os.cpu_count()} cores {processor}, {memory:.0f} GiB, MariaDB {version}, {time.strftime('%Y-%m-%d')}"
+
+
+def main():
+    options = arguments()
+    sys.stdout.reconfigure(encoding="utf-8")
+    print(machine() + "\n", flush=True)
+    with tempfile.TemporaryDirectory(prefix="freshet-benchmark-tools-") as tools:
+        baseline = f"{tools}/sqlite_baseline"
+        subprocess.run(["cc", "-O2", "-o", baseline, f"{os.path.dirname(os.path.abspath(__file__))}/sqlite_baseline.c", "-lsqlite3"], check=True)
+        table = Table()
+        if any(wanted(options, path) for path in ("A blackhole", "A files", "A sqlite", "snapshot files")):
+            bench_a(options, table, baseline)
+        if any(wanted(options, path) for path in ("B blackhole", "B files", "B sqlite")):
+            bench_b(options, table, baseline)
+        if any(wanted(options, path) for path in ("paced sqlite", "paced files")):
+            bench_paced(options, table)
+        bench_huge(options, table)
+    if options.json:
+        json.dump({"machine": machine(), "paths": table.lines}, open(options.json, "w"), indent=2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+package import Change
+internal import Compression
+
+/// Turns the events of a binary log into the changes of a batch, one event a call, without a socket, a file or a clock.
+///
+/// *Ordering*: events are given in log order, each once. *Thread*: one at a time. *Memory*: table maps, prepared XA
+/// transactions up to `Options.heldByteLimit`, one event while it is decompressed. *Errors*: every failure names the place
+/// `file:offset`; after one the decoder is of no more use.
+package final class BinlogDecoder {
+  /// Where events come from, which decides how their offsets are known.
+  package enum Origin: Sendable {
+    /// One after the other from a file: offsets are the sum of sizes.
+    case file
+    /// From a server, which leaves out what it was asked to: offsets are the low 32 bits in each header.
+    case network
+  }
+
+  /// What the owner must do after an event.
+  package enum Action: Hashable, Sendable {
+    case none
+    /// The event holds more than a batch does: take the batch, then call `continueDecoding` until it says otherwise.
+    case more
+    /// A transaction ended, and `position` is behind it: a cut here loses and repeats nothing.
+    case transactionEnded
+    /// What follows comes from another file, or from another place.
+    case rotated(file: String, offset: UInt64)
+    /// The server is alive and has nothing to send.
+    case heartbeat
+    /// The server was shut down here.
+    case stopped
+  }
+
+  package struct Options: Sendable {
+    /// Which tables' rows are wanted; asked once for each table map and statement.
+    package var isWanted: @Sendable (TableName) -> Bool = { _ in true }
+    /// The charset of text in logs that name none.
+    package var charset = "utf8mb4"
+    /// Whether columns of a log without names are called `@1`, `@2`… For files without a server.
+    package var allowsUnnamedColumns = false
+    /// The memory that all prepared XA transactions may hold together.
+    package var heldByteLimit = 64 << 20
+    /// The size past which an event, or what it decompresses to, is refused.
+    package var eventByteLimit = 1 << 30
+    /// Transactions in this set are read but not emitted: they lie before the place to resume at.
+    package var emitted = GTIDSet()
+    /// Transactions that end at or before this place in the named file are read but not emitted.
+    package var emittedUntil: (file: String, offset: UInt64)?
+
+    package init() {}
+  }
+
+  let options: Options
+  let provider: (any SchemaProvider)?
+  var file: String
+  /// Behind the last event.
+  var offset: UInt64
+  /// Where the current event begins.
+  var eventOffset: UInt64
+  var format: FormatDescription?
+  var transaction: OpenTransaction?
+  var held = HeldTransactions()
+  var pending: PendingEvents?
+  var tables = MappedTables()
+  var catalog = TableCatalog()
+  /// Temporary tables that statements in the log have made; statements on them change nothing that is replicated.
+  var temporaries: Set<TableName> = []
+  var latestCommit = EventTime.distantPast
+  var zlib: ZlibDecoder?
+  var inflated: [UInt8] = []
+  let scratch = RowScratch()
+
+  /// Every transaction that was decoded, emitted or not, and those that the start position covers.
+  package internal(set) var gtids: GTIDSet
+  /// The place behind the last transaction that ended, and behind what stands between transactions.
+  package internal(set) var position: BinlogPosition
+  /// Rows events of tables that are not wanted, passed over without a look at their rows.
+  package internal(set) var skippedRowsEvents = 0
+  package internal(set) var skippedBytes = 0
+
+  /// - Parameters:
+  ///   - position: where the first event stands; for a whole file, offset 4 and the set of what came before, if known.
+  ///   - provider: who knows the definitions of tables.
+  package init(position: BinlogPosition, provider: (any SchemaProvider)? = nil, options: Options = Options()) {
+    self.options = options
+    self.provider = provider
+    self.position = position
+    file = position.file
+    offset = position.offset
+    eventOffset = position.offset
+    gtids = position.gtids
+  }
+
+  /// The prepared XA transactions that are neither committed nor rolled back. The owner's position must keep the place of
+  /// the first one: a restart reads again from there, and `Options.emitted` or `emittedUntil` keeps what was emitted away.
+  package var preparedTransactions: [PreparedTransaction] { held.prepared }
+
+  /// The version of the server that wrote the log, once it is known.
+  package var serverVersion: String? { format?.serverVersion }
+
+  /// Decodes one event as it stands in the log: header, body and checksum.
+  package func decode(
+    _ event: UnsafeRawBufferPointer, from origin: Origin, into builder: BatchBuilder
+  ) throws(Failure) -> Action {
+    eventOffset = offset
+    do {
+      let header = try EventHeader(event)
+      guard header.byteCount == event.count, event.count <= options.eventByteLimit else {
+        throw Failure(.corruptLog, "an event says that it has \(header.byteCount) bytes; it has \(event.count)")
+      }
+      locate(header, origin)
+      let body = try verifiedBody(event, header)
+      builder.logBytes += event.count
+      let action = try dispatch(header, body, builder)
+      if transaction == nil, pending == nil { settle() }
+      return action
+    } catch { throw failure(error) }
+  }
+
+  /// Goes on with the event that `decode` answered `.more` for.
+  package func continueDecoding(into builder: BatchBuilder) throws(Failure) -> Action {
+    do {
+      let action = try resumePending(builder)
+      if transaction == nil, pending == nil { settle() }
+      return action
+    } catch { throw failure(error) }
+  }
+
+  /// Tells the decoder that the log ends here for good: a transaction that is open never committed.
+  package func finish(into builder: BatchBuilder) throws(Failure) {
+    do { try abandonTransaction(builder, why: "the log ends") } catch { throw failure(error) }
+  }
+
+  private func settle() {
+    position = BinlogPosition(file: file, offset: offset, gtids: gtids)
+  }
+
+  var place: String { "\(file):\(eventOffset)" }
+
+  private func failure(_ error: any Error) -> Failure {
+    switch error {
+    case let failure as Failure: failure.at(place)
+    case let truncated as Truncated:
+      Failure(
+        .corruptLog, "an event ends early: \(truncated.wanted) bytes were expected at its byte \(truncated.offset)", at: place)
+    default: Failure(.corruptLog, "an event cannot be read", at: place, cause: "\(error)")
+    }
+  }
+
+  /// Finds where the event begins and ends. An artificial event stands nowhere and moves nothing.
+  private func locate(_ header: EventHeader, _ origin: Origin) {
+    switch origin {
+    case .file:
+      // Read from the middle, a file's description comes first all the same.
+      if format == nil, header.type == .formatDescription, offset > 4 { return }
+      offset += UInt64(header.byteCount)
+    case .network:
+      guard header.endPosition != 0, !header.flags.contains(.artificial) else { return }
+      // The header has 32 bits; a file past 4 GiB wraps them.
+      var end = offset & ~0xffff_ffff | UInt64(header.endPosition)
+      if end < offset { end += 1 << 32 }
+      offset = end
+      eventOffset = end - min(end, UInt64(header.byteCount))
+    }
+  }
+}
+
+/// A place in a binary log between two transactions.
+package struct BinlogPosition: Hashable, Sendable {
+  package var file: String
+  package var offset: UInt64
+  /// What was read up to here; empty in logs without GTIDs.
+  package var gtids: GTIDSet
+
+  package init(file: String, offset: UInt64 = 4, gtids: GTIDSet = GTIDSet()) {
+    self.file = file
+    self.offset = offset
+    self.gtids = gtids
+  }
+
+  /// The number behind the last point of the file's name; 0: there is none.
+  package var fileNumber: UInt32 {
+    guard let point = file.lastIndex(of: ".") else { return 0 }
+    return UInt32(file[file.index(after: point)...]) ?? 0
+  }
+}

@@ -1,0 +1,65 @@
+internal import Change
+
+/// Which columns one image of a rows event holds.
+struct RowImage {
+  /// nil: all of them.
+  var present: UnsafeRawPointer?
+  var count: Int
+
+  init(_ bitmap: UnsafeRawPointer, columns: Int) {
+    var set = 0
+    for column in 0..<columns {
+      set += Int(bitmap.load(fromByteOffset: column >> 3, as: UInt8.self) >> UInt8(column & 7) & 1)
+    }
+    count = set
+    present = set == columns ? nil : bitmap
+  }
+}
+
+/// Reads all rows of one event into the batch.
+struct RowLoop {
+  let decoders: UnsafeBufferPointer<ColumnDecoder>
+  let before: RowImage?
+  let after: RowImage?
+  let cells: UnsafeMutableBufferPointer<Cell>
+  let operation: Operation
+  let schema: UInt16
+  let time: EventTime
+  let offset: UInt64
+
+  /// Rows enter the batch's cells in runs as long as the scratch space, and its changes one by one.
+  mutating func run(_ reader: inout RowReader, _ builder: BatchBuilder, cellLimit: Int) throws(RowFault) {
+    guard let scratch = cells.baseAddress else { return }
+    let columns = decoders.count
+    let perRow = (before == nil ? 0 : columns) + (after == nil ? 0 : columns)
+    var flushed = builder.cells.count
+    var filled = 0
+    var row: UInt32 = 0
+    while reader.offset < reader.end {
+      if filled &+ perRow > cells.count {
+        flush(&filled, &flushed, builder)
+        guard flushed < cellLimit else { throw RowFault(reason: .tooLarge, column: -1) }
+      }
+      var change = RowChange(operation: operation, schema: schema, time: time, logOffset: offset, row: row)
+      if let before {
+        change.before = UInt32(truncatingIfNeeded: flushed &+ filled)
+        try reader.image(decoders, present: before.present, presentCount: before.count, into: scratch + filled)
+        filled &+= columns
+      }
+      if let after {
+        change.after = UInt32(truncatingIfNeeded: flushed &+ filled)
+        try reader.image(decoders, present: after.present, presentCount: after.count, into: scratch + filled)
+        filled &+= columns
+      }
+      builder.append(change)
+      row &+= 1
+    }
+    flush(&filled, &flushed, builder)
+  }
+
+  private func flush(_ filled: inout Int, _ flushed: inout Int, _ builder: BatchBuilder) {
+    builder.cells.append(contentsOf: UnsafeBufferPointer(rebasing: cells[0..<filled]))
+    flushed += filled
+    filled = 0
+  }
+}

@@ -1,0 +1,76 @@
+package import Change
+
+/// What a table's definition says and a log does not, or not always: names, exact types, keys, defaults.
+package struct TableHints: Hashable, Sendable {
+  package struct Column: Hashable, Sendable {
+    package var name: String
+    /// The type as declared, in lower case but for quoted members: `decimal(12,2) unsigned`, `enum('a','B')`, `uuid`.
+    package var nativeType: String
+    /// nil: the definition does not say.
+    package var isNullable: Bool?
+    package var defaultValue: ColumnSchema.Default?
+    package var generation: ColumnSchema.Generation
+    package var isInvisible: Bool
+    package var charset: String?
+    package var collation: String?
+
+    package init(
+      name: String, nativeType: String, isNullable: Bool? = true, defaultValue: ColumnSchema.Default? = nil,
+      generation: ColumnSchema.Generation = .no, isInvisible: Bool = false, charset: String? = nil,
+      collation: String? = nil
+    ) {
+      self.name = name
+      self.nativeType = nativeType
+      self.isNullable = isNullable
+      self.defaultValue = defaultValue
+      self.generation = generation
+      self.isInvisible = isInvisible
+      self.charset = charset
+      self.collation = collation
+    }
+  }
+
+  package var columns: [Column]
+  /// Names of the primary key's columns in key order; empty: there is none.
+  package var primaryKey: [String]
+  /// Names of the columns of every other unique key, in order of definition.
+  package var uniqueKeys: [[String]]
+
+  package init(columns: [Column], primaryKey: [String] = [], uniqueKeys: [[String]] = []) {
+    self.columns = columns
+    self.primaryKey = primaryKey
+    self.uniqueKeys = uniqueKeys
+  }
+
+  /// The key that identifies rows, as indexes: the primary key, or else the first unique key without nullable columns.
+  package func key(isNullable: (Int) -> Bool) -> (indexes: [Int], isPrimary: Bool) {
+    if let primary = indexes(of: primaryKey), !primary.isEmpty { return (primary, true) }
+    for names in uniqueKeys {
+      if let unique = indexes(of: names), !unique.isEmpty, !unique.contains(where: isNullable) { return (unique, false) }
+    }
+    return ([], true)
+  }
+
+  /// nil when a name is none of the columns.
+  package func indexes(of names: [String]) -> [Int]? {
+    var indexes: [Int] = []
+    for name in names {
+      guard let index = index(of: name) else { return nil }
+      indexes.append(index)
+    }
+    return indexes
+  }
+
+  /// Column names are the same in upper and lower case.
+  package func index(of name: String) -> Int? {
+    columns.firstIndex { $0.name == name } ?? columns.firstIndex { $0.name.lowercased() == name.lowercased() }
+  }
+}
+
+/// Where the decoder asks for a table's definition: information_schema, a stored catalog, or nothing.
+///
+/// *Thread*: called on the decoder's, in the middle of a batch; an implementation answers from memory.
+package protocol SchemaProvider: AnyObject {
+  /// The definition that holds at the place in the log that is being decoded, or nil when none is known.
+  func hints(for table: TableName) -> TableHints?
+}

@@ -1,0 +1,153 @@
+internal import Change
+
+/// Reads the comma-separated parts of an ALTER TABLE.
+struct AlterationReader {
+  var tokens: SQLTokens
+  let database: String
+  private(set) var newName: TableName?
+
+  init(tokens: SQLTokens, database: String) {
+    self.tokens = tokens
+    self.database = database
+  }
+
+  /// nil: one of the parts was not understood.
+  mutating func read() -> [DataDefinition.Alteration]? {
+    var alterations: [DataDefinition.Alteration] = []
+    var isUnderstood = true
+    while !tokens.isAtEnd {
+      if let read = readOne() {
+        alterations += read
+      } else {
+        isUnderstood = false
+      }
+      // A part that was not understood is passed over: a new name may still follow.
+      while !tokens.isAtEnd, !tokens.isSign(",") {
+        if tokens.isSign("("), tokens.skipParentheses() { continue }
+        tokens.index += 1
+      }
+      _ = tokens.acceptSign(",")
+    }
+    return isUnderstood ? alterations : nil
+  }
+
+  private mutating func readOne() -> [DataDefinition.Alteration]? {
+    if tokens.accept("ADD") { return readAdd() }
+    if tokens.accept("DROP") { return readDrop() }
+    if tokens.accept("MODIFY") {
+      _ = tokens.accept("COLUMN")
+      _ = tokens.accept("IF", "EXISTS")
+      guard let name = tokens.name() else { return nil }
+      return readColumn(name) { column, place in .change(name, column, place) }
+    }
+    if tokens.accept("CHANGE") {
+      _ = tokens.accept("COLUMN")
+      _ = tokens.accept("IF", "EXISTS")
+      guard let old = tokens.name(), let name = tokens.name() else { return nil }
+      return readColumn(name) { column, place in .change(old, column, place) }
+    }
+    if tokens.accept("RENAME") { return readRename() }
+    if tokens.accept("ALTER") { return readDefault() }
+    return readHarmless()
+  }
+
+  /// What changes no schema: options of storage and of the statement itself.
+  private mutating func readHarmless() -> [DataDefinition.Alteration]? {
+    let words: Set<String> = [
+      "ENGINE", "COMMENT", "AUTO_INCREMENT", "ALGORITHM", "LOCK", "ROW_FORMAT", "FORCE", "DISABLE", "ENABLE",
+      "KEY_BLOCK_SIZE", "STATS_PERSISTENT", "STATS_AUTO_RECALC", "STATS_SAMPLE_PAGES", "CHECKSUM", "MAX_ROWS", "MIN_ROWS",
+      "AVG_ROW_LENGTH", "PACK_KEYS", "DELAY_KEY_WRITE", "PAGE_COMPRESSED", "NOWAIT", "WAIT", "DEFAULT",
+    ]
+    guard let token = tokens.current, token.kind == .word, words.contains(token.text.uppercased()) else { return nil }
+    // DEFAULT CHARSET changes only columns that come later, but CONVERT changes those that are there.
+    return [.nothing]
+  }
+
+  private mutating func readAdd() -> [DataDefinition.Alteration]? {
+    if let token = tokens.current, token.kind == .word {
+      switch token.text.uppercased() {
+      case "PRIMARY", "UNIQUE", "CONSTRAINT", "KEY", "INDEX", "FULLTEXT", "SPATIAL", "FOREIGN", "CHECK", "VECTOR": return readAddKey()
+      case "PARTITION": return [.nothing]
+      case "SYSTEM", "PERIOD": return nil
+      default: break
+      }
+    }
+    _ = tokens.accept("COLUMN")
+    _ = tokens.accept("IF", "NOT", "EXISTS")
+    guard tokens.acceptSign("(") else {
+      guard let name = tokens.name() else { return nil }
+      return readColumn(name) { column, place in .add(column, place ?? .last) }
+    }
+    var all: [DataDefinition.Alteration] = []
+    repeat {
+      guard let name = tokens.name(), let read = readColumn(name, { column, place in .add(column, place ?? .last) }) else {
+        return nil
+      }
+      all += read
+    } while tokens.acceptSign(",")
+    return tokens.acceptSign(")") ? all : nil
+  }
+
+  private mutating func readAddKey() -> [DataDefinition.Alteration]? {
+    if tokens.accept("CONSTRAINT"), !tokens.isWord("PRIMARY"), !tokens.isWord("UNIQUE"), !tokens.isWord("FOREIGN"),
+      !tokens.isWord("CHECK")
+    {
+      _ = tokens.name()
+    }
+    let isPrimary = tokens.accept("PRIMARY", "KEY")
+    guard isPrimary || tokens.accept("UNIQUE") else { return [.nothing] }
+    var reader = TableDefinitionReader(tokens: tokens)
+    let columns = reader.keyColumns()
+    tokens = reader.tokens
+    guard let columns else { return isPrimary ? nil : [.nothing] }
+    return [isPrimary ? .addPrimaryKey(columns) : .addUnique(columns)]
+  }
+
+  private mutating func readDrop() -> [DataDefinition.Alteration]? {
+    if tokens.accept("PRIMARY", "KEY") { return [.dropPrimaryKey] }
+    if tokens.accept("FOREIGN", "KEY") || tokens.accept("CHECK") || tokens.accept("PARTITION") { return [.nothing] }
+    if tokens.accept("INDEX") || tokens.accept("KEY") || tokens.accept("CONSTRAINT") { return [.dropIndex] }
+    if tokens.isWord("SYSTEM") || tokens.isWord("PERIOD") { return nil }
+    _ = tokens.accept("COLUMN")
+    _ = tokens.accept("IF", "EXISTS")
+    return tokens.name().map { [.drop($0)] }
+  }
+
+  private mutating func readRename() -> [DataDefinition.Alteration]? {
+    if tokens.accept("COLUMN") {
+      _ = tokens.accept("IF", "EXISTS")
+      guard let old = tokens.name(), tokens.accept("TO"), let name = tokens.name() else { return nil }
+      return [.rename(old, name)]
+    }
+    if tokens.accept("INDEX") || tokens.accept("KEY") { return [.nothing] }
+    _ = tokens.accept("TO") || tokens.accept("AS") || tokens.acceptSign("=")
+    newName = tokens.tableName(database)
+    return newName == nil ? nil : [.nothing]
+  }
+
+  private mutating func readDefault() -> [DataDefinition.Alteration]? {
+    if tokens.accept("INDEX") || tokens.accept("KEY") { return [.nothing] }
+    _ = tokens.accept("COLUMN")
+    guard let name = tokens.name() else { return nil }
+    if tokens.accept("DROP", "DEFAULT") { return [.setDefault(name, nil)] }
+    guard tokens.accept("SET"), tokens.isWord("DEFAULT") else { return nil }
+    // A default alone reads like a definition without a type.
+    let bytes = tokens.bytes
+    let rest = tokens.tokens[tokens.index...]
+    let type = SQLToken(kind: .word, text: "int", range: 0..<0)
+    var reader = ColumnDefinitionReader(tokens: SQLTokens(tokens: [type] + rest, bytes: bytes))
+    return reader.read(name: name).map { [.setDefault(name, $0.defaultValue)] }
+  }
+
+  private mutating func readColumn(
+    _ name: String, _ make: (TableHints.Column, DataDefinition.Alteration.Place?) -> DataDefinition.Alteration
+  ) -> [DataDefinition.Alteration]? {
+    var reader = ColumnDefinitionReader(tokens: tokens)
+    guard let column = reader.read(name: name) else { return nil }
+    tokens = reader.tokens
+    var all = [make(column, reader.place)]
+    if reader.isPrimary { all.append(.addPrimaryKey([name])) }
+    if reader.isUnique { all.append(.addUnique([name])) }
+    return all
+  }
+}

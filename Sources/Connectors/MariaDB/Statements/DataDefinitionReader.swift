@@ -1,0 +1,114 @@
+internal import Change
+
+/// Reads the tokens of one statement from their beginning.
+struct DataDefinitionReader {
+  var tokens: SQLTokens
+  let database: String
+
+  mutating func read() -> DataDefinition {
+    // MariaDB's SET STATEMENT … FOR runs the rest with other variables.
+    if tokens.accept("SET", "STATEMENT") {
+      while !tokens.isAtEnd, !tokens.isWord("FOR") { tokens.index += 1 }
+      _ = tokens.accept("FOR")
+    }
+    if tokens.accept("CREATE") { return create() }
+    if tokens.accept("DROP") { return drop() }
+    if tokens.accept("TRUNCATE") {
+      _ = tokens.accept("TABLE")
+      return tokens.tableName(database).map { .truncateTable($0) } ?? .other
+    }
+    if tokens.accept("RENAME") { return rename() }
+    if tokens.accept("ALTER") { return alter() }
+    return .other
+  }
+
+  private mutating func create() -> DataDefinition {
+    let replaces = tokens.accept("OR", "REPLACE")
+    if tokens.accept("TEMPORARY") { return .other }
+    if tokens.accept("TABLE") { return createTable(replaces: replaces) }
+    if tokens.accept("DATABASE") || tokens.accept("SCHEMA") {
+      _ = tokens.accept("IF", "NOT", "EXISTS")
+      return tokens.name().map { .createDatabase($0) } ?? .other
+    }
+    let isUnique = tokens.accept("UNIQUE")
+    _ = tokens.accept("FULLTEXT") || tokens.accept("SPATIAL") || tokens.accept("VECTOR")
+    if tokens.accept("INDEX") || tokens.accept("KEY") { return createIndex(isUnique: isUnique) }
+    return .other
+  }
+
+  private mutating func createTable(replaces: Bool) -> DataDefinition {
+    let ifNotExists = tokens.accept("IF", "NOT", "EXISTS")
+    guard let name = tokens.tableName(database) else { return .other }
+    func result(_ definition: TableHints?, like: TableName? = nil) -> DataDefinition {
+      .createTable(name, definition: definition, like: like, replaces: replaces, ifNotExists: ifNotExists)
+    }
+    if tokens.accept("LIKE") { return result(nil, like: tokens.tableName(database)) }
+    if tokens.isSign("("), tokens.isWord("LIKE", ahead: 1) {
+      tokens.index += 2
+      return result(nil, like: tokens.tableName(database))
+    }
+    guard tokens.isSign("(") else { return result(nil) }
+    var reader = TableDefinitionReader(tokens: tokens)
+    let definition = reader.read()
+    return result(definition)
+  }
+
+  private mutating func createIndex(isUnique: Bool) -> DataDefinition {
+    _ = tokens.accept("IF", "NOT", "EXISTS")
+    if !tokens.isWord("ON") { _ = tokens.name() }
+    if tokens.accept("USING") { _ = tokens.name() }
+    guard tokens.accept("ON"), let table = tokens.tableName(database) else { return .other }
+    var reader = TableDefinitionReader(tokens: tokens)
+    return .createIndex(table, unique: isUnique ? reader.keyColumns() : nil)
+  }
+
+  private mutating func drop() -> DataDefinition {
+    if tokens.accept("TEMPORARY") { return .other }
+    if tokens.accept("TABLE") || tokens.accept("TABLES") {
+      _ = tokens.accept("IF", "EXISTS")
+      var names: [TableName] = []
+      repeat {
+        guard let name = tokens.tableName(database) else { return .other }
+        names.append(name)
+      } while tokens.acceptSign(",")
+      return .dropTables(names)
+    }
+    if tokens.accept("DATABASE") || tokens.accept("SCHEMA") {
+      _ = tokens.accept("IF", "EXISTS")
+      return tokens.name().map { .dropDatabase($0) } ?? .other
+    }
+    if tokens.accept("INDEX") || tokens.accept("KEY") {
+      _ = tokens.accept("IF", "EXISTS")
+      guard tokens.name() != nil, tokens.accept("ON"), let table = tokens.tableName(database) else { return .other }
+      return .dropIndex(table)
+    }
+    return .other
+  }
+
+  private mutating func rename() -> DataDefinition {
+    guard tokens.accept("TABLE") || tokens.accept("TABLES") else { return .other }
+    _ = tokens.accept("IF", "EXISTS")
+    var pairs: [(from: TableName, to: TableName)] = []
+    repeat {
+      guard let from = tokens.tableName(database) else { return .other }
+      if tokens.accept("WAIT") { tokens.index += 1 }
+      _ = tokens.accept("NOWAIT")
+      guard tokens.accept("TO"), let to = tokens.tableName(database) else { return .other }
+      pairs.append((from, to))
+    } while tokens.acceptSign(",")
+    return .renameTables(pairs)
+  }
+
+  private mutating func alter() -> DataDefinition {
+    _ = tokens.accept("ONLINE")
+    _ = tokens.accept("IGNORE")
+    guard tokens.accept("TABLE") else { return .other }
+    _ = tokens.accept("IF", "EXISTS")
+    guard let name = tokens.tableName(database) else { return .other }
+    if tokens.accept("WAIT") { tokens.index += 1 }
+    _ = tokens.accept("NOWAIT")
+    var reader = AlterationReader(tokens: tokens, database: database)
+    let alterations = reader.read()
+    return .alterTable(name, alterations: alterations, newName: reader.newName)
+  }
+}

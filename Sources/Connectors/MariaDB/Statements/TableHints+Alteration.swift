@@ -1,0 +1,73 @@
+internal import Change
+
+extension TableHints {
+  /// The definition after the alterations, or nil when one of them names what is not there.
+  func applying(_ alterations: [DataDefinition.Alteration]) -> TableHints? {
+    var result = self
+    for alteration in alterations {
+      guard result.apply(alteration) else { return nil }
+    }
+    for name in result.primaryKey {
+      guard let index = result.index(of: name) else { return nil }
+      result.columns[index].isNullable = false
+    }
+    return result
+  }
+
+  private mutating func apply(_ alteration: DataDefinition.Alteration) -> Bool {
+    switch alteration {
+    case .add(let column, let place):
+      guard index(of: column.name) == nil, let target = index(for: place) else { return false }
+      columns.insert(column, at: target)
+    case .change(let old, let column, let place): return change(old, column, place)
+    case .drop(let name):
+      guard let index = index(of: name) else { return false }
+      columns.remove(at: index)
+      primaryKey.removeAll { $0.lowercased() == name.lowercased() }
+      uniqueKeys.removeAll { $0.contains { $0.lowercased() == name.lowercased() } }
+    case .rename(let old, let name):
+      guard let index = index(of: old) else { return false }
+      columns[index].name = name
+      renameInKeys(old, name)
+    case .addPrimaryKey(let names): primaryKey = names
+    case .dropPrimaryKey: primaryKey = []
+    case .addUnique(let names): uniqueKeys.append(names)
+    case .dropIndex:
+      // Keys are known by their columns, not by name: which one went cannot be told.
+      guard uniqueKeys.isEmpty || !primaryKey.isEmpty else { return false }
+      uniqueKeys = []
+    case .setDefault(let name, let value):
+      guard let index = index(of: name) else { return false }
+      columns[index].defaultValue = value
+    case .nothing: break
+    }
+    return true
+  }
+
+  private mutating func change(
+    _ old: String, _ column: Column, _ place: DataDefinition.Alteration.Place?
+  ) -> Bool {
+    guard let index = index(of: old) else { return false }
+    columns[index] = column
+    renameInKeys(old, column.name)
+    guard let place else { return true }
+    columns.remove(at: index)
+    guard let target = self.index(for: place) else { return false }
+    columns.insert(column, at: target)
+    return true
+  }
+
+  private mutating func renameInKeys(_ old: String, _ name: String) {
+    func renamed(_ names: [String]) -> [String] { names.map { $0.lowercased() == old.lowercased() ? name : $0 } }
+    primaryKey = renamed(primaryKey)
+    uniqueKeys = uniqueKeys.map(renamed)
+  }
+
+  private func index(for place: DataDefinition.Alteration.Place) -> Int? {
+    switch place {
+    case .last: columns.count
+    case .first: 0
+    case .after(let name): index(of: name).map { $0 + 1 }
+    }
+  }
+}

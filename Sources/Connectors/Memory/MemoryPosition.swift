@@ -1,0 +1,32 @@
+package import Change
+import Pipeline
+
+/// Positions of a log that counts its transactions: the number of transactions that lie before.
+package enum MemoryPosition {
+  package static func position(behind transactions: Int) -> Position {
+    Position(text: "\(transactions)", token: #"{"transactions":\#(transactions)}"#)
+  }
+
+  package static func transactions(in position: Position) throws(Failure) -> Int {
+    let prefix = #"{"transactions":"#
+    guard position.token.hasPrefix(prefix), position.token.hasSuffix("}"),
+      let count = Int(position.token.dropFirst(prefix.count).dropLast()), count >= 0
+    else {
+      throw Failure(
+        .corruptState, "the checkpoint is not one of a memory log", at: position.text,
+        hint: "reset the sink, or read from the source that the checkpoint was made from")
+    }
+    return count
+  }
+}
+
+/// The arithmetic of counted positions: a transaction's mark carries its number, counted from 1.
+struct MemoryCoverage: PositionCoverage {
+  func covers(_ mark: LogMark, isSnapshot: Bool, in checkpoint: Position) throws(Failure) -> Bool {
+    try mark.sequence <= UInt64(MemoryPosition.transactions(in: checkpoint))
+  }
+
+  func hasReached(_ checkpoint: Position, at position: Position) throws(Failure) -> Bool {
+    try MemoryPosition.transactions(in: position) >= MemoryPosition.transactions(in: checkpoint)
+  }
+}

@@ -1,0 +1,59 @@
+import ArgumentParser
+import Change
+import Flow
+import Logging
+import Pipeline
+import PipelineConfiguration
+
+struct PlanCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plan",
+    abstract: "Connect and show what a run would do: tables, keys, types, statements, start, warnings.",
+    discussion: "Changes nothing.")
+
+  @OptionGroup var pipeline: PipelineArguments
+  @Argument(help: "A pipeline file.") var file: String
+  @Flag(help: "Print JSON.") var json = false
+  @ArgumentParser.Option(help: "How logs look: text or json.") var logFormat = LogFormat.text
+
+  func run() async throws {
+    let loaded = try pipeline.require(file)
+    do {
+      let plan = try await PipelinePlan.make(loaded, logFormat: logFormat)
+      StandardOutput.write(loaded.redaction(json ? plan.json.text() + "\n" : plan.text))
+    } catch let failure as Failure {
+      throw loaded.redaction(failure)
+    } catch {
+      throw loaded.redaction(Failure(.internal, "an unexpected error ended the plan", cause: "\(error)"))
+    }
+  }
+}
+
+/// What the source and the sinks of a pipeline say about a run.
+struct PipelinePlan {
+  let pipeline: String
+  let source: SourcePlan
+  let sinks: [(name: String, plan: SinkPlan)]
+
+  static func make(_ file: PipelineFile, logFormat: LogFormat) async throws -> PipelinePlan {
+    let definition = file.definition
+    let logger = Logger.freshet(logFormat, redaction: file.redaction, pipeline: definition.name)
+    let thread = DedicatedThread(name: "plan")
+    defer { thread.stop() }
+    func context(_ name: String) -> ConnectorContext {
+      ConnectorContext(
+        pipeline: definition.name, name: name, stateDirectory: definition.stateDirectory,
+        memoryLimit: definition.memoryLimit / 4, schemaChangePolicy: definition.schemaChangePolicy,
+        badRowPolicy: definition.badRowPolicy, thread: thread, logger: logger)
+    }
+    return try await withTaskExecutorPreference(thread) {
+      let source = try await definition.source.definition.plan(context(definition.source.name))
+      var sinks: [(name: String, plan: SinkPlan)] = []
+      for sink in definition.sinks {
+        let plan = try await sink.definition.plan(for: source.tables.map(\.schema), context(sink.name))
+        sinks.append((sink.name, plan))
+      }
+      return PipelinePlan(pipeline: definition.name, source: source, sinks: sinks)
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import Change
+import Pipeline
+import PipelineConfiguration
+
+extension PipelinePlan {
+  /// For people: tables with keys and types, then what happens at each target.
+  var text: String {
+    var text = "pipeline \(pipeline)\nsource: \(TextTable.printable(source.server))\n"
+    text += "  start \(TextTable.printable(source.start))\n  end   \(TextTable.printable(source.end))\n"
+    text += warnings(source.warnings)
+    text += "\n" + TextTable.text(header: ["TABLE", "ROWS", "KEY"], source.tables.map(row))
+    text += "\n" + TextTable.text(header: ["TABLE", "COLUMN", "TYPE", ""], source.tables.flatMap(columns))
+    for sink in sinks {
+      text += "\nsink \(sink.name): \(TextTable.printable(sink.plan.target))\n"
+      text +=
+        "  checkpoint \(sink.plan.checkpoint.map { TextTable.printable($0.text) } ?? "none: begins with everything")\n"
+      for statement in sink.plan.statements {
+        for line in statement.split(separator: "\n") { text += "  \(TextTable.printable(String(line)))\n" }
+      }
+      text += warnings(sink.plan.warnings)
+    }
+    return text
+  }
+
+  private func warnings(_ warnings: [String]) -> String {
+    warnings.map { "  warning: \(TextTable.printable($0))\n" }.joined()
+  }
+
+  private func row(_ table: PlannedTable) -> [String] {
+    let schema = table.schema
+    let key = schema.key.map { schema.columns[$0].name }.joined(separator: ", ")
+    return [
+      schema.name.description, table.rows.map { "about \(ProgressText.grouped($0))" } ?? "unknown",
+      key.isEmpty ? "none" : schema.keyIsPrimary ? key : "\(key) (unique)",
+    ]
+  }
+
+  private func columns(_ table: PlannedTable) -> [[String]] {
+    table.schema.columns.map { column in
+      [
+        table.schema.name.description, column.name, PipelinePlan.type(of: column),
+        column.isNullable ? "" : "not null",
+      ]
+    }
+  }
+
+  private static func type(of column: ColumnSchema) -> String {
+    column.nativeType.isEmpty ? String(describing: column.type) : column.nativeType
+  }
+
+  /// For programs.
+  var json: JSONValue {
+    .object([
+      "pipeline": .string(pipeline),
+      "source": .object([
+        "server": .string(source.server), "start": .string(source.start), "end": .string(source.end),
+        "warnings": .array(source.warnings.map(JSONValue.string)), "tables": .array(source.tables.map(json)),
+      ]),
+      "sinks": .object(
+        Dictionary(
+          uniqueKeysWithValues: sinks.map { sink in
+            (sink.name, json(sink.plan))
+          })),
+    ])
+  }
+
+  private func json(_ table: PlannedTable) -> JSONValue {
+    let schema = table.schema
+    return .object([
+      "schema": .string(schema.name.namespace), "table": .string(schema.name.table),
+      "rows_estimated": table.rows.flatMap { Int(exactly: $0) }.map(JSONValue.integer) ?? .null,
+      "key": .array(schema.key.map { .string(schema.columns[$0].name) }),
+      "key_is_primary": .boolean(schema.keyIsPrimary),
+      "columns": .array(
+        schema.columns.map { column in
+          .object([
+            "name": .string(column.name), "type": .string(PipelinePlan.type(of: column)),
+            "nullable": .boolean(column.isNullable),
+          ])
+        }),
+    ])
+  }
+
+  private func json(_ plan: SinkPlan) -> JSONValue {
+    .object([
+      "target": .string(plan.target), "statements": .array(plan.statements.map(JSONValue.string)),
+      "checkpoint": plan.checkpoint.map { .string($0.text) } ?? .null,
+      "warnings": .array(plan.warnings.map(JSONValue.string)),
+    ])
+  }
+}

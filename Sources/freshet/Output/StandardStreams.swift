@@ -1,0 +1,54 @@
+import Glibc
+import Synchronization
+
+/// Standard error, with at most one live line at its end that every other line is written above.
+///
+/// *Thread*: any. A write that fails is dropped: there is nowhere left to say so.
+final class StandardError: Sendable {
+  static let shared = StandardError()
+
+  /// The live line; empty: none.
+  private let live = Mutex("")
+  let isTerminal = isatty(STDERR_FILENO) == 1
+
+  /// Writes a line, or several.
+  func print(_ text: String) {
+    live.withLock { live in
+      let erase = live.isEmpty ? "" : "\r\u{1b}[K"
+      writeFully(erase + text + "\n" + live, to: STDERR_FILENO)
+    }
+  }
+
+  /// Replaces the live line; an empty one removes it. For terminals only.
+  func show(_ line: String) {
+    live.withLock { live in
+      guard live != line else { return }
+      live = line
+      writeFully("\r\u{1b}[K" + line, to: STDERR_FILENO)
+    }
+  }
+}
+
+/// Standard output: results.
+enum StandardOutput {
+  static func print(_ text: String) { write(text + "\n") }
+
+  static func write(_ text: String) {
+    // A reader that has gone wants no more results, and so no more of us.
+    if !writeFully(text, to: STDOUT_FILENO) { exit(EX_IOERR) }
+  }
+}
+
+@discardableResult
+private func writeFully(_ text: String, to file: Int32) -> Bool {
+  var rest = Array(text.utf8)[...]
+  while !rest.isEmpty {
+    let count = rest.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, $0.count) }
+    if count < 0 {
+      if errno == EINTR { continue }
+      return false
+    }
+    rest = rest.dropFirst(count)
+  }
+  return true
+}
