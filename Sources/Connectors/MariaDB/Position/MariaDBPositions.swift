@@ -1,5 +1,5 @@
 package import Change
-package import Pipeline
+internal import Pipeline
 internal import Synchronization
 
 /// The arithmetic of positions of one log.

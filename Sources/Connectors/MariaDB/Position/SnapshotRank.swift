@@ -1,4 +1,4 @@
-package import Change
+internal import Change
 
 /// How much of a snapshot a sink has; of two sinks with the same rank both have the same rows.
 package enum SnapshotRank: Comparable, Sendable {

@@ -1,4 +1,4 @@
-package import Change
+internal import Change
 
 extension SnapshotState {
   func write(_ json: inout JSONText) {

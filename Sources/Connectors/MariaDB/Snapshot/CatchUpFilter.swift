@@ -86,8 +86,10 @@ final class CatchUpFilter {
     case .ranges(let ranges, let order):
       let table = batch.schemas[Int(change.schema)].name
       let before = change.hasBefore ? Int(change.before) : nil
-      let wasInside = try before.map { row throws(Failure) in try isInside(key(row, nil, order, batch), ranges, order, table) } ?? false
-      let isInside = try change.hasAfter && isInside(key(Int(change.after), before, order, batch), ranges, order, table)
+      var wasInside = false
+      if let before { wasInside = try contains(key(before, nil, order, batch), ranges, order, table) }
+      var isInside = false
+      if change.hasAfter { isInside = try contains(key(Int(change.after), before, order, batch), ranges, order, table) }
       return CatchUpFilter.clipped(change, wasInside: wasInside, isInside: isInside)
     }
   }
@@ -107,7 +109,7 @@ final class CatchUpFilter {
     return change
   }
 
-  private func isInside(
+  private func contains(
     _ key: SnapshotState.Key?, _ ranges: [SnapshotState.Range], _ order: KeyOrder, _ table: TableName
   ) throws(Failure) -> Bool {
     guard let key else { throw ChunkPlanner.nullKey(table) }

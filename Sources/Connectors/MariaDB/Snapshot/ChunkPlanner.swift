@@ -49,7 +49,7 @@ struct ChunkPlanner {
       return true
     }
     let order = KeyOrder(key, connection)
-    var limited: [(SnapshotState.Range, Int)] = []
+    var limited: [(range: SnapshotState.Range, order: Int)] = []
     for gap in gaps {
       for (index, range) in limit.enumerated() {
         guard let common = try ChunkPlanner.intersection(gap.range, range, order) else { continue }

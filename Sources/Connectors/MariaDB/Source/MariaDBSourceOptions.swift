@@ -1,6 +1,6 @@
 package import Change
 package import MariaDBClient
-package import Pipeline
+internal import Pipeline
 
 /// What a `source:` block of type `mariadb` or `mysql` says.
 package struct MariaDBSourceOptions: Sendable {

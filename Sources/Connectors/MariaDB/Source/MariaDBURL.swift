@@ -1,4 +1,4 @@
-internal import Change
+package import Change
 package import MariaDBClient
 
 /// Where the servers of one history listen, and who asks: `mariadb://user:password@host1:3306,host2/`, or

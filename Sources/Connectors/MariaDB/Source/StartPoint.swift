@@ -1,4 +1,5 @@
 internal import Change
+internal import MariaDBClient
 
 /// Where a dump begins, and what the decoder must know about that place.
 struct StartPoint {

@@ -1,4 +1,4 @@
-package import Change
+internal import Change
 internal import Pipeline
 
 /// Where a stream ends of itself.
