@@ -42,12 +42,24 @@ final class LiveOutput: SourceOutput {
   }
 }
 
+/// Holds a source's arithmetic from the task that makes it.
+private final class MadeCoverage: Sendable {
+  private let value = Mutex<any PositionCoverage>(MariaDBPositions())
+
+  func set(_ coverage: any PositionCoverage) { value.withLock { $0 = coverage } }
+  func get() -> any PositionCoverage { value.withLock { $0 } }
+}
+
 /// A source that runs in the background.
 final class LiveRun: Sendable {
   let output: LiveOutput
   let stop = StopSignal()
   private let task: Task<Void, any Error>
   private let thread = DedicatedThread(name: "live-test")
+  private let made = MadeCoverage()
+
+  /// The source's arithmetic, once it was made.
+  var coverage: any PositionCoverage { made.get() }
 
   init(
     _ options: MariaDBSourceOptions, from checkpoints: [Position?] = [nil], until: Until = .never,
@@ -56,8 +68,10 @@ final class LiveRun: Sendable {
     self.output = output
     let context = LiveRun.context(thread, directory)
     let stop = self.stop
+    let made = self.made
     task = Task(executorPreference: thread) {
       let source = MariaDBSource(options: options, context: context)
+      made.set(source.coverage)
       try await source.run(from: checkpoints, into: output, control: SourceControl(until: until, stop: stop))
     }
   }
