@@ -86,6 +86,9 @@ package final class BatchBuilder {
 
   @inlinable package func append(_ change: RowChange) { appendChange(change) }
 
+  /// Appends the changes of many rows in one step.
+  package func append(contentsOf rows: UnsafeBufferPointer<RowChange>) { changes.append(contentsOf: rows) }
+
   @usableFromInline func appendChange(_ change: RowChange) { changes.append(change) }
 
   package func append(_ schemaChange: SchemaChange, time: EventTime, logOffset: UInt64) {

@@ -35,7 +35,8 @@ struct DecodedLog {
     var log = DecodedLog()
     let decoder = BinlogDecoder(position: BinlogPosition(file: file.name), provider: provider, options: options)
     let builder = BatchBuilder(byteLimit: byteLimit)
-    while let action = try file.next({ event throws(Failure) in try decoder.decode(event, from: .file, into: builder) }) {
+    while let action = try file.next({ event throws(Failure) in try decoder.decode(event, from: .file, into: builder) })
+    {
       try log.follow(action, decoder, builder)
     }
     try decoder.finish(into: builder)

@@ -76,7 +76,8 @@ extension BinlogDecoder {
     }
     emit(
       SchemaChange(
-        kind: entry.pending?.kind ?? kind, table: name, before: entry.schema, after: schema, statement: statement), builder)
+        kind: entry.pending?.kind ?? kind, table: name, before: entry.schema, after: schema, statement: statement),
+      builder)
     entry.schema = schema
     entry.pending = nil
     catalog[name] = entry

@@ -29,21 +29,23 @@ extension BinlogDecoder {
       hint: "the log is damaged; compare it with the server's by mariadb-binlog --verify-binlog-checksum")
   }
 
-  /// A description is checksummed as it was before the server marked the file as being in use.
+  /// A description is checksummed as it was before the server marked the file as being in use, and it is even where the
+  /// log's other events are not. A server that sends a log without checksums does not keep this one right, either.
   private func verifiedDescription(_ event: UnsafeRawBufferPointer) throws -> UnsafeRawBufferPointer {
     let body = UnsafeRawBufferPointer(rebasing: event[EventHeader.byteCount...])
-    var cursor = ByteCursor(body.bytes)
-    let description: FormatDescription
-    do { description = try FormatDescription(&cursor) } catch let error as Failure where error.code == .unsupportedLog {
-      // A damaged description must not be taken for one of another version.
-      if event.count > 23, body.count > 57, !matchesMaskedChecksum(event), looksChecksummed(body) {
-        throw checksumFailure(.formatDescription)
-      }
-      throw error
+    if origin == .file, body.count >= BinlogDecoder.checksummedDescription, !matchesMaskedChecksum(event) {
+      throw checksumFailure(.formatDescription)
     }
-    if description.checksum == .crc32, !matchesMaskedChecksum(event) { throw checksumFailure(.formatDescription) }
+    var cursor = ByteCursor(body.bytes)
+    let description = try FormatDescription(&cursor)
+    if description.checksum == .crc32, event.count > 23, !matchesMaskedChecksum(event) {
+      throw checksumFailure(.formatDescription)
+    }
     return body
   }
+
+  /// Servers that know no checksums know at most 27 types of events, each a byte; those that do know at least 35.
+  private static let checksummedDescription = 57 + 35 + 5
 
   private func matchesMaskedChecksum(_ event: UnsafeRawBufferPointer) -> Bool {
     let end = event.count - 4
@@ -53,8 +55,6 @@ extension BinlogDecoder {
     sum = flag.withUnsafeBytes { Checksum.crc32($0, seed: sum) }
     return Checksum.crc32(UnsafeRawBufferPointer(rebasing: event[18..<end]), seed: sum) == stored
   }
-
-  private func looksChecksummed(_ body: UnsafeRawBufferPointer) -> Bool { body.count > 95 }
 
   /// Does what the event says.
   func dispatch(_ header: EventHeader, _ body: UnsafeRawBufferPointer, _ builder: BatchBuilder) throws -> Action {
@@ -99,7 +99,8 @@ extension BinlogDecoder {
     // They set what a following statement reads; that statement says itself whether it can be passed over.
     case .intvar, .rand, .userVariable: return .none
     // Known types are never passed over for their flag; of those that are not known, Aurora's padding is one.
-    case let type where header.flags.contains(.ignorable) && !type.isStatementData && type != .incident
+    case let type
+    where header.flags.contains(.ignorable) && !type.isStatementData && type != .incident
       && type != .startEncryption:
       return .none
     default: throw refusal(header)
@@ -145,16 +146,15 @@ extension BinlogDecoder {
     return .none
   }
 
+  /// From a server the next events come from there. A file goes on to its own end, and a relay log's rotate events name the
+  /// files of its master: there the owner says where it goes on, by `enter`.
   private func rotate(_ body: UnsafeRawBufferPointer) throws -> Action {
     var cursor = ByteCursor(body.bytes)
     let target = try cursor.uint64()
     guard let name = String(validating: cursor.rest()), !name.isEmpty, name.utf8.count <= 512 else {
       throw Failure(.corruptLog, "a rotate event names no file")
     }
-    file = name
-    offset = target
-    eventOffset = target
-    tables.removeAll()
+    if origin == .network { enter(file: name, offset: target) }
     return .rotated(file: name, offset: target)
   }
 

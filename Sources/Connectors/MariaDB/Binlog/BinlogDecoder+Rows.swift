@@ -30,7 +30,8 @@ extension BinlogDecoder {
       return
     }
     let (schema, plan) = try resolve(map, builder)
-    tables.insert(MappedTable(bytes: Array(body), name: map.name, isWanted: true, schema: schema, plan: plan), number: number)
+    tables.insert(
+      MappedTable(bytes: Array(body), name: map.name, isWanted: true, schema: schema, plan: plan), number: number)
   }
 
   /// What stands before the rows of a rows event.
@@ -130,12 +131,14 @@ extension BinlogDecoder {
     let columns = rows.columns
     scratch.reserve(columns * 2)
     var reader = RowReader(
-      base: base, end: region.count, offset: 0, arenaOffset: builder.append(region), builder: builder, plan: target.plan)
+      base: base, end: region.count, offset: 0, arenaOffset: builder.append(region), builder: builder, plan: target.plan
+    )
     let before = rows.before.map { RowImage(bodyBase + $0, columns: columns) }
     let after = rows.after.map { RowImage(bodyBase + $0, columns: columns) }
     let failed = target.plan.decoders.withUnsafeBufferPointer { decoders -> RowFault? in
       var loop = RowLoop(
-        decoders: decoders, before: before, after: after, cells: scratch.cells, operation: rows.operation,
+        decoders: decoders, before: before, after: after, cells: scratch.cells, changes: scratch.changes,
+        operation: rows.operation,
         schema: builder.index(of: target.schema), time: target.time, offset: target.offset)
       do throws(RowFault) {
         try loop.run(&reader, builder, cellLimit: BinlogDecoder.cellLimit)

@@ -116,7 +116,7 @@ extension BinlogDecoder {
     let kind = StatementKind(head)
     if kind == .data {
       guard let target = DataStatement.target(text, event), temporaries.contains(target) else {
-        throw statementFailure("\(head.current?.text.uppercased() ?? "") ")
+        throw statementFailure("\(head.current?.text.uppercased() ?? "data")")
       }
       return endSingle(header, builder)
     }

@@ -12,8 +12,11 @@ extension BinlogDecoder {
     let isPrepared = flags & 0x40 != 0
     var identifier = ""
     if flags & 0xc0 != 0 { identifier = try XAIdentifier.read(&cursor) }
-    try open(header, .mariadb(domain: domain, server: header.server, sequence: sequence), isGroup: !isStandalone, builder)
-    if isPrepared, let transaction { self.transaction?.xa = HeldEvents(identifier: identifier, start: transaction.start) }
+    try open(
+      header, .mariadb(domain: domain, server: header.server, sequence: sequence), isGroup: !isStandalone, builder)
+    if isPrepared, let transaction {
+      self.transaction?.xa = HeldEvents(identifier: identifier, start: transaction.start)
+    }
     return .none
   }
 

@@ -50,6 +50,7 @@ package final class BinlogDecoder {
   }
 
   let options: Options
+  var origin = Origin.file
   let provider: (any SchemaProvider)?
   var file: String
   /// Behind the last event.
@@ -102,6 +103,7 @@ package final class BinlogDecoder {
     _ event: UnsafeRawBufferPointer, from origin: Origin, into builder: BatchBuilder
   ) throws(Failure) -> Action {
     eventOffset = offset
+    self.origin = origin
     do {
       let header = try EventHeader(event)
       guard header.byteCount == event.count, event.count <= options.eventByteLimit else {
@@ -125,6 +127,15 @@ package final class BinlogDecoder {
     } catch { throw failure(error) }
   }
 
+  /// Tells the decoder that the next event comes from the start of another file, or from elsewhere in this one.
+  package func enter(file: String, offset: UInt64 = 4) {
+    self.file = file
+    self.offset = offset
+    eventOffset = offset
+    tables.removeAll()
+    if transaction == nil { settle() }
+  }
+
   /// Tells the decoder that the log ends here for good: a transaction that is open never committed.
   package func finish(into builder: BatchBuilder) throws(Failure) {
     do { try abandonTransaction(builder, why: "the log ends") } catch { throw failure(error) }
@@ -141,7 +152,8 @@ package final class BinlogDecoder {
     case let failure as Failure: failure.at(place)
     case let truncated as Truncated:
       Failure(
-        .corruptLog, "an event ends early: \(truncated.wanted) bytes were expected at its byte \(truncated.offset)", at: place)
+        .corruptLog, "an event ends early: \(truncated.wanted) bytes were expected at its byte \(truncated.offset)",
+        at: place)
     default: Failure(.corruptLog, "an event cannot be read", at: place, cause: "\(error)")
     }
   }

@@ -65,12 +65,16 @@ package final class BinlogFile {
     guard place <= UInt64(status.st_size) else {
       throw Failure(.positionLost, "the log has \(status.st_size) bytes; offset \(place) was asked for", at: name)
     }
-    guard lseek(descriptor, off_t(place), SEEK_SET) >= 0 else { throw BinlogFile.failure("cannot be read", name, errno) }
+    guard lseek(descriptor, off_t(place), SEEK_SET) >= 0 else {
+      throw BinlogFile.failure("cannot be read", name, errno)
+    }
     offset = place
   }
 
   private func readMagic() throws(Failure) {
-    guard try fill(4) else { throw Failure(.corruptLog, "the file is no binary log: it has fewer than 4 bytes", at: name) }
+    guard try fill(4) else {
+      throw Failure(.corruptLog, "the file is no binary log: it has fewer than 4 bytes", at: name)
+    }
     let magic = UInt32(littleEndian: buffer.loadUnaligned(fromByteOffset: 0, as: UInt32.self))
     start = 4
     switch magic {
@@ -79,7 +83,8 @@ package final class BinlogFile {
       throw Failure(
         .unsupportedLog, "the log file is encrypted", at: "\(name):0",
         hint: "read it from the server, which sends it decrypted, instead of from the file")
-    default: throw Failure(.corruptLog, "the file is no binary log: it does not begin with fe 62 69 6e", at: "\(name):0")
+    default:
+      throw Failure(.corruptLog, "the file is no binary log: it does not begin with fe 62 69 6e", at: "\(name):0")
     }
   }
 
@@ -89,7 +94,8 @@ package final class BinlogFile {
     guard try fill(EventHeader.byteCount) else { return restIsPadding() ? nil : try truncated(EventHeader.byteCount) }
     let size = Int(UInt32(littleEndian: buffer.loadUnaligned(fromByteOffset: start + 9, as: UInt32.self)))
     guard size >= EventHeader.byteCount else {
-      throw Failure(.corruptLog, "an event says that it has \(size) bytes, fewer than its header", at: "\(name):\(offset)")
+      throw Failure(
+        .corruptLog, "an event says that it has \(size) bytes, fewer than its header", at: "\(name):\(offset)")
     }
     guard size <= eventByteLimit else {
       throw Failure(
@@ -101,13 +107,20 @@ package final class BinlogFile {
   private func restIsPadding() -> Bool { buffer[start..<end].allSatisfy { $0 == 0 } }
 
   private func truncated<Result>(_ size: Int) throws(Failure) -> Result? {
-    guard isInUse else {
+    guard isInUse, announcesItsPlace(size) else {
       throw Failure(
         .corruptLog, "the file ends inside an event: \(size) bytes are announced, \(end - start) are there",
         at: "\(name):\(offset)", hint: "copy the file again from the server")
     }
     endsInsideEvent = true
     return nil
+  }
+
+  /// Whether the header of the incomplete event, as far as it is there, tells the same place twice: a damaged size does not.
+  private func announcesItsPlace(_ size: Int) -> Bool {
+    guard end - start >= EventHeader.byteCount else { return true }
+    let announced = UInt32(littleEndian: buffer.loadUnaligned(fromByteOffset: start + 13, as: UInt32.self))
+    return announced == UInt32(truncatingIfNeeded: offset + UInt64(size))
   }
 
   /// Reads until `count` bytes stand in the buffer; false: the file ends before.
@@ -139,7 +152,8 @@ package final class BinlogFile {
   }
 
   private static func failure(_ what: String, _ path: String, _ code: Int32) -> Failure {
-    let kind: Failure.Code = code == EACCES || code == EPERM ? .permission : code == ENOENT ? .configuration : .inputOutput
+    let kind: Failure.Code =
+      code == EACCES || code == EPERM ? .permission : code == ENOENT ? .configuration : .inputOutput
     return Failure(kind, "the log file \"\(path)\" \(what)", cause: String(cString: strerror(code)))
   }
 }

@@ -147,7 +147,8 @@ extension ColumnResolver {
     if column.type == .string, let address = fixedBinary(native, length: length) { return address }
     let isBlob = column.type != .varchar && column.type != .varString && column.type != .string
     guard let charset = charset(column, hint: hint, native: native) else {
-      return refuse(index, "text in collation \(column.collation.map { "\($0)" } ?? hint?.charset ?? "?"), which is not known")
+      return refuse(
+        index, "text in collation \(column.collation.map { "\($0)" } ?? hint?.charset ?? "?"), which is not known")
     }
     return text(charset, length: length, prefix: prefix, isBlob: isBlob, isFixed: column.type == .string, native, hint)
   }
@@ -166,7 +167,8 @@ extension ColumnResolver {
   private func charset(_ column: TableMap.Column, hint: TableHints.Column?, native: NativeType?) -> CharacterSet? {
     if let collation = column.collation { return CharacterSet(collation: collation) }
     switch native?.base {
-    case "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector": return CharacterSet(named: "binary")
+    case "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector":
+      return CharacterSet(named: "binary")
     default: break
     }
     if let name = hint?.charset { return CharacterSet(named: name) }

@@ -31,7 +31,8 @@ struct FormatDescription: Sendable {
     guard logVersion == 4 else {
       throw Failure(
         .unsupportedLog,
-        "the log has format version \(logVersion), written by server \"\(serverVersion)\"; only version 4 can hold rows")
+        "the log has format version \(logVersion), written by server \"\(serverVersion)\"; only version 4 can hold rows"
+      )
     }
     beginsServerRun = try cursor.uint32() != 0
     let headerByteCount = try cursor.uint8()

@@ -10,7 +10,9 @@ extension GTIDSet {
     // Since 8.3 the last byte is the form's number, 1 with tags; the count then stands in bytes 1 to 6.
     let isTagged = head >> 56 == 1
     let count = isTagged ? head >> 8 & 0xffff_ffff_ffff : head
-    guard count <= UInt64(cursor.remaining / 24) else { throw Truncated(offset: cursor.offset, wanted: Int(clamping: count)) }
+    guard count <= UInt64(cursor.remaining / 24) else {
+      throw Truncated(offset: cursor.offset, wanted: Int(clamping: count))
+    }
     for _ in 0..<count {
       let high = try cursor.bigEndian(bytes: 8)
       var source = GTIDSource(high: high, low: try cursor.bigEndian(bytes: 8))
@@ -22,7 +24,9 @@ extension GTIDSet {
         source.tag = tag
       }
       let ranges = try cursor.uint64()
-      guard ranges <= UInt64(cursor.remaining / 16) else { throw Truncated(offset: cursor.offset, wanted: Int(clamping: ranges)) }
+      guard ranges <= UInt64(cursor.remaining / 16) else {
+        throw Truncated(offset: cursor.offset, wanted: Int(clamping: ranges))
+      }
       for _ in 0..<ranges {
         let first = try cursor.uint64()
         let end = try cursor.uint64()

@@ -35,7 +35,8 @@ package struct GTIDSet: Hashable, Sendable, CustomStringConvertible {
     }
     for (source, ranges) in other.intervals {
       let own = intervals[source] ?? []
-      for range in ranges where !own.contains(where: { $0.lowerBound <= range.lowerBound && $0.upperBound >= range.upperBound }) {
+      for range in ranges
+      where !own.contains(where: { $0.lowerBound <= range.lowerBound && $0.upperBound >= range.upperBound }) {
         return false
       }
     }
@@ -89,7 +90,9 @@ package struct GTIDSet: Hashable, Sendable, CustomStringConvertible {
     for (source, ranges) in intervals.sorted(by: { $0.key < $1.key }) {
       var bytes: [UInt8] = []
       source.write(to: &bytes)
-      let numbers = ranges.map { $0.lowerBound == $0.upperBound ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
+      let numbers = ranges.map {
+        $0.lowerBound == $0.upperBound ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)"
+      }
       parts.append("\(String(decoding: bytes, as: UTF8.self)):\(numbers.joined(separator: ":"))")
     }
     return parts.joined(separator: ",")

@@ -54,13 +54,21 @@ struct MappedTables {
   }
 }
 
-/// Room for the cells of some rows, so that they enter the batch in one copy.
+/// Room for the cells and changes of some rows, so that they enter the batch in one copy.
 final class RowScratch {
   private(set) var cells: UnsafeMutableBufferPointer<Cell>
 
-  init() { cells = .allocate(capacity: 8192) }
+  let changes: UnsafeMutableBufferPointer<RowChange>
 
-  deinit { cells.deallocate() }
+  init() {
+    cells = .allocate(capacity: 8192)
+    changes = .allocate(capacity: 1024)
+  }
+
+  deinit {
+    cells.deallocate()
+    changes.deallocate()
+  }
 
   func reserve(_ count: Int) {
     guard cells.count < count else { return }

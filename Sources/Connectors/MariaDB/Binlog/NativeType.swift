@@ -25,7 +25,9 @@ struct NativeType: Hashable, Sendable {
   }
 
   private static func word(_ scanner: inout ArraySlice<UInt8>) -> String {
-    let letters = scanner.prefix { ($0 | 0x20) >= 0x61 && ($0 | 0x20) <= 0x7a || $0 >= 0x30 && $0 <= 0x39 || $0 == 0x5f }
+    let letters = scanner.prefix {
+      ($0 | 0x20) >= 0x61 && ($0 | 0x20) <= 0x7a || $0 >= 0x30 && $0 <= 0x39 || $0 == 0x5f
+    }
     scanner = scanner.dropFirst(letters.count)
     return String(decoding: letters, as: UTF8.self).lowercased()
   }
@@ -46,7 +48,7 @@ struct NativeType: Hashable, Sendable {
     case ("national", "char"), ("national", "character"):
       scanner = ahead
       return "char"
-    case ("long", "varchar"), ("long", ""): 
+    case ("long", "varchar"), ("long", ""):
       scanner = ahead
       return "mediumtext"
     case ("long", "varbinary"):

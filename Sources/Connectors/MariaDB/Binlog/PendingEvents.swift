@@ -40,7 +40,8 @@ final class TransactionPayload {
       throw Failure(.corruptLog, "a transaction payload has another size than it says")
     }
     guard algorithm == 0 || algorithm == 255 else {
-      throw Failure(.unsupportedLog, "a transaction payload is compressed by algorithm \(algorithm), which is not known")
+      throw Failure(
+        .unsupportedLog, "a transaction payload is compressed by algorithm \(algorithm), which is not known")
     }
     isCompressed = algorithm == 0
     self.eventByteLimit = eventByteLimit

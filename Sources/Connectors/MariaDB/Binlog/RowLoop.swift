@@ -22,22 +22,24 @@ struct RowLoop {
   let before: RowImage?
   let after: RowImage?
   let cells: UnsafeMutableBufferPointer<Cell>
+  let changes: UnsafeMutableBufferPointer<RowChange>
   let operation: Operation
   let schema: UInt16
   let time: EventTime
   let offset: UInt64
 
-  /// Rows enter the batch's cells in runs as long as the scratch space, and its changes one by one.
+  /// Rows enter the batch in runs as long as the scratch space.
   mutating func run(_ reader: inout RowReader, _ builder: BatchBuilder, cellLimit: Int) throws(RowFault) {
-    guard let scratch = cells.baseAddress else { return }
+    guard let scratch = cells.baseAddress, let rows = changes.baseAddress else { return }
     let columns = decoders.count
     let perRow = (before == nil ? 0 : columns) + (after == nil ? 0 : columns)
     var flushed = builder.cells.count
     var filled = 0
     var row: UInt32 = 0
+    var pendingRows = 0
     while reader.offset < reader.end {
-      if filled &+ perRow > cells.count {
-        flush(&filled, &flushed, builder)
+      if filled &+ perRow > cells.count || pendingRows == changes.count {
+        flush(&filled, &flushed, &pendingRows, builder)
         guard flushed < cellLimit else { throw RowFault(reason: .tooLarge, column: -1) }
       }
       var change = RowChange(operation: operation, schema: schema, time: time, logOffset: offset, row: row)
@@ -51,13 +53,16 @@ struct RowLoop {
         try reader.image(decoders, present: after.present, presentCount: after.count, into: scratch + filled)
         filled &+= columns
       }
-      builder.append(change)
+      (rows + pendingRows).initialize(to: change)
+      pendingRows &+= 1
       row &+= 1
     }
-    flush(&filled, &flushed, builder)
+    flush(&filled, &flushed, &pendingRows, builder)
   }
 
-  private func flush(_ filled: inout Int, _ flushed: inout Int, _ builder: BatchBuilder) {
+  private func flush(_ filled: inout Int, _ flushed: inout Int, _ rows: inout Int, _ builder: BatchBuilder) {
+    builder.append(contentsOf: UnsafeBufferPointer(rebasing: changes[0..<rows]))
+    rows = 0
     builder.cells.append(contentsOf: UnsafeBufferPointer(rebasing: cells[0..<filled]))
     flushed += filled
     filled = 0

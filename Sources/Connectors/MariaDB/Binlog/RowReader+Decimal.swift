@@ -55,7 +55,8 @@ extension RowReader {
     guard start <= RowReader.arenaLimit - 128 else { throw RowFault(reason: .tooLarge, column: column) }
     let count = PackedDecimal.byteCount(precision: Int(decoder.wide), scale: Int(decoder.small))
     let bytes = UnsafeRawBufferPointer(start: try take(count, column), count: count)
-    guard PackedDecimal.append(bytes, precision: Int(decoder.wide), scale: Int(decoder.small), to: &builder.arena) else {
+    guard PackedDecimal.append(bytes, precision: Int(decoder.wide), scale: Int(decoder.small), to: &builder.arena)
+    else {
       throw RowFault(reason: .badValue, column: column)
     }
     return .slice(.decimal, offset: start, length: builder.arena.count - start, scale: decoder.small)

@@ -7,7 +7,7 @@ extension RowReader {
   mutating func rareCell(_ decoder: ColumnDecoder, _ column: Int) throws(RowFault) -> Cell {
     switch decoder.kind {
     case .decimal: return try longDecimal(decoder, column)
-    case .ascii, .latin1, .converted: return try convertedText(decoder, column)
+    case .converted: return try converted(try value(prefix: decoder.small, column), decoder, column)
     case .paddedBytes: return try paddedBytes(decoder, column)
     case .jsonText: return try jsonText(decoder, column)
     case .binaryJSON: return try binaryJSON(decoder, column)
@@ -38,9 +38,8 @@ extension RowReader {
     .slice(tag, offset: start, length: builder.arena.count - start)
   }
 
-  private mutating func convertedText(_ decoder: ColumnDecoder, _ column: Int) throws(RowFault) -> Cell {
-    let bytes = try value(prefix: decoder.small, column)
-    if decoder.kind != .converted, UTF8Check.isASCII(bytes) { return slice(.text, bytes) }
+  @inline(never)
+  func converted(_ bytes: UnsafeRawBufferPointer, _ decoder: ColumnDecoder, _ column: Int) throws(RowFault) -> Cell {
     guard decoder.kind != .ascii else { throw RowFault(reason: .badText, column: column) }
     let start = try room(for: bytes.count * 4, column)
     guard plan.converters[Int(decoder.slot)].append(bytes, to: &builder.arena) else {

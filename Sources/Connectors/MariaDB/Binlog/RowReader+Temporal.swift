@@ -22,10 +22,27 @@ extension RowReader {
     guard packed >= 0x80_0000_0000 else { throw RowFault(reason: .badValue, column: column) }
     let bits = Int(packed & 0x7f_ffff_ffff)
     let yearMonth = bits >> 22
+    let (year, month) = (yearMonth / 13, yearMonth % 13)
+    let (day, hour, minute, second) = (bits >> 17 & 31, bits >> 12 & 31, bits >> 6 & 63, bits & 63)
+    // Days up to the 28th are in every month: no need to ask the calendar.
+    if year >= 1, month >= 1, day >= 1, day <= 28, hour < 24, minute < 60, second < 60 {
+      let clock = (hour &* 60 &+ minute) &* 60 &+ second
+      let total = (RowReader.days(year, month, day) &* 86_400 &+ clock) &* 1_000_000 &+ microsecond
+      return .timestamp(microseconds: Int64(total))
+    }
     return RowReader.moment(
       CivilTime(
-        year: yearMonth / 13, month: yearMonth % 13, day: bits >> 17 & 31, hour: bits >> 12 & 31, minute: bits >> 6 & 63,
-        second: bits & 63, microsecond: microsecond))
+        year: year, month: month, day: day, hour: hour,
+        minute: minute, second: second, microsecond: microsecond))
+  }
+
+  /// Days since 1970-01-01 of a date from year 1 on; the years begin in March, so that the leap day is the last.
+  @inline(__always)
+  private static func days(_ year: Int, _ month: Int, _ day: Int) -> Int {
+    let shifted = year &- (month <= 2 ? 1 : 0)
+    let fromMarch = month > 2 ? month &- 3 : month &+ 9
+    return shifted &* 365 &+ shifted / 4 &- shifted / 100 &+ shifted / 400 &+ (153 &* fromMarch &+ 2) / 5 &+ day
+      &- 719_469
   }
 
   @inline(__always)

@@ -136,7 +136,13 @@ struct RowReader {
       let bytes = try value(prefix: decoder.small, column)
       guard UTF8Check.isValid(bytes) else { throw RowFault(reason: .badText, column: column) }
       return slice(.text, bytes)
-    case .bytes: return slice(.bytes, try value(prefix: decoder.small, column))
+    case .bytes:
+      let bytes = try value(prefix: decoder.small, column)
+      return slice(.bytes, bytes)
+    case .latin1, .ascii:
+      let bytes = try value(prefix: decoder.small, column)
+      if UTF8Check.isASCII(bytes) { return slice(.text, bytes) }
+      return try converted(bytes, decoder, column)
     case .datetime: return try datetime(decoder, column)
     case .timestamp: return try timestamp(decoder, column)
     default: return try rareCell(decoder, column)

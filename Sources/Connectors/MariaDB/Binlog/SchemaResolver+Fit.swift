@@ -39,7 +39,8 @@ extension SchemaResolver {
   private static func fitsCharacters(_ native: NativeType, _ column: TableMap.Column, charset: String?) -> Bool {
     let length = Int(column.metadata)
     switch (column.type, native.base) {
-    case (.varchar, "varbinary"), (.varString, "varbinary"), (.string, "binary"): return native.numbers.first ?? 1 == length
+    case (.varchar, "varbinary"), (.varString, "varbinary"), (.string, "binary"):
+      return native.numbers.first ?? 1 == length
     case (.varchar, "varchar"), (.varString, "varchar"), (.string, "char"):
       return fitsLength(native.numbers.first ?? 1, length, column, charset: charset)
     case (.string, "uuid"), (.string, "inet6"): return length == 16
@@ -55,7 +56,9 @@ extension SchemaResolver {
   /// The log counts bytes, a definition characters; where the charset is not known any whole number of bytes a character does.
   private static func fitsLength(_ characters: Int, _ bytes: Int, _ column: TableMap.Column, charset: String?) -> Bool {
     let logged = column.collation.flatMap { CharacterSet(collation: $0) }
-    if let widest = (logged ?? charset.flatMap { CharacterSet(named: $0) })?.widest { return characters * widest == bytes }
+    if let widest = (logged ?? charset.flatMap { CharacterSet(named: $0) })?.widest {
+      return characters * widest == bytes
+    }
     return (1...4).contains { characters * $0 == bytes }
   }
 

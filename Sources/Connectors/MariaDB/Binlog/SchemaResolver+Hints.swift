@@ -15,7 +15,8 @@ extension SchemaResolver {
       if isText, hint.charset == nil { return nil }
       columns.append(
         ColumnSchema(
-          name: hint.name, type: type, isNullable: isNullable, nativeType: hint.nativeType, defaultValue: hint.defaultValue,
+          name: hint.name, type: type, isNullable: isNullable, nativeType: hint.nativeType,
+          defaultValue: hint.defaultValue,
           generation: hint.generation, isInvisible: hint.isInvisible, charset: isText ? hint.charset : nil,
           collation: isText ? hint.collation : nil))
     }

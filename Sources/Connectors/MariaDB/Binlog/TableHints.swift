@@ -46,7 +46,9 @@ package struct TableHints: Hashable, Sendable {
   package func key(isNullable: (Int) -> Bool) -> (indexes: [Int], isPrimary: Bool) {
     if let primary = indexes(of: primaryKey), !primary.isEmpty { return (primary, true) }
     for names in uniqueKeys {
-      if let unique = indexes(of: names), !unique.isEmpty, !unique.contains(where: isNullable) { return (unique, false) }
+      if let unique = indexes(of: names), !unique.isEmpty, !unique.contains(where: isNullable) {
+        return (unique, false)
+      }
     }
     return ([], true)
   }

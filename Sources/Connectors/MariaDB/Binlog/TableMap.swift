@@ -74,7 +74,9 @@ struct TableMap: Sendable {
 
   private mutating func readMetadata(_ cursor: inout ByteCursor) throws {
     let length = try cursor.lengthEncoded()
-    guard length <= UInt64(cursor.remaining) else { throw Truncated(offset: cursor.offset, wanted: Int(clamping: length)) }
+    guard length <= UInt64(cursor.remaining) else {
+      throw Truncated(offset: cursor.offset, wanted: Int(clamping: length))
+    }
     let end = cursor.offset + Int(length)
     for index in columns.indices {
       let type = columns[index].type

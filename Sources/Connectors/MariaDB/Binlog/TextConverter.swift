@@ -45,7 +45,8 @@ final class TextConverter {
     let length = output.count
     iconv(handle, nil, nil, nil, nil)
     // iconv takes a pointer to mutable bytes by its signature only; it does not write to its input.
-    var source: UnsafeMutablePointer<CChar>? = UnsafeMutableRawPointer(mutating: start).assumingMemoryBound(to: CChar.self)
+    var source: UnsafeMutablePointer<CChar>? = UnsafeMutableRawPointer(mutating: start).assumingMemoryBound(
+      to: CChar.self)
     var left = bytes.count
     while left > 0 {
       var status = 0
@@ -70,7 +71,8 @@ final class TextConverter {
   /// The places of Windows-1252 that differ from ISO 8859-1, from 0x80.
   private static let windows: [UInt16] = [
     0x20ac, 0x81, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0x8d, 0x17d, 0x8f,
-    0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0x9d, 0x17e, 0x178,
+    0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0x9d, 0x17e,
+    0x178,
   ]
 
   private static func appendLatin1(_ byte: UInt8, to output: inout [UInt8]) {

@@ -18,7 +18,8 @@ enum XAIdentifier {
     return try text(&cursor, format, global, branch)
   }
 
-  private static func text(_ cursor: inout ByteCursor, _ format: UInt32, _ global: Int, _ branch: Int) throws -> String {
+  private static func text(_ cursor: inout ByteCursor, _ format: UInt32, _ global: Int, _ branch: Int) throws -> String
+  {
     // The XA specification allows 64 bytes for each part.
     guard global <= 64, branch <= 64 else {
       throw Failure(.corruptLog, "an XA identifier has parts of \(global) and \(branch) bytes; 64 are allowed")

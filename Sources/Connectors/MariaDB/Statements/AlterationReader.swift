@@ -55,7 +55,8 @@ struct AlterationReader {
   private mutating func readHarmless() -> [DataDefinition.Alteration]? {
     let words: Set<String> = [
       "ENGINE", "COMMENT", "AUTO_INCREMENT", "ALGORITHM", "LOCK", "ROW_FORMAT", "FORCE", "DISABLE", "ENABLE",
-      "KEY_BLOCK_SIZE", "STATS_PERSISTENT", "STATS_AUTO_RECALC", "STATS_SAMPLE_PAGES", "CHECKSUM", "MAX_ROWS", "MIN_ROWS",
+      "KEY_BLOCK_SIZE", "STATS_PERSISTENT", "STATS_AUTO_RECALC", "STATS_SAMPLE_PAGES", "CHECKSUM", "MAX_ROWS",
+      "MIN_ROWS",
       "AVG_ROW_LENGTH", "PACK_KEYS", "DELAY_KEY_WRITE", "PAGE_COMPRESSED", "NOWAIT", "WAIT", "DEFAULT",
     ]
     guard let token = tokens.current, token.kind == .word, words.contains(token.text.uppercased()) else { return nil }
@@ -66,7 +67,8 @@ struct AlterationReader {
   private mutating func readAdd() -> [DataDefinition.Alteration]? {
     if let token = tokens.current, token.kind == .word {
       switch token.text.uppercased() {
-      case "PRIMARY", "UNIQUE", "CONSTRAINT", "KEY", "INDEX", "FULLTEXT", "SPATIAL", "FOREIGN", "CHECK", "VECTOR": return readAddKey()
+      case "PRIMARY", "UNIQUE", "CONSTRAINT", "KEY", "INDEX", "FULLTEXT", "SPATIAL", "FOREIGN", "CHECK", "VECTOR":
+        return readAddKey()
       case "PARTITION": return [.nothing]
       case "SYSTEM", "PERIOD": return nil
       default: break
@@ -80,7 +82,8 @@ struct AlterationReader {
     }
     var all: [DataDefinition.Alteration] = []
     repeat {
-      guard let name = tokens.name(), let read = readColumn(name, { column, place in .add(column, place ?? .last) }) else {
+      guard let name = tokens.name(), let read = readColumn(name, { column, place in .add(column, place ?? .last) })
+      else {
         return nil
       }
       all += read

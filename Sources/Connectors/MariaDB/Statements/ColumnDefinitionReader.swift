@@ -27,8 +27,10 @@ struct ColumnDefinitionReader {
   }
 
   private static let types: Set<String> = [
-    "tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double", "bit", "char", "varchar", "tinytext",
-    "text", "mediumtext", "longtext", "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "date", "time",
+    "tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double", "bit", "char", "varchar",
+    "tinytext",
+    "text", "mediumtext", "longtext", "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "date",
+    "time",
     "datetime", "timestamp", "year", "enum", "set", "json", "geometry", "point", "linestring", "polygon", "multipoint",
     "multilinestring", "multipolygon", "geometrycollection", "uuid", "inet4", "inet6", "serial", "vector",
   ]
@@ -210,7 +212,11 @@ struct ColumnDefinitionReader {
     if tokens.isWord("ROW") { return false }
     guard tokens.skipParentheses() else { return false }
     column.generation = .virtual
-    if tokens.accept("STORED") || tokens.accept("PERSISTENT") { column.generation = .stored } else { _ = tokens.accept("VIRTUAL") }
+    if tokens.accept("STORED") || tokens.accept("PERSISTENT") {
+      column.generation = .stored
+    } else {
+      _ = tokens.accept("VIRTUAL")
+    }
     return true
   }
 }

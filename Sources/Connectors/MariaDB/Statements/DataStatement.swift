@@ -16,7 +16,9 @@ enum DataStatement {
     let name = words.tableName(event.database)
     // With several tables the one that changes is not told by its place.
     if isUpdate { return words.isWord("SET") ? name : nil }
-    if isDelete { return words.isAtEnd || words.isWord("WHERE") || words.isWord("ORDER") || words.isWord("LIMIT") ? name : nil }
+    if isDelete {
+      return words.isAtEnd || words.isWord("WHERE") || words.isWord("ORDER") || words.isWord("LIMIT") ? name : nil
+    }
     return name
   }
 }

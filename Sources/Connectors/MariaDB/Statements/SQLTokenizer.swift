@@ -66,7 +66,8 @@ struct SQLTokenizer {
     case 0x22: return quoted(dialect.ansiQuotes ? .name : .string, from: start, by: first)
     case 0x27: return quoted(.string, from: start, by: first)
     case 0x30...0x39: return number(from: start)
-    case 0x2e where (byte(1).map { (0x30...0x39).contains($0) } ?? false) && !endsName(start): return number(from: start)
+    case 0x2e where (byte(1).map { (0x30...0x39).contains($0) } ?? false) && !endsName(start):
+      return number(from: start)
     default: break
     }
     if SQLTokenizer.isWordByte(first) { return word(from: start) }

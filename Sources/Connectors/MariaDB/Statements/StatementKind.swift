@@ -25,7 +25,8 @@ enum StatementKind: Hashable {
 
   /// Statements that change no rows of tables, as far as a log that is written in rows holds them.
   private static let harmless: Set<String> = [
-    "ALTER", "ANALYZE", "BACKUP", "BINLOG", "CACHE", "CHECK", "CHECKSUM", "CREATE", "DEALLOCATE", "DROP", "EXPLAIN", "FLUSH",
+    "ALTER", "ANALYZE", "BACKUP", "BINLOG", "CACHE", "CHECK", "CHECKSUM", "CREATE", "DEALLOCATE", "DROP", "EXPLAIN",
+    "FLUSH",
     "GRANT", "INSTALL", "KILL", "LOCK", "OPTIMIZE", "PREPARE", "RENAME", "REPAIR", "RESET", "RESTART", "REVOKE", "SET",
     "SHOW", "SHUTDOWN", "START", "STOP", "TRUNCATE", "UNINSTALL", "UNLOCK", "USE", "ROLLBACK", "COMMIT", "RELEASE",
   ]
