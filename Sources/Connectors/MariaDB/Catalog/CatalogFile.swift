@@ -1,0 +1,152 @@
+internal import Change
+internal import Compression
+internal import FoundationEssentials
+internal import Glibc
+
+/// The catalog in the state directory: one line with a checksum, then JSON; replaced by rename, readable by the user alone.
+struct CatalogFile {
+  let path: String
+
+  init(directory: String) { path = directory + "/catalog.json" }
+
+  /// The stored definitions; nil when there are none.
+  /// - Throws: `.corruptState` when the file is damaged.
+  func read() throws(Failure) -> [TableName: [Catalog.Version]]? {
+    guard access(path, F_OK) == 0 else { return nil }
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw Failure(.inputOutput, "cannot read the catalog", at: path)
+    }
+    let bytes = [UInt8](data)
+    guard let end = bytes.firstIndex(of: 10), let sum = UInt32(String(decoding: bytes[..<end], as: UTF8.self), radix: 16),
+      CatalogFile.checksum(bytes[(end + 1)...]) == sum
+    else { throw damaged("its checksum does not match") }
+    do {
+      return CatalogFile.tables(try JSONDecoder().decode([Entry].self, from: Data(bytes[(end + 1)...])))
+    } catch {
+      throw damaged("it is not a catalog of this version")
+    }
+  }
+
+  func write(_ tables: [TableName: [Catalog.Version]]) throws(Failure) {
+    let body: [UInt8]
+    do {
+      body = [UInt8](try JSONEncoder().encode(CatalogFile.entries(tables)))
+    } catch {
+      throw Failure(.internal, "cannot write the catalog as JSON", at: path, cause: "\(error)")
+    }
+    let content = Array(String(CatalogFile.checksum(body[...]), radix: 16).utf8) + [10] + body
+    try replace(with: content)
+  }
+
+  private func replace(with content: [UInt8]) throws(Failure) {
+    let temporary = path + ".new"
+    let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw systemFailure("cannot create the catalog") }
+    var written = 0
+    while written < content.count {
+      let count = content[written...].withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        let failure = systemFailure("cannot write the catalog")
+        close(file)
+        throw failure
+      }
+      written += count
+    }
+    let isSynced = fsync(file) == 0
+    guard close(file) == 0, isSynced, rename(temporary, path) == 0 else {
+      throw systemFailure("cannot make the catalog durable")
+    }
+  }
+
+  private static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt32 { bytes.withUnsafeBytes { Checksum.crc32($0) } }
+
+  private func damaged(_ why: String) -> Failure {
+    Failure(
+      .corruptState, "the catalog of table definitions is damaged: \(why)", at: path,
+      hint: "remove the file: definitions are then read from the server")
+  }
+
+  private func systemFailure(_ attempt: String) -> Failure {
+    Failure(errno == ENOSPC ? .diskFull : .inputOutput, attempt, at: path, cause: String(cString: strerror(errno)))
+  }
+}
+
+extension CatalogFile {
+  private struct Entry: Codable {
+    var schema: String
+    var table: String
+    var versions: [Version]
+  }
+
+  private struct Version: Codable {
+    var file: String?
+    var offset: UInt64?
+    var columns: [Column]
+    var primaryKey: [String]
+    var uniqueKeys: [[String]]
+  }
+
+  private struct Column: Codable {
+    var name: String
+    var type: String
+    var nullable: Bool?
+    var literal: String?
+    var expression: String?
+    var generation: String?
+    var invisible: Bool
+    var charset: String?
+    var collation: String?
+  }
+
+  private static func entries(_ tables: [TableName: [Catalog.Version]]) -> [Entry] {
+    tables.sorted { $0.key < $1.key }.map { name, versions in
+      Entry(
+        schema: name.namespace, table: name.table,
+        versions: versions.map { version in
+          Version(
+            file: version.place?.file, offset: version.place?.offset, columns: version.hints.columns.map(column),
+            primaryKey: version.hints.primaryKey, uniqueKeys: version.hints.uniqueKeys)
+        })
+    }
+  }
+
+  private static func column(_ column: TableHints.Column) -> Column {
+    var stored = Column(
+      name: column.name, type: column.nativeType, nullable: column.isNullable, invisible: column.isInvisible,
+      charset: column.charset, collation: column.collation)
+    switch column.defaultValue {
+    case .literal(let text): stored.literal = text
+    case .expression(let text): stored.expression = text
+    case nil: break
+    }
+    switch column.generation {
+    case .no: break
+    case .virtual: stored.generation = "virtual"
+    case .stored: stored.generation = "stored"
+    }
+    return stored
+  }
+
+  private static func tables(_ entries: [Entry]) -> [TableName: [Catalog.Version]] {
+    var tables: [TableName: [Catalog.Version]] = [:]
+    for entry in entries {
+      tables[TableName(namespace: entry.schema, table: entry.table)] = entry.versions.map { version in
+        let place = version.file.flatMap { file in version.offset.map { LogPlace(file: file, offset: $0) } }
+        return Catalog.Version(
+          place: place,
+          hints: TableHints(
+            columns: version.columns.map(column), primaryKey: version.primaryKey, uniqueKeys: version.uniqueKeys))
+      }
+    }
+    return tables
+  }
+
+  private static func column(_ stored: Column) -> TableHints.Column {
+    TableHints.Column(
+      name: stored.name, nativeType: stored.type, isNullable: stored.nullable,
+      defaultValue: stored.literal.map { .literal($0) } ?? stored.expression.map { .expression($0) },
+      generation: stored.generation == "virtual" ? .virtual : stored.generation == "stored" ? .stored : .no,
+      isInvisible: stored.invisible, charset: stored.charset, collation: stored.collation)
+  }
+}

@@ -1,0 +1,113 @@
+internal import Change
+internal import MariaDBClient
+
+/// Reads the definitions of tables out of information_schema.
+struct CatalogReader {
+  struct Entry: Sendable {
+    var hints: TableHints
+    /// The server's estimate of its rows; nil when it has none.
+    var rows: UInt64?
+  }
+
+  let connection: MariaDBConnection
+
+  static let systemSchemas: Set<String> = ["mysql", "information_schema", "performance_schema", "sys"]
+
+  /// All base tables that the user may see and `includes` takes.
+  func tables(_ includes: (TableName) -> Bool) throws(Failure) -> [TableName: Entry] {
+    let schemas = CatalogReader.systemSchemas.sorted().map(SQLText.literal).joined(separator: ", ")
+    return try read("TABLE_SCHEMA NOT IN (\(schemas))", includes)
+  }
+
+  /// The definition of one table; nil when there is none by that name.
+  func table(_ name: TableName) throws(Failure) -> Entry? {
+    let condition =
+      "TABLE_SCHEMA = \(SQLText.literal(name.namespace)) AND TABLE_NAME = \(SQLText.literal(name.table))"
+    return try read(condition) { $0 == name }[name]
+  }
+
+  private func read(_ condition: String, _ includes: (TableName) -> Bool) throws(Failure) -> [TableName: Entry] {
+    var entries: [TableName: Entry] = [:]
+    for row in try connection.query(
+      "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_ROWS FROM information_schema.TABLES "
+        + "WHERE \(condition) AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')")
+    {
+      guard let name = CatalogReader.name(row), includes(name) else { continue }
+      entries[name] = Entry(hints: TableHints(columns: []), rows: row[2].flatMap { UInt64($0) })
+    }
+    try readColumns(condition, into: &entries)
+    try readKeys(condition, into: &entries)
+    return entries
+  }
+
+  private static func name(_ row: [String?]) -> TableName? {
+    guard let namespace = row[0], let table = row[1] else { return nil }
+    return TableName(namespace: namespace, table: table)
+  }
+
+  private func readColumns(_ condition: String, into entries: inout [TableName: Entry]) throws(Failure) {
+    let isMariaDB = connection.isMariaDB
+    for row in try connection.query(
+      "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, "
+        + "CHARACTER_SET_NAME, COLLATION_NAME FROM information_schema.COLUMNS "
+        + "WHERE \(condition) ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION")
+    {
+      guard let name = CatalogReader.name(row), let column = row[2], let type = row[3] else { continue }
+      let extra = (row[6] ?? "").uppercased()
+      entries[name]?.hints.columns.append(
+        TableHints.Column(
+          name: column, nativeType: type, isNullable: row[4] == "YES",
+          defaultValue: CatalogReader.defaultValue(row[5], extra: extra, isMariaDB: isMariaDB),
+          generation: CatalogReader.generation(extra), isInvisible: extra.contains("INVISIBLE"), charset: row[7],
+          collation: row[8]))
+    }
+  }
+
+  static func generation(_ extra: String) -> ColumnSchema.Generation {
+    if extra.contains("VIRTUAL GENERATED") { return .virtual }
+    if extra.contains("STORED GENERATED") || extra.contains("PERSISTENT") { return .stored }
+    return .no
+  }
+
+  /// MariaDB writes a default as SQL: constants quoted, NULL as a word. MySQL writes a constant bare, and says
+  /// `DEFAULT_GENERATED` in `extra` for an expression.
+  static func defaultValue(_ text: String?, extra: String, isMariaDB: Bool) -> ColumnSchema.Default? {
+    guard let text, !extra.contains("VIRTUAL GENERATED"), !extra.contains("STORED GENERATED") else { return nil }
+    guard isMariaDB else { return extra.contains("DEFAULT_GENERATED") ? .expression(text) : .literal(text) }
+    if text == "NULL" { return nil }
+    if let constant = SQLText.unquoted(text) { return .literal(constant) }
+    let isNumber = text.utf8.allSatisfy { (0x30...0x39).contains($0) || [0x2b, 0x2d, 0x2e, 0x45, 0x65].contains($0) }
+    return isNumber ? .literal(text) : .expression(text)
+  }
+
+  private func readKeys(_ condition: String, into entries: inout [TableName: Entry]) throws(Failure) {
+    var open: (table: TableName, index: String)?
+    for row in try connection.query(
+      "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART FROM information_schema.STATISTICS "
+        + "WHERE \(condition) AND NON_UNIQUE = 0 "
+        + "ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX")
+    {
+      guard let name = CatalogReader.name(row), let index = row[2], entries[name] != nil else { continue }
+      // An index over an expression or over the beginning of a column identifies no row by the column's value.
+      let column = row[4] == nil ? row[3] : nil
+      let continues = open?.table == name && open?.index == index
+      open = (name, index)
+      if index == "PRIMARY" {
+        entries[name]?.hints.primaryKey.append(column ?? "")
+      } else if continues, let last = entries[name]?.hints.uniqueKeys.indices.last {
+        entries[name]?.hints.uniqueKeys[last].append(column ?? "")
+      } else {
+        entries[name]?.hints.uniqueKeys.append([column ?? ""])
+      }
+    }
+    for name in entries.keys { entries[name]?.hints.dropPartialKeys() }
+  }
+}
+
+extension TableHints {
+  /// Forgets keys that do not consist of whole columns.
+  fileprivate mutating func dropPartialKeys() {
+    if primaryKey.contains("") { primaryKey = [] }
+    uniqueKeys.removeAll { $0.contains("") }
+  }
+}

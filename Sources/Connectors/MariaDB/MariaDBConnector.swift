@@ -1,0 +1,23 @@
+package import Change
+package import Pipeline
+
+/// MariaDB and MySQL: one protocol, two spellings. `mariadb` and `mysql` are two values of this type.
+package struct MariaDBConnector: Connector {
+  package let name: String
+
+  package static let mariadb = MariaDBConnector(name: "mariadb")
+  package static let mysql = MariaDBConnector(name: "mysql")
+
+  private init(name: String) { self.name = name }
+
+  package var summary: String {
+    "Reads the binary log of \(name == "mysql" ? "MySQL" : "MariaDB"), live or from files, after a snapshot of its tables."
+  }
+
+  package var sourceOptions: [Option]? { MariaDBSourceOptions.declared }
+  package var sinkOptions: [Option]? { nil }
+
+  package func source(_ block: OptionBlock) throws(Failure) -> any SourceDefinition {
+    MariaDBSourceDefinition(options: try MariaDBSourceOptions(block))
+  }
+}

@@ -1,0 +1,126 @@
+internal import Change
+internal import Flow
+internal import Logging
+internal import MariaDBClient
+internal import Pipeline
+
+/// Takes a snapshot, or goes on with one, and hands over the position from which the stream goes on (`SnapshotPlan`).
+struct SnapshotRun {
+  let attempt: SourceAttempt
+  let plan: SnapshotPlan
+  let catalog: Catalog
+
+  private var options: MariaDBSourceOptions { attempt.source.options }
+  private var context: ConnectorContext { attempt.source.context }
+
+  /// Nanoseconds that sinks get to commit what levelled them before the attempt ends.
+  private static let settling: UInt64 = 3_000_000_000
+
+  /// The view's position, when all of it was read; nil when a stop was requested before.
+  func run() async throws -> MariaDBPosition? {
+    if plan.isLevelling { attempt.source.positions.beginLevelling(plan.rank) }
+    let views = try SnapshotViews.open(
+      options.snapshotThreads, attempt.server, attempt.url, options, context.logger)
+    defer { for connection in views.connections { connection.close() } }
+    let tables = try readTables(at: views.place)
+    var position = MariaDBPosition(gtids: views.gtids, log: views.place, server: attempt.server.facts.identity)
+    position.server.logCreated = 0
+    if let base = plan.base, let state = base.snapshot { try await catchUp(base, state, to: views.place) }
+    if attempt.control.stop.isRequested { return nil }
+    let ledger = SnapshotLedger(plan.base?.snapshot, names: tables.map(\.name), isLevelling: plan.isLevelling)
+    let sender = SnapshotSender(
+      ledger, base: position, time: views.time, output: attempt.output, tables: tables.count,
+      estimatedRows: tables.reduce(0) { $0 + $1.estimatedRows })
+    context.logger.info("snapshot of \(tables.count) tables at \(position.text) over \(views.connections.count) connections")
+    try await read(views.connections, tables, ledger, sender)
+    if attempt.control.stop.isRequested { return nil }
+    try await sender.sendEnd(plan.target?.snapshot, BatchBuilder(byteLimit: 4096))
+    if plan.isLevelling { try await endLevelling() }
+    return position
+  }
+
+  private func endLevelling() async throws {
+    try await Task.sleep(nanoseconds: SnapshotRun.settling)
+    throw Failure(
+      .busy, "a sink that was behind in the snapshot is now level with the others; the pipeline goes on with all of them")
+  }
+
+  /// The wanted tables with their definitions, which become the catalog's from the view's place on.
+  private func readTables(at place: LogPlace) throws(Failure) -> [SnapshotTable] {
+    let wanted = attempt.source.wanted
+    let heartbeat = options.heartbeatTable
+    let entries = try CatalogReader(connection: attempt.server.connection).tables { wanted.includes($0) && $0 != heartbeat }
+    try requireNamed(Set(entries.keys))
+    var tables: [SnapshotTable] = []
+    for (name, entry) in entries {
+      catalog.insert(entry.hints, for: name, at: plan.base == nil ? nil : place)
+      let table = SnapshotTable(schema: entry.hints.schema(named: name), estimatedRows: entry.rows ?? 0)
+      try requireSameKey(table)
+      tables.append(table)
+    }
+    return tables
+  }
+
+  /// A table that the configuration names literally must be there to be read.
+  private func requireNamed(_ found: Set<TableName>) throws(Failure) {
+    for pattern in options.tables where !pattern.hasPrefix("!") && !pattern.contains("*") && !pattern.contains("?") {
+      let parts = pattern.split(separator: ".", maxSplits: 1)
+      guard parts.count == 2, !found.contains(TableName(namespace: String(parts[0]), table: String(parts[1]))) else { continue }
+      throw Failure(
+        .permission, "table \"\(pattern)\" does not exist, or the user may not see it", at: attempt.server.connection.place,
+        hint: "GRANT SELECT ON \(pattern) TO the pipeline's user, or correct `tables`")
+    }
+  }
+
+  private func requireSameKey(_ table: SnapshotTable) throws(Failure) {
+    guard let begun = plan.base?.snapshot?.table(table.name), !begun.isDone, begun.keyColumns != table.keyNames else { return }
+    throw Failure(
+      .schemaChange, "the key of table \"\(table.name)\" changed while a snapshot had read a part of it",
+      hint: "reset the pipeline's sinks and start again")
+  }
+
+  /// Delivers the changes of rows that were read, from the base to the views' place.
+  private func catchUp(_ base: MariaDBPosition, _ state: SnapshotState, to place: LogPlace) async throws {
+    let server = attempt.server
+    let filter = CatchUpFilter(state, connection: server.connection)
+    var start = base
+    start.snapshot = nil
+    try await attempt.stream(
+      from: try server.startPoint(after: start), to: .place(place), catalog, snapshot: state
+    ) { try filter.refine($0) }
+  }
+
+  private func read(
+    _ connections: [MariaDBConnection], _ tables: [SnapshotTable], _ ledger: SnapshotLedger, _ sender: SnapshotSender
+  ) async throws {
+    let stop = attempt.control.stop
+    let wake: @Sendable () -> Void = { for connection in connections { connection.shutdownSocket() } }
+    let id = stop.whenRequested(wake)
+    defer { stop.forget(id) }
+    let planner = SharedPlanner(ChunkPlanner(tables, chunkRows: options.chunkRows, plan: plan))
+    let threads = connections.indices.map { DedicatedThread(name: "snapshot-\($0)") }
+    defer { for thread in threads { thread.stop() } }
+    do {
+      try await withTaskCancellationHandler {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          for (connection, thread) in zip(connections, threads) {
+            let worker = SnapshotWorker(connection: connection, sender: sender, planner: planner, stop: stop)
+            group.addTask(executorPreference: thread) { try await worker.run() }
+          }
+          do {
+            try await group.waitForAll()
+          } catch {
+            // The others may be blocked in their sockets.
+            wake()
+            throw error
+          }
+        }
+      } onCancel: {
+        wake()
+      }
+    } catch {
+      try Task.checkCancellation()
+      guard stop.isRequested else { throw error }
+    }
+  }
+}

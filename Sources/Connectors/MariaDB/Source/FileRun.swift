@@ -1,0 +1,170 @@
+internal import Change
+internal import Flow
+internal import Pipeline
+
+/// Reads log files on disk, in the order in which they are named, to the end of the last one. No server is asked.
+///
+/// *Position*: file and offset, with the GTIDs where the log has them.
+struct FileRun {
+  let options: MariaDBSourceOptions
+  let context: ConnectorContext
+
+  func run(
+    from checkpoints: [Position?], into output: any SourceOutput, control: SourceControl
+  ) async throws {
+    let end = try StreamEnd(control.until) { () throws(Failure) in LogPlace(file: "", offset: 0) }
+    let start = try startPosition(checkpoints)
+    var paths = options.files[...]
+    if let start, !start.log.file.isEmpty {
+      let wanted = start.prepared.first?.start.file ?? start.log.file
+      while let path = paths.first, FileRun.name(path) != wanted { paths.removeFirst() }
+      guard !paths.isEmpty else {
+        throw Failure(
+          .positionLost, "the start position lies in \"\(wanted)\", which is none of `files`",
+          hint: "name the file, or reset the pipeline's sinks")
+      }
+    }
+    let offset = start.map { $0.prepared.first?.start.offset ?? $0.log.offset } ?? 4
+    let reader = FileReader(
+      decoder: decoder(start, first: paths.first ?? "", offset: offset), output: output, control: control, end: end)
+    for (index, path) in paths.enumerated() {
+      guard try await reader.read(path, offset: index == 0 ? max(offset, 4) : 4) else { return }
+    }
+    try await reader.finish()
+  }
+
+  private func startPosition(_ checkpoints: [Position?]) throws(Failure) -> MariaDBPosition? {
+    var positions: [MariaDBPosition] = []
+    for checkpoint in checkpoints {
+      // A sink that has nothing needs everything from the first file on.
+      guard let checkpoint else { return try configuredStart() }
+      positions.append(try MariaDBPosition(checkpoint))
+    }
+    return try MariaDBPositions.smallest(positions)
+  }
+
+  private func configuredStart() throws(Failure) -> MariaDBPosition? {
+    switch options.start {
+    case .place(let place): return MariaDBPosition(log: place)
+    case .gtid(let set): return MariaDBPosition(gtids: set, log: LogPlace(file: "", offset: 4))
+    case .latest:
+      throw Failure(.configuration, "`start: latest` of log files would read nothing")
+    case .earliest, nil: return nil
+    }
+  }
+
+  private func decoder(_ start: MariaDBPosition?, first: String, offset: UInt64) -> BinlogDecoder {
+    var decoding = BinlogDecoder.Options()
+    let wanted = WantedTables(options: options, filter: TableFilter(options.tables))
+    decoding.isWanted = { wanted.includes($0) }
+    decoding.allowsUnnamedColumns = true
+    decoding.heldByteLimit = max(1 << 20, context.memoryLimit / 4)
+    var gtids = start?.gtids ?? GTIDSet()
+    if let start, let first = start.prepared.first {
+      decoding.emittedUntil = (start.log.file, start.log.offset)
+      gtids = first.start.gtids
+    }
+    if let start, start.log.file.isEmpty { decoding.emitted = start.gtids }
+    return BinlogDecoder(
+      position: BinlogPosition(file: FileRun.name(first), offset: offset, gtids: gtids), options: decoding)
+  }
+
+  static func name(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+}
+
+/// Feeds the events of files to a decoder and sends full batches.
+private final class FileReader {
+  private var decoder: BinlogDecoder
+  private let builder = BatchBuilder()
+  private let output: any SourceOutput
+  private let control: SourceControl
+  private let end: StreamEnd
+  private var logCreated: UInt32 = 0
+  private var serverId: UInt32 = 0
+  private var watermark = EventTime.distantPast
+
+  init(decoder: BinlogDecoder, output: any SourceOutput, control: SourceControl, end: StreamEnd) {
+    self.decoder = decoder
+    self.output = output
+    self.control = control
+    self.end = end
+  }
+
+  /// Reads one file; false: the end was reached, or a stop was requested.
+  func read(_ path: String, offset: UInt64) async throws -> Bool {
+    let file = try BinlogFile(path: path, offset: offset)
+    if decoder.position.file != file.name { try changeFile(to: file.name, offset: offset) }
+    while let action = try step(file) {
+      if try await isFinished(after: action) { return false }
+    }
+    return true
+  }
+
+  /// A file that ends without a rotation: its server crashed, or it is not the last one's successor.
+  private func changeFile(to name: String, offset: UInt64) throws(Failure) {
+    try decoder.finish(into: builder)
+    guard decoder.preparedTransactions.isEmpty else {
+      throw Failure(
+        .positionLost, "\"\(decoder.position.file)\" ends with prepared XA transactions and does not go on in \"\(name)\"",
+        hint: "name all files of the log in `files`, in their order")
+    }
+    decoder = BinlogDecoder(
+      position: BinlogPosition(file: name, offset: offset, gtids: decoder.gtids), options: decoder.options)
+  }
+
+  private func step(_ file: BinlogFile) throws(Failure) -> BinlogDecoder.Action? {
+    try file.next { event throws(Failure) in
+      if builder.readAt == 0 { builder.readAt = MonotonicTime.now() }
+      if event[4] == EventType.formatDescription.rawValue {
+        logCreated = UInt32(littleEndian: event.loadUnaligned(as: UInt32.self))
+        serverId = UInt32(littleEndian: event.loadUnaligned(fromByteOffset: 5, as: UInt32.self))
+      }
+      return try decoder.decode(event, from: .file, into: builder)
+    }
+  }
+
+  private func isFinished(after first: BinlogDecoder.Action) async throws -> Bool {
+    var action = first
+    while action == .more {
+      try await flush()
+      action = try decoder.continueDecoding(into: builder)
+    }
+    if case .time(let time) = end, action == .transactionEnded {
+      let batch = take()
+      if let last = batch.transactions.last, last.commitTime > time { return true }
+      try await send(batch)
+    }
+    if builder.isFull { try await flush() }
+    guard !builder.isInsideTransaction else { return control.stop.isRequested && action == .transactionEnded }
+    let place = LogPlace(file: decoder.position.file, offset: decoder.position.offset)
+    let isPlace = if case .place(let wanted) = end { !wanted.file.isEmpty } else { true }
+    guard control.stop.isRequested || (isPlace && end.isReached(at: place, decoder.gtids)) else { return false }
+    try await flush()
+    return true
+  }
+
+  func finish() async throws {
+    try decoder.finish(into: builder)
+    try await flush()
+  }
+
+  private func flush() async throws {
+    guard !builder.isEmpty else { return }
+    try await send(take())
+  }
+
+  private func send(_ batch: Batch) async throws {
+    try await output.send(batch)
+    guard let last = batch.transactions.last(where: \.ends) else { return }
+    watermark = max(watermark, EventTime(microseconds: last.commitTime.microseconds - 1))
+    output.advance(to: watermark)
+  }
+
+  private func take() -> Batch {
+    let place = decoder.position
+    let position = MariaDBPosition(
+      gtids: place.gtids, log: LogPlace(file: place.file, offset: place.offset),
+      server: ServerIdentity(id: serverId, logCreated: logCreated), prepared: decoder.preparedTransactions)
+    return builder.take(position: position.position)
+  }
+}

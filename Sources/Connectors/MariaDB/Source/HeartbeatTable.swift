@@ -1,0 +1,91 @@
+internal import Change
+internal import Flow
+internal import MariaDBClient
+
+/// A row of the source's own that it updates with the server's clock: the log then tells the time in microseconds.
+struct HeartbeatTable: Sendable {
+  let name: TableName
+  /// In nanoseconds.
+  let interval: UInt64
+
+  private var quoted: String { SQLText.identifier(name.namespace) + "." + SQLText.identifier(name.table) }
+
+  /// Makes the table where it is missing, and updates its row until the task is cancelled.
+  /// - Parameter connect: makes the connection, on the thread that this runs on.
+  func beat(_ connect: @Sendable () throws(Failure) -> MariaDBConnection) async throws {
+    let connection = try connect()
+    do throws(Failure) {
+      try connection.execute("SET time_zone='+00:00'")
+      try connection.execute(
+        "CREATE TABLE IF NOT EXISTS \(quoted) (id TINYINT NOT NULL PRIMARY KEY, at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6))")
+    } catch {
+      throw explained(error)
+    }
+    while !Task.isCancelled {
+      do throws(Failure) {
+        try connection.execute(
+          "INSERT INTO \(quoted) (id, at) VALUES (1, NOW(6)) ON DUPLICATE KEY UPDATE at = VALUES(at)")
+      } catch {
+        throw explained(error)
+      }
+      try await Task.sleep(nanoseconds: interval)
+    }
+  }
+
+  private func explained(_ failure: Failure) -> Failure {
+    var failure = failure
+    if failure.code == .permission {
+      failure.hint =
+        "CREATE SCHEMA \(SQLText.identifier(name.namespace)); GRANT CREATE, SELECT, INSERT, UPDATE ON \(quoted) TO the pipeline's user"
+    }
+    return failure.at("heartbeat_table \"\(name)\"")
+  }
+}
+
+/// Takes the heartbeat table's rows out of batches, gives their time to their transactions, and keeps commit times in order.
+struct HeartbeatFilter {
+  let table: TableName?
+  private var latest = EventTime.distantPast
+
+  init(table: TableName?) { self.table = table }
+
+  mutating func refine(_ batch: Batch) -> Batch {
+    let own = batch.schemas.map { $0.name == table }
+    let hasOwn = own.contains(true)
+    guard hasOwn || (batch.transactions.first.map { $0.commitTime < latest } ?? false) else {
+      latest = max(latest, batch.transactions.last?.commitTime ?? latest)
+      return batch
+    }
+    var changes: [RowChange] = []
+    changes.reserveCapacity(batch.changes.count)
+    var parts: [TransactionPart] = []
+    for var part in batch.transactions {
+      let first = changes.count
+      for change in batch.changes[part.range] {
+        if hasOwn, change.operation != .schema, own[Int(change.schema)] {
+          if let time = beat(batch, change) { part.commitTime = max(part.commitTime, time) }
+        } else if hasOwn, change.operation == .schema, batch.schemaChanges[Int(change.row)].table == table {
+          continue
+        } else {
+          changes.append(change)
+        }
+      }
+      part.first = Int32(first)
+      part.count = Int32(changes.count - first)
+      latest = max(latest, part.commitTime)
+      part.commitTime = latest
+      parts.append(part)
+    }
+    return Batch(
+      arena: batch.arena, cells: batch.cells, changes: changes, transactions: parts, schemas: batch.schemas,
+      schemaChanges: batch.schemaChanges, position: batch.position, logBytes: batch.logBytes, readAt: batch.readAt)
+  }
+
+  private func beat(_ batch: Batch, _ change: RowChange) -> EventTime? {
+    guard change.hasAfter,
+      let column = batch.schemas[Int(change.schema)].columns.firstIndex(where: { $0.name.lowercased() == "at" })
+    else { return nil }
+    let cell = batch.cells[Int(change.after) + column]
+    return cell.tag == .timestampZoned ? EventTime(microseconds: cell.int) : nil
+  }
+}

@@ -1,0 +1,90 @@
+internal import Change
+internal import MariaDBClient
+
+/// A connection for questions about a server's log, beside the one that reads it.
+///
+/// *Thread*: one at a time; every call may block.
+final class LogServer {
+  let connection: MariaDBConnection
+  let facts: ServerFacts
+
+  /// Connects to the first of the url's servers that answers.
+  /// - Throws: the last server's failure when none does; a refusal of user or password at once.
+  init(_ url: MariaDBURL, _ options: MariaDBSourceOptions) throws(Failure) {
+    connection = try LogServer.connect(url, options)
+    facts = try ServerFacts(connection)
+  }
+
+  static func connect(_ url: MariaDBURL, _ options: MariaDBSourceOptions) throws(Failure) -> MariaDBConnection {
+    var last = Failure(.configuration, "the url names no server")
+    for address in url.addresses {
+      do throws(Failure) {
+        return try MariaDBConnection(options.connectionOptions(address, url))
+      } catch {
+        guard error.code == .unreachable || error.code == .busy else { throw error }
+        last = error
+      }
+    }
+    throw last
+  }
+
+  /// The log's end now. MySQL renamed the statement in 8.2.
+  func end() throws(Failure) -> LogPlace {
+    let rows: [[String?]]
+    do throws(Failure) {
+      rows = try connection.query("SHOW MASTER STATUS")
+    } catch {
+      guard !facts.isMariaDB, error.code != .permission, error.code != .unreachable else { throw explained(error) }
+      rows = try asked("SHOW BINARY LOG STATUS")
+    }
+    guard let row = rows.first, let file = row[0], let offset = row[1].flatMap({ UInt64($0) }) else {
+      throw Failure(
+        .serverSetting, "the server writes no binary log", at: connection.place,
+        hint: "start the server with --log-bin --binlog-format=ROW")
+    }
+    return LogPlace(file: file, offset: offset)
+  }
+
+  /// The names of the log files that the server still has, oldest first.
+  func files() throws(Failure) -> [String] { try asked("SHOW BINARY LOGS").compactMap { $0[0] } }
+
+  /// The transactions before a place of the log; empty when the server cannot tell (MySQL, but for the end).
+  func gtids(at place: LogPlace) throws(Failure) -> GTIDSet {
+    guard facts.isMariaDB else { return GTIDSet() }
+    let rows = try asked("SELECT BINLOG_GTID_POS(\(SQLText.literal(place.file)), \(place.offset))")
+    guard let text = rows.first?[0] else {
+      throw Failure(
+        .positionLost, "the server's log has no place \"\(place)\"", at: connection.place,
+        hint: "SHOW BINARY LOGS lists what it has; take a new snapshot, or restore the logs")
+    }
+    return try GTIDSet(text)
+  }
+
+  /// All transactions in the server's log.
+  func executed() throws(Failure) -> GTIDSet {
+    let variable = facts.isMariaDB ? "@@global.gtid_binlog_state" : "@@global.gtid_executed"
+    let text = try asked("SELECT \(variable)").first?[0] ?? ""
+    return try facts.isMariaDB ? LogServer.newest(text) : GTIDSet(text)
+  }
+
+  /// The state names the newest transaction of each server of a domain; the newest of all is last.
+  private static func newest(_ state: String) throws(Failure) -> GTIDSet {
+    var set = GTIDSet()
+    for part in state.split(separator: ",") { set.formUnion(try GTIDSet(String(part))) }
+    return set
+  }
+
+  func asked(_ sql: String) throws(Failure) -> [[String?]] {
+    do throws(Failure) { return try connection.query(sql) } catch { throw explained(error) }
+  }
+
+  /// A missing privilege with the statement that grants it.
+  func explained(_ failure: Failure) -> Failure {
+    guard failure.code == .permission else { return failure }
+    var failure = failure
+    let privileges = facts.isMariaDB ? "REPLICATION SLAVE, BINLOG MONITOR" : "REPLICATION SLAVE, REPLICATION CLIENT"
+    failure.message = "the user may not read the server's binary log"
+    failure.hint = "GRANT \(privileges) ON *.* TO the pipeline's user"
+    return failure
+  }
+}

@@ -1,0 +1,107 @@
+internal import Change
+internal import Flow
+internal import Logging
+internal import MariaDBClient
+internal import Pipeline
+
+/// One run of a source against one server: decides between snapshot and stream, and joins them.
+struct SourceAttempt {
+  let source: MariaDBSource
+  let url: MariaDBURL
+  let server: LogServer
+  let output: any SourceOutput
+  let control: SourceControl
+
+  private var options: MariaDBSourceOptions { source.options }
+
+  func run(from checkpoints: [MariaDBPosition?]) async throws {
+    let end = try StreamEnd(control.until) { () throws(Failure) in try server.end() }
+    let catalog = try makeCatalog()
+    guard var position = try await snapshotted(checkpoints, catalog) else { return }
+    if control.stop.isRequested || options.snapshotMode == .only { return }
+    if position == nil { position = try MariaDBPositions.smallest(checkpoints.compactMap { $0 }) }
+    let point: StartPoint
+    if let position {
+      point = try server.startPoint(after: position)
+    } else {
+      point = try server.startPoint(options.start ?? .latest)
+    }
+    try await stream(from: point, to: end, catalog)
+  }
+
+  /// The position behind the snapshot that was taken; an empty optional inside when none is needed, nil when the run ends here.
+  private func snapshotted(
+    _ checkpoints: [MariaDBPosition?], _ catalog: Catalog
+  ) async throws -> MariaDBPosition?? {
+    guard let plan = try SnapshotPlan(checkpoints, options) else { return .some(nil) }
+    let run = SnapshotRun(attempt: self, plan: plan, catalog: catalog)
+    guard let position = try await run.run() else { return nil }
+    return .some(position)
+  }
+
+  /// Streams from a start point; `refine` sees every batch before it is sent.
+  func stream(
+    from point: StartPoint, to end: StreamEnd, _ catalog: Catalog, snapshot: SnapshotState? = nil,
+    refine: ((Batch) throws -> Batch)? = nil
+  ) async throws {
+    let stream = try LogStream(
+      server, url, options, start: point.stream, expectedCreation: point.expectedCreation, serverId: source.serverId)
+    if let file = point.continuesFile { stream.expectContinuation(in: file) }
+    let builder = BatchBuilder()
+    let decoder = BinlogDecoder(position: point.decoder, provider: catalog, options: decoderOptions(point))
+    var heartbeat = HeartbeatFilter(table: options.heartbeatTable)
+    let reader = LogReader(
+      server, stream: stream, decoder: decoder, start: point, end: end, output: output, stop: control.stop,
+      builder: builder, catalog: catalog, snapshot: snapshot, store: CatalogFile(directory: source.context.stateDirectory)
+    ) { batch in
+      let batch = heartbeat.refine(batch)
+      return try refine?(batch) ?? batch
+    }
+    source.context.logger.info("reading the log of \(server.facts.description) from \(describe(point))")
+    try await reader.run()
+  }
+
+  private func describe(_ point: StartPoint) -> String {
+    switch point.stream {
+    case .gtids(let set): set.isEmpty ? "its beginning" : set.description
+    case .place(let place): place.description
+    }
+  }
+
+  private func decoderOptions(_ point: StartPoint) -> BinlogDecoder.Options {
+    var decoding = BinlogDecoder.Options()
+    let heartbeat = options.heartbeatTable
+    let wanted = source.wanted
+    decoding.isWanted = { $0 == heartbeat || wanted.includes($0) }
+    decoding.emitted = point.emitted
+    if let until = point.emittedUntil { decoding.emittedUntil = (until.file, until.offset) }
+    decoding.heldByteLimit = max(1 << 20, source.context.memoryLimit / 4)
+    return decoding
+  }
+
+  /// The definitions as they were stored, or as the server has them now.
+  private func makeCatalog() throws(Failure) -> Catalog {
+    let reader = CatalogReader(connection: server.connection)
+    let catalog = Catalog { name throws(Failure) in try reader.table(name)?.hints }
+    let file = CatalogFile(directory: source.context.stateDirectory)
+    if let stored = try file.read() { catalog.load(stored) }
+    return catalog
+  }
+}
+
+/// Which tables a source takes: those of its patterns, and the server's own schemas only where a pattern names them.
+struct WantedTables: Sendable {
+  private let patterns: [String]
+  private let filter: TableFilter
+
+  init(options: MariaDBSourceOptions, filter: TableFilter) {
+    patterns = options.tables
+    self.filter = filter
+  }
+
+  func includes(_ table: TableName) -> Bool {
+    guard filter.includes(table) else { return false }
+    return !CatalogReader.systemSchemas.contains(table.namespace.lowercased())
+      || patterns.contains { $0.hasPrefix(table.namespace + ".") }
+  }
+}
