@@ -117,7 +117,9 @@ let package = Package(
     .testTarget(name: "StructureTests"),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["Change", "Pipeline", "MariaDBClient", "SQLiteDatabase", "TestServers", "freshet"]),
+      dependencies: [
+        "Change", "Pipeline", "MariaDBClient", "SQLiteDatabase", "FilesConnector", "PrivateServers", "TestServers", "freshet",
+      ]),
   ]
 )
 
