@@ -31,7 +31,7 @@ extension SQLiteSink {
     if heldBytes > applyLimit { try applyAll() }
   }
 
-  private var heldBytes: Int { tableOrder.reduce(segment.byteCount) { $0 + ($1.net?.byteCount ?? 0) } }
+  var heldBytes: Int { tableOrder.reduce(segment.byteCount) { $0 + ($1.net?.byteCount ?? 0) } }
 
   @inline(__always)
   private func take(_ site: ChangeSite, _ change: RowChange, of table: SQLiteTable) throws {
