@@ -9,8 +9,8 @@ struct Cleaner {
   /// Cuts what stands behind the committed length of segments that could still grow, so that whoever reads the plain
   /// files sees committed lines only.
   /// - Throws: `.corruptState` when a file is missing or shorter than what was committed.
-  func truncate(_ segments: [SegmentRecord]) throws(Failure) {
-    for segment in segments {
+  func truncateOpen() throws(Failure) {
+    for segment in manifest.segments where segment.isOpen {
       let place = root.place(segment.path)
       let file: Descriptor
       do {
