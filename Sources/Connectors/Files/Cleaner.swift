@@ -34,7 +34,7 @@ struct Cleaner {
       hint: "restore the folder from a backup, or give the sink an empty folder and let the pipeline start anew")
   }
 
-  /// Removes the segments, lists and temporary manifests of older epochs that nobody lists. Other files are not touched.
+  /// Removes the segments, lists and temporary manifests of older epochs that nobody lists. Other files stay.
   func removeUnlisted() throws(Failure) {
     var listed = Set(manifest.segments.map(\.path))
     var next = manifest.previous

@@ -53,8 +53,8 @@ package final class ManifestStore {
     try root.syncFolder("")
   }
 
-  /// Closes the segments of older writers, and remembers that no unlisted file of theirs is left; the next commit writes
-  /// it down, and until then the next writer cleans again.
+  /// Closes the segments of older writers, and remembers that no unlisted file of theirs is left; the next commit
+  /// writes it down, and until then the next writer cleans again.
   package func markCleaned() {
     for index in manifest.segments.indices { manifest.segments[index].isOpen = false }
     manifest.cleanedEpoch = manifest.epoch
