@@ -110,7 +110,7 @@ let package = Package(
       dependencies: ["Change", "Flow", "Pipeline", "SQLiteConnector", "SQLiteDatabase", "ConnectorConformance"]),
     .testTarget(
       name: "FilesConnectorTests",
-      dependencies: ["Change", "Flow", "Pipeline", "FilesConnector", "Formats", "Compression", "ConnectorConformance"]),
+      dependencies: ["Change", "Flow", "Pipeline", "FilesConnector", "Formats", "Compression", "ConnectorConformance", log]),
     .testTarget(
       name: "MemoryConnectorTests",
       dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", "ConnectorConformance", log]),
