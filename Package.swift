@@ -83,7 +83,9 @@ let package = Package(
       ]),
     .executableTarget(
       name: "freshet",
-      dependencies: ["Change", "Pipeline", "Connectors", "PipelineConfiguration", "Demo", "Flow", arguments, lifecycle, signals, log]),
+      dependencies: [
+        "Change", "Pipeline", "Connectors", "PipelineConfiguration", "Demo", "Flow", arguments, lifecycle, signals, log,
+      ]),
 
     // Tests mirror the sources.
     .target(
@@ -107,7 +109,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "SQLiteConnectorTests",
-      dependencies: ["Change", "Flow", "Pipeline", "SQLiteConnector", "SQLiteDatabase", "ConnectorConformance"]),
+      dependencies: [
+        "Change", "Flow", "Pipeline", "SQLiteConnector", "SQLiteDatabase", "ConnectorConformance", "MemoryConnector",
+      ]),
     .testTarget(
       name: "FilesConnectorTests",
       dependencies: ["Change", "Flow", "Pipeline", "FilesConnector", "Formats", "Compression", "ConnectorConformance", log]),
@@ -118,7 +122,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "Change", "Pipeline", "MariaDBClient", "SQLiteDatabase", "FilesConnector", "PrivateServers", "TestServers", "freshet",
+        "Change", "Pipeline", "MariaDBClient", "SQLiteDatabase", "FilesConnector", "PrivateServers", "TestServers",
+        "freshet",
       ]),
   ]
 )
