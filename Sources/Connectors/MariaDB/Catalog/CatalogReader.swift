@@ -36,6 +36,7 @@ struct CatalogReader {
       entries[name] = Entry(hints: TableHints(columns: []), rows: row[2].flatMap { UInt64($0) })
     }
     try readColumns(condition, into: &entries)
+    if connection.isMariaDB { try readJSON(condition, into: &entries) }
     try readKeys(condition, into: &entries)
     return entries
   }
@@ -60,6 +61,22 @@ struct CatalogReader {
           defaultValue: CatalogReader.defaultValue(row[5], extra: extra, isMariaDB: isMariaDB),
           generation: CatalogReader.generation(extra), isInvisible: extra.contains("INVISIBLE"), charset: row[7],
           collation: row[8]))
+    }
+  }
+
+  /// MariaDB's JSON is a LONGTEXT with a constraint of the same name as the column: only that tells it from other text.
+  private func readJSON(_ condition: String, into entries: inout [TableName: Entry]) throws(Failure) {
+    let condition = condition.replacing("TABLE_SCHEMA", with: "CONSTRAINT_SCHEMA")
+    for row in try connection.query(
+      "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS "
+        + "WHERE \(condition) AND CHECK_CLAUSE LIKE 'json_valid(%'")
+    {
+      guard let name = CatalogReader.name(row), let column = row[2], row[3] == "json_valid(\(SQLText.identifier(column)))",
+        let index = entries[name]?.hints.columns.firstIndex(where: { $0.name == column }),
+        entries[name]?.hints.columns[index].nativeType == "longtext",
+        entries[name]?.hints.columns[index].collation == "utf8mb4_bin"
+      else { continue }
+      entries[name]?.hints.columns[index].nativeType = "json"
     }
   }
 

@@ -1,0 +1,149 @@
+import Change
+import Foundation
+import MariaDBClient
+import MariaDBConnector
+import Pipeline
+import Testing
+import TestServers
+
+/// Each trouble is a named failure, before anything was emitted.
+@Suite(.serialized) struct LiveFailureTests {
+  private func server(_ options: [String: String?] = [:]) throws -> MariaDBServer {
+    let server = try MariaDBServer(options: options)
+    try server.run("CREATE DATABASE shop", "CREATE TABLE shop.orders (id INT PRIMARY KEY, note VARCHAR(40))",
+      "INSERT INTO shop.orders VALUES (1, 'a')")
+    return server
+  }
+
+  private func failure(_ options: MariaDBSourceOptions, from checkpoint: Position? = nil) async -> Failure? {
+    await LiveRun(options, from: [checkpoint], until: .now).failure()
+  }
+
+  private func checkpoint(_ server: MariaDBServer) async throws -> Position {
+    var options = try server.source(["shop.*"])
+    options.start = .earliest
+    let run = LiveRun(options, until: .now)
+    try await run.finished()
+    return try #require(run.output.target.checkpoint)
+  }
+
+  private func options(_ server: MariaDBServer, user: String, password: String = "p") throws -> MariaDBSourceOptions {
+    var options = MariaDBSourceOptions(url: try MariaDBURL("mariadb://\(user):\(password)@127.0.0.1:\(server.port)/"))
+    options.tables = ["shop.*"]
+    return options
+  }
+
+  @Test func `a wrong password and each missing grant are named with their remedy`() async throws {
+    let server = try server()
+    try server.run(
+      "CREATE USER good@'%' IDENTIFIED BY 'p'", "GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO good@'%'",
+      "GRANT SELECT ON shop.* TO good@'%'", "CREATE USER blind@'%' IDENTIFIED BY 'p'",
+      "GRANT REPLICATION SLAVE ON *.* TO blind@'%'", "GRANT SELECT ON shop.* TO blind@'%'",
+      "CREATE USER still@'%' IDENTIFIED BY 'p'", "GRANT BINLOG MONITOR ON *.* TO still@'%'", "GRANT SELECT ON shop.* TO still@'%'",
+      "CREATE USER unseeing@'%' IDENTIFIED BY 'p'", "GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO unseeing@'%'")
+    #expect(await failure(try options(server, user: "good", password: "wrong"))?.code == .authentication)
+    #expect(await failure(try options(server, user: "good")) == nil)
+    for user in ["blind", "still"] {
+      let failure = await failure(try options(server, user: user))
+      #expect(failure?.code == .permission, "\(user): \(String(describing: failure))")
+      #expect(failure?.hint.contains("GRANT") ?? false)
+    }
+    var unseeing = try options(server, user: "unseeing")
+    unseeing.snapshotMode = .initial
+    unseeing.tables = ["shop.orders"]
+    let failure = await failure(unseeing)
+    #expect(failure?.code == .permission && failure?.hint.contains("GRANT SELECT ON shop.orders") ?? false)
+  }
+
+  @Test func `an unreachable server can be tried again`() async throws {
+    var options = MariaDBSourceOptions(url: try MariaDBURL("mariadb://root@127.0.0.1:1/"))
+    options.snapshotMode = .never
+    #expect(await failure(options)?.code == .unreachable)
+  }
+
+  @Test func `a server that logs statements, or nothing, is refused with the statement that mends it`() async throws {
+    let statements = try server(["binlog_format": "STATEMENT"])
+    let first = await failure(try statements.source(["shop.*"]))
+    #expect(first?.code == .serverSetting && first?.hint.contains("binlog_format=ROW") ?? false)
+    let none = try server(["log_bin": nil])
+    let second = await failure(try none.source(["shop.*"]))
+    #expect(second?.code == .serverSetting && second?.hint.contains("--log-bin") ?? false)
+  }
+
+  @Test func `a purged position, a reset log and a place between two events of a transaction stop the source`() async throws {
+    let server = try server()
+    let position = try await checkpoint(server)
+    var inside = try server.source(["shop.*"])
+    let events = try server.query("SHOW BINLOG EVENTS")
+    let rows = try #require(events.first { $0[2]?.contains("rows") ?? false })
+    inside.start = .place(LogPlace(file: rows[0] ?? "", offset: UInt64(rows[1] ?? "") ?? 0))
+    #expect(await failure(inside) != nil)
+    try server.run("FLUSH BINARY LOGS", "FLUSH BINARY LOGS", "INSERT INTO shop.orders VALUES (2, 'b')")
+    let last = try server.query("SHOW MASTER STATUS")[0][0] ?? ""
+    try server.run("PURGE BINARY LOGS TO '\(last)'")
+    #expect(await failure(try server.source(["shop.*"]), from: position)?.code == .positionLost)
+    try await Task.sleep(nanoseconds: 1_100_000_000)
+    try server.run("RESET MASTER", "INSERT INTO shop.orders VALUES (3, 'c')")
+    let reset = await failure(try server.source(["shop.*"]), from: position)
+    #expect(reset?.code == .identity || reset?.code == .positionLost, "\(String(describing: reset))")
+    var gone = try server.source(["shop.*"])
+    gone.start = .gtid(try GTIDSet("0-1-4000"))
+    #expect(await failure(gone)?.code == .positionLost)
+  }
+
+  @Test func `a server of another history is refused`() async throws {
+    let server = try server()
+    let position = try await checkpoint(server)
+    let other = try self.server(["server_id": "2"])
+    let failure = await failure(try other.source(["shop.*"]), from: position)
+    #expect(failure?.code == .identity, "\(String(describing: failure))")
+  }
+
+  @Test func `a connection that is half open is noticed within three heartbeats`() async throws {
+    let server = try server()
+    let proxy = try FaultProxy(target: server.port)
+    var options = MariaDBSourceOptions(url: try MariaDBURL("mariadb://root@127.0.0.1:\(proxy.port)/"))
+    options.snapshotMode = .never
+    options.heartbeat = 300_000_000
+    let run = LiveRun(options)
+    try await Task.sleep(nanoseconds: 1_000_000_000)
+    let stalled = Date()
+    proxy.stall()
+    #expect(await run.failure()?.code == .unreachable)
+    #expect(Date().timeIntervalSince(stalled) < 3)
+  }
+
+  @Test func `a stream goes on at a promoted replica by GTID`() async throws {
+    let primary = try server(["gtid_domain_id": "3"])
+    let replica = try MariaDBServer(options: ["server_id": "2", "log_slave_updates": "1", "gtid_domain_id": "3"])
+    try replica.run(
+      "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=\(primary.port), MASTER_USER='root', MASTER_USE_GTID=slave_pos",
+      "START SLAVE")
+    try primary.run("INSERT INTO shop.orders VALUES (2, 'b')")
+    let position = try await checkpoint(primary)
+    try primary.run("INSERT INTO shop.orders VALUES (3, 'c')")
+    let end = try primary.query("SELECT @@gtid_binlog_pos")[0][0] ?? ""
+    _ = try replica.query("SELECT MASTER_GTID_WAIT('\(end)', 20)")
+    primary.kill()
+    try replica.run("STOP SLAVE", "INSERT INTO shop.orders VALUES (4, 'd')")
+    var options = MariaDBSourceOptions(
+      url: try MariaDBURL("mariadb://root@127.0.0.1:\(primary.port),127.0.0.1:\(replica.port)/"))
+    options.tables = ["shop.*"]
+    let run = LiveRun(options, from: [position], until: .now)
+    try await run.finished()
+    let keys = run.output.target.table("shop.orders").keys.sorted()
+    #expect(keys == ["int(0) 3", "int(0) 4"])
+  }
+
+  @Test func `a restarted server is followed from the checkpoint`() async throws {
+    let server = try server()
+    let position = try await checkpoint(server)
+    try server.run("INSERT INTO shop.orders VALUES (2, 'b')")
+    try server.restart()
+    try server.run("INSERT INTO shop.orders VALUES (3, 'c')")
+    let run = LiveRun(try server.source(["shop.*"]), from: [position], until: .now)
+    try await run.finished()
+    #expect(run.output.target.count("shop.orders") == 2)
+    #expect(run.output.target.faults.isEmpty)
+  }
+}
