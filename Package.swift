@@ -83,7 +83,9 @@ let package = Package(
       ]),
     .executableTarget(
       name: "freshet",
-      dependencies: ["Change", "Pipeline", "Connectors", "PipelineConfiguration", "Demo", "Flow", arguments, lifecycle, signals, log]),
+      dependencies: [
+        "Change", "Pipeline", "Connectors", "PipelineConfiguration", "Demo", "Flow", arguments, lifecycle, signals, log,
+      ]),
 
     // Tests mirror the sources.
     .target(
@@ -107,17 +109,22 @@ let package = Package(
       ]),
     .testTarget(
       name: "SQLiteConnectorTests",
-      dependencies: ["Change", "Flow", "Pipeline", "SQLiteConnector", "SQLiteDatabase", "ConnectorConformance"]),
+      dependencies: [
+        "Change", "Flow", "Pipeline", "SQLiteConnector", "SQLiteDatabase", "ConnectorConformance", "MemoryConnector",
+      ]),
     .testTarget(
       name: "FilesConnectorTests",
-      dependencies: ["Change", "Flow", "Pipeline", "FilesConnector", "Formats", "Compression", "ConnectorConformance"]),
+      dependencies: ["Change", "Flow", "Pipeline", "FilesConnector", "Formats", "Compression", "ConnectorConformance", log]),
     .testTarget(
       name: "MemoryConnectorTests",
       dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", "ConnectorConformance", log]),
     .testTarget(name: "StructureTests"),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["Change", "Pipeline", "MariaDBClient", "SQLiteDatabase", "TestServers", "freshet"]),
+      dependencies: [
+        "Change", "Pipeline", "MariaDBClient", "SQLiteDatabase", "FilesConnector", "PrivateServers", "TestServers",
+        "freshet",
+      ]),
   ]
 )
 

@@ -7,7 +7,7 @@ package enum Operation: UInt8, Sendable, BitwiseCopyable {
   case schema
 }
 
-/// One row inserted, updated, deleted or read, or one change of a table's schema: 48 trivial bytes that point into their batch.
+/// One row inserted, updated, deleted or read, or one change of a table's schema: 32 trivial bytes that point into their batch.
 @frozen
 package struct RowChange: Sendable, BitwiseCopyable {
   /// Where in the source's log the event with this change begins; 0 in a snapshot.

@@ -30,24 +30,24 @@ enum ShopSchema {
     INSERT INTO shop.customers (name, email, joined, note)
       SELECT CONCAT('Customer ', seq), CONCAT('c', seq, '@example.com'), '2020-01-01' + INTERVAL seq % 2000 DAY,
         IF(seq % 3 = 0, CONCAT('likes tea №', seq), NULL)
-      FROM seq_1_to_10000
+      FROM shop.seq_1_to_10000
     """,
     """
     INSERT INTO shop.products
       SELECT CONCAT('SKU', LPAD(seq, 5, '0')), CONCAT('Product ', seq), seq % 500 + 0.99, 1000000, seq % 8
-      FROM seq_1_to_2000
+      FROM shop.seq_1_to_2000
     """,
     """
     INSERT INTO shop.orders (customer, status, amount, placed, paid)
       SELECT 1 + seq % 10000, 2 + seq % 3, (seq * 37 % 90000) / 100, '2026-01-01' + INTERVAL seq * 61 SECOND,
         IF(seq % 3 > 0, '2026-01-02' + INTERVAL seq * 61 SECOND, NULL)
-      FROM seq_1_to_28000
+      FROM shop.seq_1_to_28000
     """,
     """
     INSERT INTO shop.order_lines
       SELECT 1 + (seq - 1) % 28000, 1 + (seq - 1) DIV 28000, CONCAT('SKU', LPAD(1 + seq % 2000, 5, '0')),
         1 + seq % 4, seq % 500 + 0.99
-      FROM seq_1_to_60000
+      FROM shop.seq_1_to_60000
     """,
   ]
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Change
 import Glibc
+import PipelineConfiguration
 
 /// The program: parses the command line, runs one command, and turns what it throws into an exit status of sysexits.h.
 @main struct Freshet {
@@ -17,6 +18,9 @@ import Glibc
     } catch let failure as Failure {
       StandardError.shared.print("freshet: \(failure)")
       exit(failure.code.exitStatus)
+    } catch let problems as PipelineProblems {
+      for failure in problems.failures { StandardError.shared.print("\(failure)") }
+      exit(problems.exitStatus)
     } catch {
       FreshetCommand.exit(withError: error)
     }
@@ -29,7 +33,8 @@ struct FreshetCommand: AsyncParsableCommand {
     abstract: "Replicates databases while they change: change data capture and stream processing in one program.",
     version: "0.1.0",
     subcommands: [
-      RunCommand.self, ValidateCommand.self, PlanCommand.self, TailCommand.self, ConnectorsCommand.self,
+      DemoCommand.self, RunCommand.self, ValidateCommand.self, PlanCommand.self, TailCommand.self,
+      ConnectorsCommand.self,
       SchemaCommand.self, VersionCommand.self,
     ])
 }

@@ -172,8 +172,7 @@ import Testing
     var list: [EncodedRecord] = []
     let direct = try encoder()
     direct.start(batch, processingTime: sampleNow)
-    let part = batch.transactions[0]
-    try direct.encodeRecords(part.range, of: part, in: batch, into: &writer, records: &list)
+    try direct.encodeRecords(of: batch.transactions[0], in: batch, into: &writer, records: &list)
     let bytes = Array(writer.text().utf8)
     func text(_ range: Range<Int>?) -> String? { range.map { String(decoding: bytes[$0], as: UTF8.self) } }
     #expect(list.map { text($0.topic) } == Array(repeating: "golden.golden.we_ird_name-_", count: 3))

@@ -3,26 +3,31 @@ import Foundation
 import MariaDBClient
 import MariaDBConnector
 import Pipeline
-import Testing
 import TestServers
+import Testing
 
 /// What a server's settings do to rows, names and times.
 @Suite(.serialized) struct LiveShapeTests {
   private func server(_ options: [String: String?] = [:]) throws -> MariaDBServer {
     let server = try MariaDBServer(options: options)
-    try server.run("CREATE DATABASE shop", "CREATE TABLE shop.orders (id INT UNSIGNED PRIMARY KEY, note VARCHAR(40), body TEXT)")
+    try server.run(
+      "CREATE DATABASE shop", "CREATE TABLE shop.orders (id INT UNSIGNED PRIMARY KEY, note VARCHAR(40), body TEXT)")
     return server
   }
 
   private func change(_ server: MariaDBServer) throws {
-    try server.run("INSERT INTO shop.orders VALUES (4000000000, 'a', 'long')", "UPDATE shop.orders SET note='b'",
+    try server.run(
+      "INSERT INTO shop.orders VALUES (4000000000, 'a', 'long')", "UPDATE shop.orders SET note='b'",
       "ALTER TABLE shop.orders ADD COLUMN extra BIGINT UNSIGNED FIRST, DROP COLUMN note",
-      "INSERT INTO shop.orders VALUES (18446744073709551615, 2, 'x')", "UPDATE shop.orders SET id = id + 5 WHERE id = 2",
+      "INSERT INTO shop.orders VALUES (18446744073709551615, 2, 'x')",
+      "UPDATE shop.orders SET id = id + 5 WHERE id = 2",
       "DELETE FROM shop.orders WHERE id = 7")
   }
 
   @Test(arguments: ["FULL", "MINIMAL"], ["FULL", "NOBLOB", "MINIMAL"])
-  func `rows are whole under every image and metadata, across a change of the table`(metadata: String, image: String) async throws {
+  func `rows are whole under every image and metadata, across a change of the table`(metadata: String, image: String)
+    async throws
+  {
     let server = try server(["binlog_row_metadata": metadata, "binlog_row_image": image])
     let run = LiveRun(try server.source(["shop.*"]))
     try await Task.sleep(nanoseconds: 300_000_000)
@@ -78,7 +83,8 @@ import TestServers
     let stream = LiveRun(live, until: .now)
     try await stream.finished()
     server.stop()
-    var options = MariaDBSourceOptions(files: ["binlog.000001", "binlog.000002"].map { "\(server.dataDirectory)/\($0)" })
+    var options = MariaDBSourceOptions(
+      files: ["binlog.000001", "binlog.000002"].map { "\(server.dataDirectory)/\($0)" })
     options.tables = ["shop.*"]
     let whole = LiveRun(options)
     try await whole.finished()

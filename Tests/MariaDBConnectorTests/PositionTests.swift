@@ -7,7 +7,8 @@ import Testing
 
 struct PositionTests {
   private func position(
-    _ gtids: String, _ file: String, _ offset: UInt64, server: UInt32 = 1, uuid: String = "", snapshot: SnapshotState? = nil
+    _ gtids: String, _ file: String, _ offset: UInt64, server: UInt32 = 1, uuid: String = "",
+    snapshot: SnapshotState? = nil
   ) throws -> MariaDBPosition {
     MariaDBPosition(
       gtids: try GTIDSet(gtids), log: LogPlace(file: file, offset: offset),
@@ -43,7 +44,9 @@ struct PositionTests {
     for end in 0..<token.utf8.count {
       #expect(throws: Failure.self) { try MariaDBPosition(token: String(token.utf8.prefix(end)) ?? "") }
     }
-    #expect(throws: Failure.self) { try MariaDBPosition(token: token.replacingOccurrences(of: "\"v\":1", with: "\"v\":2")) }
+    #expect(throws: Failure.self) {
+      try MariaDBPosition(token: token.replacingOccurrences(of: "\"v\":1", with: "\"v\":2"))
+    }
     #expect(throws: Failure.self) { try MariaDBPosition(token: "{\"lsn\":4}") }
     #expect(throws: Failure.self) { try MariaDBPosition(token: String(repeating: " ", count: 2 << 20)) }
   }
@@ -76,7 +79,9 @@ struct PositionTests {
     let new = try position("0-2-50", "binlog.000001", 9, server: 2)
     #expect(try coverage.hasReached(old.position, at: new.position))
     #expect(try !coverage.hasReached(try position("0-1-42,1-9-1", "binlog.000009", 100).position, at: new.position))
-    #expect(try !coverage.hasReached(try position("", "binlog.000009", 100).position, at: try position("", "x.000010", 5, server: 2).position))
+    #expect(
+      try !coverage.hasReached(
+        try position("", "binlog.000009", 100).position, at: try position("", "x.000010", 5, server: 2).position))
   }
 
   @Test func `the url takes several hosts, escapes, IPv6 and a socket, and never repeats itself in an error`() throws {
@@ -84,7 +89,10 @@ struct PositionTests {
     #expect(url.addresses.map(\.description) == ["one:3307", "[::1]:3308", "two:3306"])
     #expect(url.credentials.user == "u@x" && url.credentials.password?.reveal() == "p:/")
     #expect(try MariaDBURL("mysql://root@localhost/?socket=/tmp/s").addresses == [.socket(path: "/tmp/s")])
-    for text in ["http://secret", "mariadb://u:secret@", "mariadb://u:secret@h:0", "mariadb://u:secret@h:1x", "mariadb://u:%zsecret@h"] {
+    for text in [
+      "http://secret", "mariadb://u:secret@", "mariadb://u:secret@h:0", "mariadb://u:secret@h:1x",
+      "mariadb://u:%zsecret@h",
+    ] {
       let failure = #expect(throws: Failure.self) { try MariaDBURL(text) }
       #expect(failure?.code == .configuration && !(failure?.description.contains("secret") ?? true))
     }

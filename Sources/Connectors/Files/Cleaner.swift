@@ -9,8 +9,8 @@ struct Cleaner {
   /// Cuts what stands behind the committed length of segments that could still grow, so that whoever reads the plain
   /// files sees committed lines only.
   /// - Throws: `.corruptState` when a file is missing or shorter than what was committed.
-  func truncate(_ segments: [SegmentRecord]) throws(Failure) {
-    for segment in segments {
+  func truncateOpen() throws(Failure) {
+    for segment in manifest.segments where segment.isOpen {
       let place = root.place(segment.path)
       let file: Descriptor
       do {
@@ -34,7 +34,7 @@ struct Cleaner {
       hint: "restore the folder from a backup, or give the sink an empty folder and let the pipeline start anew")
   }
 
-  /// Removes the segments, lists and temporary manifests of older epochs that nobody lists. Other files are not touched.
+  /// Removes the segments, lists and temporary manifests of older epochs that nobody lists. Other files stay.
   func removeUnlisted() throws(Failure) {
     var listed = Set(manifest.segments.map(\.path))
     var next = manifest.previous

@@ -32,9 +32,9 @@ package final class FilesSink: Sink {
   package func open() async throws -> Position? {
     let root = try RootDirectory(settings.path, creates: true)
     let store = ManifestStore(root: root, pipeline: pipeline)
-    let leftOpen = try store.claim()
+    try store.claim()
     let cleaner = Cleaner(root: root, manifest: store.manifest)
-    try cleaner.truncate(leftOpen)
+    try cleaner.truncateOpen()
     try cleaner.removeUnlisted()
     store.markCleaned()
     writer = try SegmentWriter(root: root, epoch: store.manifest.epoch, settings: settings)

@@ -8,8 +8,8 @@ extension Manifest {
   /// - Throws: `.corruptState` for anything that is not, to the byte, what a sink wrote.
   package init(bytes: [UInt8], _ place: String) throws(Failure) {
     let text = try ManifestText.decode(ManifestContent.self, bytes, place)
-    guard let version = text.freshet_manifest, let pipeline = text.pipeline, let epoch = text.epoch,
-      let generation = text.generation, let cleaned = text.cleaned_epoch
+    guard let version = text.freshetManifest, let pipeline = text.pipeline, let epoch = text.epoch,
+      let generation = text.generation, let cleaned = text.cleanedEpoch
     else { throw ManifestText.damaged(place, "a field is missing") }
     guard version == Manifest.version else {
       throw Failure(
@@ -23,7 +23,7 @@ extension Manifest {
     checkpoint = text.checkpoint.map { stored in
       Checkpoint(
         position: Position(text: stored.position, token: stored.token),
-        watermark: EventTime(microseconds: stored.watermark_us))
+        watermark: EventTime(microseconds: stored.watermarkUs))
     }
     previous = text.previous?.reference
     segments = try text.records(place)
@@ -37,7 +37,7 @@ extension SealedList {
     guard bytes.count == reference.bytes, ManifestText.checksum(of: bytes.span.bytes) == reference.checksum else {
       throw ManifestText.damaged(place, "it is not the list that the manifest names")
     }
-    guard text.freshet_segments == Manifest.version, let highest = text.highest_epoch else {
+    guard text.freshetSegments == Manifest.version, let highest = text.highestEpoch else {
       throw ManifestText.damaged(place, "a field is missing")
     }
     self.init(previous: text.previous?.reference, segments: try text.records(place), highestEpoch: highest)
@@ -56,7 +56,9 @@ extension ManifestText {
       throw damaged(place, "its checksum does not match")
     }
     do {
-      return try JSONDecoder().decode(Content.self, from: Data(bytes))
+      let decoder = JSONDecoder()
+      decoder.keyDecodingStrategy = .convertFromSnakeCase
+      return try decoder.decode(Content.self, from: Data(bytes))
     } catch {
       throw damaged(place, "\(error)")
     }
@@ -69,12 +71,12 @@ extension ManifestText {
   }
 }
 
-/// The JSON of a manifest and of a sealed list; the names are those of the text.
+/// The JSON of a manifest and of a sealed list; the names are those of the text in camel case.
 private struct ManifestContent: Decodable {
   struct StoredCheckpoint: Decodable {
     var position: String
     var token: String
-    var watermark_us: Int64
+    var watermarkUs: Int64
   }
 
   struct Reference: Decodable {
@@ -90,11 +92,11 @@ private struct ManifestContent: Decodable {
     var file: UInt32
     var offset: UInt64
     var row: UInt32
-    var ts_us: Int64
+    var tsUs: Int64
 
     var place: ChangePlace {
       ChangePlace(
-        transaction: tx, file: file, offset: offset, row: row, commitTime: EventTime(microseconds: ts_us))
+        transaction: tx, file: file, offset: offset, row: row, commitTime: EventTime(microseconds: tsUs))
     }
   }
 
@@ -113,13 +115,13 @@ private struct ManifestContent: Decodable {
     var last: Place
   }
 
-  var freshet_manifest: Int?
-  var freshet_segments: Int?
+  var freshetManifest: Int?
+  var freshetSegments: Int?
   var pipeline: String?
   var epoch: UInt64?
   var generation: UInt64?
-  var cleaned_epoch: UInt64?
-  var highest_epoch: UInt64?
+  var cleanedEpoch: UInt64?
+  var highestEpoch: UInt64?
   var checkpoint: StoredCheckpoint?
   var previous: Reference?
   var segments: [Segment]

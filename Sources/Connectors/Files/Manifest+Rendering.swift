@@ -47,8 +47,8 @@ extension SealedList {
   }
 }
 
-/// The text that a manifest and a sealed list have in common: `{"crc32":"89abcdef",…}` and a newline, where the checksum
-/// is that of everything behind it.
+/// The text that a manifest and a sealed list have in common: `{"crc32":"89abcdef",…}` and a newline, where the
+/// checksum is that of everything behind it.
 enum ManifestText {
   static let prefixLength = 20
 

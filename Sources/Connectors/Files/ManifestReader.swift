@@ -2,10 +2,10 @@ package import Change
 
 /// Reads what a files sink has committed, every line exactly once, also while the sink goes on writing.
 ///
-/// The algorithm, for readers in other languages: read `manifest.json`; follow `previous` back to the first list; take the
-/// lists from the oldest on, then the manifest itself; of each segment read the first `bytes` bytes and nothing behind
-/// them. To go on later, keep for each segment how many bytes were read, and begin again with the manifest. A list never
-/// changes, so one that was read whole need not be read again.
+/// The algorithm, for readers in other languages: read `manifest.json`; follow `previous` back to the first list;
+/// take the lists from the oldest on, then the manifest itself; of each segment read the first `bytes` bytes and
+/// nothing behind them. To go on later, keep for each segment how many bytes were read, and begin again with the
+/// manifest. A list never changes, so one that was read whole need not be read again.
 /// *Ordering*: within a segment log order, and so within a table; see `Layout` for the order across tables.
 /// *Thread*: one at a time.
 package final class ManifestReader {

@@ -30,9 +30,8 @@ package final class ManifestStore {
   }
 
   /// Takes the folder over with the next epoch; from here on every older writer's `commit` throws `.fenced`.
-  /// Every segment is closed: a writer appends only to what it began itself.
-  /// - Returns: the segments that were open, whose files may be longer than what is committed.
-  package func claim() throws(Failure) -> [SegmentRecord] {
+  /// The segments that stay open in the manifest are older writers': their files may be longer than what is committed.
+  package func claim() throws(Failure) {
     let lock = try lock()
     defer { unlock(lock) }
     let pipeline = manifest.pipeline
@@ -44,8 +43,6 @@ package final class ManifestStore {
       }
       manifest = found
     }
-    let open = manifest.segments.filter(\.isOpen)
-    for index in manifest.segments.indices { manifest.segments[index].isOpen = false }
     manifest.epoch += 1
     manifest.generation += 1
     let temporary = "manifest-\(manifest.epoch).tmp"
@@ -54,11 +51,14 @@ package final class ManifestStore {
     try root.rename(temporary, to: Manifest.fileName)
     current = consume file
     try root.syncFolder("")
-    return open
   }
 
-  /// Remembers that no unlisted file of an epoch before this one is left; the next commit writes it down.
-  package func markCleaned() { manifest.cleanedEpoch = manifest.epoch }
+  /// Closes the segments of older writers, and remembers that no unlisted file of theirs is left; the next commit
+  /// writes it down, and until then the next writer cleans again.
+  package func markCleaned() {
+    for index in manifest.segments.indices { manifest.segments[index].isOpen = false }
+    manifest.cleanedEpoch = manifest.epoch
+  }
 
   /// Makes a checkpoint and what it covers visible in one step.
   /// - Parameter segments: what the manifest lists from now on, besides what is sealed.

@@ -3,8 +3,8 @@ package import Formats
 
 /// The format `pretty`: one line a change for people, `12:34:56.789  +  shop.orders  id=1 amount=3.50`.
 ///
-/// An update shows the key and what changed, `amount=3.50→4.00`. Text is quoted and escaped as in JSON, so that no value
-/// can steer the terminal.
+/// An update shows the key and what changed, `amount=3.50→4.00`. Text is quoted and escaped as in JSON, so that no
+/// value can steer the terminal.
 package final class PrettyChangeEncoder: ChangeEncoder {
   package let fileExtension = "txt"
   package let lossyValues: UInt64 = 0

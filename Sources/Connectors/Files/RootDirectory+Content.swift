@@ -81,6 +81,7 @@ extension RootDirectory {
       }
       if name == "." || name == ".." { continue }
       var status = stat()
+      // Whatever vanishes meanwhile needs no visit.
       guard fstatat(folder.number, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
       let child = parts + [name]
       switch status.st_mode & S_IFMT {

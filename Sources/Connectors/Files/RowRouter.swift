@@ -17,7 +17,6 @@ final class RowRouter {
   /// Writes what the chosen format has no line for: schema changes beside csv, and quarantined rows.
   private let plain: JSONChangeEncoder
   private let hasHeaders: Bool
-  private let announcesTransactions: Bool
   /// The encoder may leave changes out, so each is rendered alone and looked at.
   private let leavesOut: Bool
 
@@ -36,11 +35,11 @@ final class RowRouter {
     plain = JSONChangeEncoder(context: settings.encoding)
     date = DateFolder(settings.date)
     switch settings.format {
-    case .json: (hasHeaders, announcesTransactions, leavesOut) = (false, false, false)
+    case .json: (hasHeaders, leavesOut) = (false, false)
     case .debezium(let options):
-      (hasHeaders, announcesTransactions) = (false, options.providesTransactionMetadata)
+      hasHeaders = false
       leavesOut = !options.skippedOperations.isDisjoint(with: ["c", "u", "d"])
-    case .csv: (hasHeaders, announcesTransactions, leavesOut) = (true, false, false)
+    case .csv: (hasHeaders, leavesOut) = (true, false)
     }
   }
 
@@ -58,9 +57,9 @@ final class RowRouter {
     for index in parts {
       let part = batch.transactions[index]
       if date.move(to: part.commitTime) { forgetSlots() }
-      if announcesTransactions { try announce(part, index, batch, writer, isEnd: false) }
+      if part.begins { try announce(part, index, batch, writer, isEnd: false) }
       try write(part, index, batch, writer)
-      if announcesTransactions, part.ends { try announce(part, index, batch, writer, isEnd: true) }
+      if part.ends { try announce(part, index, batch, writer, isEnd: true) }
     }
     for (schema, count) in zip(batch.schemas, delivered) where count > 0 {
       outcomes[schema.name, default: Outcome()].delivered += count
@@ -186,6 +185,7 @@ final class RowRouter {
     return plain
   }
 
+  /// Writes what the format has for a transaction's begin or end, and lets the encoder count by transactions.
   private func announce(
     _ part: TransactionPart, _ partIndex: Int, _ batch: Batch, _ writer: SegmentWriter, isEnd: Bool
   ) throws(Failure) {

@@ -2,9 +2,9 @@ import Change
 
 /// The names of folders and files below the root of a files sink.
 ///
-/// A segment lies at `{schema}/{table}/{date}/{epoch}-{number}.{extension}`. A part of a path that comes from the source
-/// keeps letters, digits, `_` and `-` of ASCII; every other byte of its UTF-8 is `%XX`. So nothing is `.`, `..` or hidden,
-/// different names stay different, and names that begin with `@` are free for what is not one table.
+/// A segment lies at `{schema}/{table}/{date}/{epoch}-{number}.{extension}`. A part of a path that comes from the
+/// source keeps letters, digits, `_` and `-` of ASCII; every other byte of its UTF-8 is `%XX`. So nothing is `.`,
+/// `..` or hidden, different names stay different, and names that begin with `@` are free for what is not one table.
 package enum SegmentName {
   /// Longest part of a path in bytes; file systems allow 255.
   package static let partLimit = 200

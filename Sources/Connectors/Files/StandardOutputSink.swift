@@ -6,8 +6,9 @@ package import Pipeline
 
 /// Writes changes as lines to a file descriptor, by default standard output.
 ///
-/// It keeps no checkpoint: a run begins where the source is told to, and what a run wrote before it ended may be written
-/// again by the next. Lines appear with each commit; those of a transaction larger than a few megabytes appear before.
+/// It keeps no checkpoint: a run begins where the source is told to, and what a run wrote before it ended may be
+/// written again by the next. Lines appear with each commit; those of a transaction larger than a few megabytes
+/// appear before.
 package final class StandardOutputSink: Sink {
   private static let chunk = 1 << 20
 

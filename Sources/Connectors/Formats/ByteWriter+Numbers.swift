@@ -9,20 +9,20 @@ private var digitPairs: UnsafePointer<UInt8> {
   return pairs.utf8Start
 }
 
+/// The powers of ten that 64 bits hold.
+private let powersOfTen: InlineArray<20, UInt64> = [
+  1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000, 10_000_000_000,
+  100_000_000_000, 1_000_000_000_000, 10_000_000_000_000, 100_000_000_000_000, 1_000_000_000_000_000,
+  10_000_000_000_000_000, 100_000_000_000_000_000, 1_000_000_000_000_000_000, 10_000_000_000_000_000_000,
+]
+
 extension UInt64 {
   /// How many decimal digits this number has; 1 for 0.
   @inline(__always)
   var decimalDigits: Int {
-    var limit: UInt64 = 10
-    var digits = 1
-    while digits < 20 {
-      if self < limit { return digits }
-      digits += 1
-      let (next, overflow) = limit.multipliedReportingOverflow(by: 10)
-      if overflow { return digits }
-      limit = next
-    }
-    return digits
+    // 1233 / 4096 is just above the logarithm of 2 to the base 10 (Warren, "Hacker's Delight", 11-4).
+    let estimate = ((64 - (self | 1).leadingZeroBitCount) * 1233) >> 12
+    return self < powersOfTen[estimate] ? Swift.max(estimate, 1) : estimate + 1
   }
 }
 
@@ -67,9 +67,7 @@ extension ByteWriter {
       for _ in 20..<scale { append(UInt8(ascii: "0")) }
       return append(unsigned: magnitude, digits: 20)
     }
-    var divisor: UInt64 = 1
-    for _ in 0..<scale { divisor &*= 10 }
-    let (whole, fraction) = magnitude.quotientAndRemainder(dividingBy: divisor)
+    let (whole, fraction) = magnitude.quotientAndRemainder(dividingBy: powersOfTen[scale])
     append(unsigned: whole)
     append(UInt8(ascii: "."))
     append(unsigned: fraction, digits: scale)

@@ -101,9 +101,9 @@ package struct ByteWriter: ~Copyable {
 
   package mutating func append(_ bytes: [UInt8]) { append(bytes.span.bytes) }
 
-  /// Appends the UTF-8 of `text`; not for the hot path.
-  package mutating func append(_ text: String) {
-    for byte in text.utf8 { append(byte) }
+  /// Appends the UTF-8 of `string`; not for the hot path. It has a label so that a literal never becomes a `String`.
+  package mutating func append(string: String) {
+    for byte in string.utf8 { append(byte) }
   }
 
   /// Replaces one byte that was written before.

@@ -62,7 +62,7 @@ package final class CSVChangeEncoder: ChangeEncoder {
   private func appendHeader(_ name: String, to writer: inout ByteWriter) {
     writer.append(options.delimiter)
     let start = writer.count
-    writer.append(name)
+    writer.append(string: name)
     quoteIfNeeded(from: start, in: &writer)
   }
 
@@ -74,7 +74,7 @@ package final class CSVChangeEncoder: ChangeEncoder {
     let arena = arenaBytes.span.bytes
     for index in changes {
       let change = batch.changes[index]
-      if change.operation == .schema { continue }
+      if case .schema = change.operation { continue }
       let plan = plans.current[Int(change.schema)]
       let mark = writer.count
       do throws(BadValue) {
@@ -121,7 +121,7 @@ package final class CSVChangeEncoder: ChangeEncoder {
     for index in 0..<plan.forms.count {
       let cell = cells[first + index]
       writer.append(options.delimiter)
-      if cell.tag == .null {
+      if case .null = cell.tag {
         writer.append(null)
         continue
       }

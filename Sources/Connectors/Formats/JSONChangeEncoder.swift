@@ -31,7 +31,7 @@ package final class JSONChangeEncoder: ChangeEncoder {
     for index in changes {
       let change = batch.changes[index]
       let mark = writer.count
-      if change.operation == .schema {
+      if case .schema = change.operation {
         encode(batch.schemaChanges[Int(change.row)], change, part, arena, into: &writer)
         continue
       }

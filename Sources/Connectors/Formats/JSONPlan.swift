@@ -45,8 +45,8 @@ final class JSONPlan {
     var unavailable = false
     for index in 0..<columns.count {
       let cell = cells[first + index]
-      if cell.tag == .absent { continue }
-      if cell.tag == .unavailable {
+      if case .absent = cell.tag { continue }
+      if case .unavailable = cell.tag {
         unavailable = true
         continue
       }

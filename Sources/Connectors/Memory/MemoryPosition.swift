@@ -18,6 +18,26 @@ package enum MemoryPosition {
     }
     return count
   }
+
+  /// Where to begin for sinks with these checkpoints: at the smallest.
+  static func start(of checkpoints: [Position?]) throws(Failure) -> Int {
+    var start: Int?
+    for checkpoint in checkpoints {
+      guard let checkpoint else { return 0 }
+      let count = try transactions(in: checkpoint)
+      start = min(start ?? count, count)
+    }
+    return start ?? 0
+  }
+
+  /// The count that `until` names as a position; nil when it names none.
+  static func end(of until: Until) throws(Failure) -> Int? {
+    guard case .position(let text) = until else { return nil }
+    guard let count = Int(text), count >= 0 else {
+      throw Failure(.usage, "a position of a memory log is a count of transactions", at: text)
+    }
+    return count
+  }
 }
 
 /// The arithmetic of counted positions: a transaction's mark carries its number, counted from 1.

@@ -22,11 +22,11 @@ package final class MemorySource: Source {
   package func run(
     from checkpoints: [Position?], into output: any SourceOutput, control: SourceControl
   ) async throws {
-    emitted = try MemorySource.start(checkpoints)
+    emitted = try MemoryPosition.start(of: checkpoints)
     guard emitted <= log.count else {
       throw Failure(.positionLost, "the log ends before the checkpoint", at: "transaction \(emitted)")
     }
-    let end = try end(of: control.until)
+    let end = try MemoryPosition.end(of: control.until) ?? (control.until == .never ? Int.max : log.count)
     while emitted < end, !control.stop.isRequested {
       try Task.checkCancellation()
       let promise = log.promise
@@ -78,27 +78,6 @@ package final class MemorySource: Source {
   private func send(into output: any SourceOutput) async throws {
     let batch = builder.take(position: MemoryPosition.position(behind: emitted))
     try await output.send(batch)
-  }
-
-  private static func start(_ checkpoints: [Position?]) throws(Failure) -> Int {
-    var start = Int.max
-    for checkpoint in checkpoints {
-      start = min(
-        start, try checkpoint.map { position throws(Failure) in try MemoryPosition.transactions(in: position) } ?? 0)
-    }
-    return checkpoints.isEmpty ? 0 : start
-  }
-
-  private func end(of until: Until) throws(Failure) -> Int {
-    switch until {
-    case .never: return Int.max
-    case .now, .time: return log.count
-    case .position(let text):
-      guard let count = Int(text), count >= 0 else {
-        throw Failure(.usage, "a position of a memory log is a count of transactions", at: text)
-      }
-      return count
-    }
   }
 }
 

@@ -1,4 +1,3 @@
-import Flow
 import Foundation
 import Logging
 import Pipeline
@@ -13,16 +12,13 @@ struct Progress {
   func run() async {
     let isLive = StandardError.shared.isTerminal && logFormat == .text
     let pause: Duration = isLive ? .milliseconds(500) : .seconds(10)
-    var last = runs.map { (rows: $0.status.source.rows, time: MonotonicTime.now()) }
+    let meters = runs.map { _ in RateMeter() }
     while !Task.isCancelled {
       do { try await Task.sleep(for: pause) } catch { return }
       var lines: [String] = []
       for (index, run) in runs.enumerated() {
         let status = run.status
-        let now = MonotonicTime.now()
-        let seconds = Double(now &- last[index].time) / 1e9
-        let rate = Double(status.source.rows &- last[index].rows) / max(seconds, 0.001)
-        last[index] = (status.source.rows, now)
+        let rate = meters[index].rate(rows: status.source.rows, seconds: status.seconds)
         if isLive {
           lines.append(ProgressText.line(status, rowsPerSecond: rate))
         } else {

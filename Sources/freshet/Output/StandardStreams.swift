@@ -20,12 +20,23 @@ final class StandardError: Sendable {
   }
 
   /// Replaces the live line; an empty one removes it. For terminals only.
-  func show(_ line: String) {
+  func show(_ text: String) {
+    // A line that wraps could not be erased.
+    let line = String(text.prefix(max(20, columns - 1)))
     live.withLock { live in
       guard live != line else { return }
       live = line
       writeFully("\r\u{1b}[K" + line, to: STDERR_FILENO)
     }
+  }
+}
+
+extension StandardError {
+  /// The terminal's width in characters; 80 when it does not say.
+  private var columns: Int {
+    var size = winsize()
+    let status = unsafe ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size)
+    return status == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
   }
 }
 

@@ -18,6 +18,10 @@ package final class DebeziumChangeEncoder: ChangeEncoder {
   var lossy: Lossiness
   var source: DebeziumSource
   var transaction = DebeziumTransaction()
+  /// What the options say, in a form that costs a row nothing.
+  private let skipsRows: Bool
+  private let countsEvents: Bool
+  private let makesParts: Bool
   /// Where records are listed for a caller that sends them one by one; nil: lines are written.
   var records: [EncodedRecord]?
   /// `,"ts_ms":…,"ts_us":…,"ts_ns":…}`: when this batch was processed.
@@ -27,6 +31,9 @@ package final class DebeziumChangeEncoder: ChangeEncoder {
   package init(options: DebeziumOptions, context: EncodingContext) {
     self.options = options
     self.context = context
+    skipsRows = !options.skippedOperations.isDisjoint(with: ["c", "u", "d"])
+    countsEvents = options.providesTransactionMetadata
+    makesParts = options.envelope == .full
     lossy = Lossiness(refuses: options.lossyValues == .refuse)
     source = DebeziumSource(context: context, replacesNull: options.replacesNullWithDefault)
   }
@@ -60,7 +67,7 @@ package final class DebeziumChangeEncoder: ChangeEncoder {
     for index in changes {
       let change = batch.changes[index]
       let mark = writer.count
-      if change.operation == .schema {
+      if case .schema = change.operation {
         encode(batch.schemaChanges[Int(change.row)], change, row, into: &writer)
         continue
       }
@@ -113,9 +120,9 @@ package final class DebeziumChangeEncoder: ChangeEncoder {
     _ operation: DebeziumOperation, _ change: RowChange, _ plan: DebeziumPlan, _ row: borrowing DebeziumRow,
     key: Int, other: Int, header: KeyHeader? = nil, into writer: inout ByteWriter
   ) throws(BadValue) {
-    if options.skippedOperations.isEmpty == false, options.skippedOperations.contains(operation.letter) { return }
-    let order = transaction.count(plan.counter)
-    if records != nil || options.envelope == .full {
+    if skipsRows, options.skippedOperations.contains(operation.letter) { return }
+    let order = countsEvents ? transaction.count(plan.counter) : EventOrder(inTransaction: 0, inCollection: 0)
+    if makesParts || records != nil {
       var record = try open(plan, row, key: key, other: other, header: header, into: &writer)
       let start = writer.count
       try appendValue(operation, change, plan, row, order, into: &writer)
@@ -131,7 +138,7 @@ package final class DebeziumChangeEncoder: ChangeEncoder {
     _ operation: DebeziumOperation, _ plan: DebeziumPlan, _ row: borrowing DebeziumRow, key: Int, other: Int,
     header: KeyHeader?, into writer: inout ByteWriter
   ) throws(BadValue) {
-    guard options.tombstonesOnDelete, records != nil || options.envelope == .full,
+    guard makesParts || records != nil, options.tombstonesOnDelete,
       !options.skippedOperations.contains(operation.letter)
     else { return }
     var record = try open(plan, row, key: key, other: other, header: header, into: &writer)
@@ -146,13 +153,15 @@ package final class DebeziumChangeEncoder: ChangeEncoder {
     _ order: EventOrder, into writer: inout ByteWriter
   ) throws(BadValue) {
     writer.append("{\"before\":")
-    if change.hasBefore, operation != .create {
+    let showsBefore = if case .create = operation { false } else { change.hasBefore }
+    if showsBefore {
       try plan.appendRow(Int(change.before), cells: row.cells, arena: row.arena, lossy: &lossy, to: &writer)
     } else {
       writer.append("null")
     }
     writer.append(",\"after\":")
-    if change.hasAfter, operation != .delete {
+    let showsAfter = if case .delete = operation { false } else { change.hasAfter }
+    if showsAfter {
       try plan.appendRow(Int(change.after), cells: row.cells, arena: row.arena, lossy: &lossy, to: &writer)
     } else {
       writer.append("null")
@@ -168,7 +177,7 @@ package final class DebeziumChangeEncoder: ChangeEncoder {
   ) {
     source.append(plan, change, data.part, row: row, to: &writer)
     writer.append(",\"transaction\":")
-    if options.providesTransactionMetadata, data.part.identifier.length > 0, !data.part.isSnapshot {
+    if countsEvents, data.part.identifier.length > 0, !data.part.isSnapshot {
       writer.append("{\"id\":")
       writer.append(jsonString: data.arena.extracting(data.part.identifier.range))
       writer.append(",\"total_order\":")

@@ -114,7 +114,7 @@ final class DebeziumPlan {
     let start = writer.count
     for index in 0..<columns.count {
       let cell = cells[first + index]
-      if cell.tag == .absent { continue }
+      if case .absent = cell.tag { continue }
       try append(cell, index, arena, lossy: &lossy, to: &writer)
     }
     closeObject(from: start, to: &writer)
@@ -129,8 +129,10 @@ final class DebeziumPlan {
     for position in 0..<key.count {
       let index = key[position]
       var cell = cells[row + index]
-      if cell.tag == .absent { cell = cells[other + index] }
-      if cell.tag == .absent { throw BadValue(column: index, reason: "the log does not hold this column of the key") }
+      if case .absent = cell.tag { cell = cells[other + index] }
+      if case .absent = cell.tag {
+        throw BadValue(column: index, reason: "the log does not hold this column of the key")
+      }
       try append(cell, index, arena, lossy: &lossy, to: &writer)
     }
     closeObject(from: start, to: &writer)
@@ -142,8 +144,8 @@ final class DebeziumPlan {
   ) throws(BadValue) {
     let column = columns[index]
     writer.append(names, column.nameStart..<column.nameEnd)
-    if cell.tag == .null { return writer.append(substitutes, column.nullStart..<column.nullEnd) }
-    if cell.tag == .civil {
+    if case .null = cell.tag { return writer.append(substitutes, column.nullStart..<column.nullEnd) }
+    if case .civil = cell.tag {
       writer.append(substitutes, column.noDateStart..<column.noDateEnd)
       return try lossy.add(column: index)
     }

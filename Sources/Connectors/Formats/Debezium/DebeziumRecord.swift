@@ -14,17 +14,19 @@ package struct EncodedRecord: Hashable, Sendable {
 }
 
 extension DebeziumChangeEncoder {
-  /// Appends the parts of all records of `changes` and lists where they lie; for a target that takes records, not lines.
+  /// Appends the parts of all records of a transaction part, those of its beginning and end included, and lists where they
+  /// lie; for a target that takes records, not lines. Takes the place of `encodeBegin`, `encode` and `encodeEnd`.
   package func encodeRecords(
-    _ changes: Range<Int>, of part: TransactionPart, in batch: Batch, into writer: inout ByteWriter,
-    records list: inout [EncodedRecord]
+    of part: TransactionPart, in batch: Batch, into writer: inout ByteWriter, records list: inout [EncodedRecord]
   ) throws(UnencodableChange) {
     records = list
     defer {
       list = records ?? []
       records = nil
     }
-    try encode(changes, of: part, in: batch, into: &writer)
+    encodeBegin(of: part, in: batch, into: &writer)
+    try encode(part.range, of: part, in: batch, into: &writer)
+    encodeEnd(of: part, in: batch, into: &writer)
   }
 
   /// Appends what comes before the value: in a line the topic, headers and key; for records the same parts bare.
@@ -80,7 +82,7 @@ extension DebeziumChangeEncoder {
       record.topic = topicStart + 1..<writer.count - 1
       if isLine { writer.append(",\"headers\":[],\"key\":") }
       let keyStart = writer.count
-      writer.append(key)
+      writer.append(string: key)
       record.key = keyStart..<writer.count
       if isLine { writer.append(",\"value\":") }
     }

@@ -21,11 +21,11 @@ extension DebeziumChangeEncoder {
     let milliseconds = processingTime.flooredDivision(by: 1_000_000).quotient
     emit(topic: context.name, key: "{\"databaseName\":\(quotedDatabase)}", into: &writer) { writer in
       writer.append("{")
-      writer.append(quotedSource)
+      writer.append(string: quotedSource)
       writer.append(",\"ts_ms\":")
       writer.append(integer: milliseconds)
       writer.append(",\"databaseName\":")
-      writer.append(quotedDatabase)
+      writer.append(string: quotedDatabase)
       writer.append(",\"schemaName\":null,\"ddl\":")
       writer.append(jsonString: schemaChange.statement)
       writer.append(",\"tableChanges\":[")

@@ -75,7 +75,7 @@ extension DebeziumChangeEncoder {
       writer.append("{\"status\":\"")
       writer.append(status)
       writer.append("\",\"id\":")
-      writer.append(identifier)
+      writer.append(string: identifier)
       writer.append(",\"event_count\":")
       counts(&writer)
       writer.append(",\"ts_ms\":")

@@ -37,7 +37,9 @@ extension ByteWriter {
       append(integer: Int64(bitPattern: value))
       return value > UInt64(Int64.max) ? .lossy : .exact
     case .unsignedPrecise:
-      append(twosComplement: value, isNegative: false)
+      var number = BigInteger()
+      number.set(value)
+      append(number: number, isNegative: false)
       return .exact
     default:
       append(unsigned: value)
@@ -45,11 +47,15 @@ extension ByteWriter {
     }
   }
 
-  /// Appends base64 of the shortest big-endian two's complement of a number of 64 bits and a sign.
-  private mutating func append(twosComplement magnitude: UInt64, isNegative: Bool) {
-    var number = BigInteger()
-    number.set(magnitude)
-    append(number: number, isNegative: isNegative)
+  /// Appends base64 of the shortest big-endian two's complement of a signed number.
+  private mutating func append(twosComplement value: Int64) {
+    // The sign needs one bit; what lies above it repeats it.
+    let significant = 65 - (value < 0 ? ~value : value).leadingZeroBitCount
+    let length = (significant + 7) >> 3
+    let bigEndian = InlineArray<1, Int64>(repeating: value.bigEndian)
+    append(UInt8(ascii: "\""))
+    append(base64: bigEndian.span.bytes.extracting(8 - length..<8))
+    append(UInt8(ascii: "\""))
   }
 
   private mutating func append(number: BigInteger, isNegative: Bool) {
@@ -61,8 +67,8 @@ extension ByteWriter {
   private mutating func append(decimal cell: Cell, _ form: DebeziumColumn.Form, _ arena: RawSpan) -> Fidelity {
     switch form {
     case .decimalPrecise:
-      if cell.tag == .decimal64 {
-        append(twosComplement: cell.int.magnitude, isNegative: cell.int < 0)
+      if case .decimal64 = cell.tag {
+        append(twosComplement: cell.int)
         return .exact
       }
       var number = BigInteger()
@@ -103,7 +109,7 @@ extension ByteWriter {
   }
 
   private mutating func append(bits: UInt64, _ column: DebeziumColumn) {
-    if column.form == .bitBoolean {
+    if case .bitBoolean = column.form {
       if bits != 0 { append("true") } else { append("false") }
       return
     }

@@ -90,7 +90,8 @@ final class LogServer {
     if failure.cause.hasPrefix("1236 "), failure.cause.contains("not in the master's binlog") {
       failure.code = .identity
       failure.message = "the server's log does not have the transaction from which to go on"
-      failure.hint = "it is another server, or it diverged in a failover: point the url at a server of the same history, "
+      failure.hint =
+        "it is another server, or it diverged in a failover: point the url at a server of the same history, "
         + "or take a new snapshot"
     }
     guard failure.code == .permission || failure.code == .authentication else { return failure }

@@ -26,7 +26,8 @@ extension LogServer {
     guard !position.gtids.isEmpty else {
       throw Failure(
         .identity, "the checkpoint \"\(position.text)\" was made at another server, and it has no GTIDs",
-        at: connection.place, hint: "let the url name the server with server_id \(position.server.id), or take a new snapshot")
+        at: connection.place,
+        hint: "let the url name the server with server_id \(position.server.id), or take a new snapshot")
     }
     guard position.gtids.isMySQL != facts.isMariaDB, try executed().contains(position.gtids) else {
       throw Failure(
@@ -82,7 +83,8 @@ extension LogServer {
         at: connection.place, hint: "the server's logs were reset, or lost their end in a crash: take a new snapshot")
     }
     throw Failure(
-      .positionLost, "the server no longer has \"\(place.file)\", in which the start position lies; it begins with "
+      .positionLost,
+      "the server no longer has \"\(place.file)\", in which the start position lies; it begins with "
         + "\"\(files.first?.file ?? "nothing")\"",
       at: connection.place,
       hint: "take a new snapshot, or restore the logs, and keep them longer (binlog_expire_logs_seconds)")

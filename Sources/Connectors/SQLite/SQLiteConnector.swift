@@ -1,0 +1,54 @@
+package import Change
+package import Pipeline
+
+/// SQLite files as targets.
+package struct SQLiteConnector: Connector {
+  package init() {}
+
+  package var name: String { "sqlite" }
+  package var summary: String {
+    "Mirrors tables into one SQLite file, exactly once: rows and checkpoint are one transaction."
+  }
+  package var sourceOptions: [Option]? { nil }
+
+  package var sinkOptions: [Option]? {
+    [
+      Option("path", .path, isRequired: true, "The database file; it is created when it is missing."),
+      Option("mode", .choice(["mirror"]), default: "mirror", "mirror: the target's rows are the source's."),
+      Option(
+        "journal_mode", .choice(["wal", "delete", "truncate", "persist"]), default: "wal",
+        "SQLite's journal; with wal readers and this writer do not wait for each other."),
+      Option(
+        "synchronous", .choice(["full", "extra", "normal", "off"]), default: "full",
+        "full: a commit survives a power cut; normal (with wal): it survives a crash of the program only."),
+      Option("busy_timeout", .duration, default: "5s", "How long to wait for another program's lock on the file."),
+      Option(
+        "foreign_keys", .boolean, default: "true",
+        "Enforce the foreign keys that the target declares, deferred to the commit, and carry out their cascades."),
+      Option(
+        "unsigned64", .choice(Unsigned64Policy.allCases.map(\.rawValue)), default: "text",
+        "BIGINT UNSIGNED as text with all digits, or as an integer that refuses values above 9223372036854775807."),
+      Option(
+        "table_name", .string, default: "{table}",
+        "The target's table for each of the source's; {schema} and {table} stand for its names. No two may share one."),
+    ]
+  }
+
+  package func sink(_ block: OptionBlock) throws(Failure) -> any SinkDefinition {
+    var settings = SQLiteSettings(path: try block.require(block.string("path"), "path"))
+    settings.journalMode = block.string("journal_mode") ?? settings.journalMode
+    settings.synchronous = block.string("synchronous") ?? settings.synchronous
+    if let nanoseconds = block.duration("busy_timeout") {
+      settings.busyTimeoutMilliseconds = Int32(clamping: nanoseconds / 1_000_000)
+    }
+    settings.foreignKeys = block.boolean("foreign_keys") ?? settings.foreignKeys
+    settings.unsigned64 = block.string("unsigned64").flatMap(Unsigned64Policy.init) ?? settings.unsigned64
+    settings.tableName = block.string("table_name") ?? settings.tableName
+    guard settings.tableName.contains("{table}") else {
+      throw Failure(
+        .configuration, "\"table_name\" does not contain {table}", at: block.place(of: "table_name"),
+        hint: "for example `{schema}_{table}`")
+    }
+    return SQLiteSinkDefinition(settings: settings)
+  }
+}

@@ -1,0 +1,117 @@
+import Change
+import Pipeline
+import SQLRendering
+import SQLiteDatabase
+
+extension SQLiteSink {
+  /// Carries out one change in its place in the log, without the net change: in a table without a key, at a target that
+  /// cascades, and where a key moves whose row is at the target only.
+  func applyDirectly(_ change: RowChange, _ site: ChangeSite, _ table: SQLiteTable) throws {
+    try begin()
+    var outcome = Outcome(delivered: 1)
+    do throws(RowFailure) {
+      if table.schema.key.isEmpty {
+        try applyWithoutKey(change, site, RowWriter(table: table))
+      } else {
+        try applyByKey(change, site, RowWriter(table: table))
+      }
+    } catch {
+      try refuse(error, site, table)
+      outcome = Outcome(quarantined: 1)
+    }
+    outcomes[table.schema.name, default: Outcome()] += outcome
+  }
+
+  private func applyByKey(_ change: RowChange, _ site: ChangeSite, _ writer: RowWriter) throws(RowFailure) {
+    switch change.operation {
+    case .insert, .read:
+      try site.withImage(at: change.after) { (after) throws(RowFailure) in
+        try writer.insert(after, overwriting: true)
+      }
+    case .delete:
+      try site.withImage(at: change.before) { (before) throws(RowFailure) in try writer.delete(before) }
+    case .update:
+      try site.withImage(at: change.after) { (after) throws(RowFailure) in
+        var key = after
+        key.row = Int(change.before)
+        // An update in place, also of the key: the target's foreign keys follow it.
+        if try writer.update(after, key: key) { return }
+        guard writer.table.columns.allSatisfy({ RowWriter.isPresent(after[$0.index]) }) else { throw .missing }
+        try writer.insert(after, overwriting: true)
+      }
+    case .schema: preconditionFailure("a schema change is no row")
+    }
+  }
+
+  private func applyWithoutKey(_ change: RowChange, _ site: ChangeSite, _ writer: RowWriter) throws(RowFailure) {
+    switch change.operation {
+    case .insert, .read:
+      try site.withImage(at: change.after) { (after) throws(RowFailure) in
+        try writer.insert(after, overwriting: false)
+      }
+    case .delete:
+      try site.withImage(at: change.before) { (before) throws(RowFailure) in
+        guard try writer.deleteOne(before) else { throw RowFailure.missing }
+      }
+    case .update:
+      try site.withImage(at: change.before) { (before) throws(RowFailure) in
+        var after = before
+        after.row = Int(change.after)
+        guard try writer.updateOne(before, to: after) else { throw RowFailure.missing }
+      }
+    case .schema: preconditionFailure("a schema change is no row")
+    }
+  }
+
+  // MARK: Rows that trade values of a unique key
+
+  /// Applies rows by way of a table aside: they leave the target, are changed there, and come back all at once.
+  func applyAside(_ table: SQLiteTable, _ net: NetChange) throws {
+    let connection = try opened()
+    let aside = "temp.\"_freshet_aside\""
+    var names: [String] = []
+    var definitions: [String] = []
+    for column in table.shape.columns where !column.isGenerated {
+      let name = try SQLDialect.sqlite.quoted(column.name)
+      names.append(name)
+      // Without a type nothing is converted on the way.
+      definitions.append(name + (column.defaultText.map { " DEFAULT (\($0))" } ?? ""))
+    }
+    let list = names.joined(separator: ", ")
+    let key = table.keyColumns.map(\.name).joined(separator: ", ")
+    try connection.execute("DROP TABLE IF EXISTS \(aside)")
+    try connection.execute(
+      "CREATE TEMP TABLE \"_freshet_aside\" (\(definitions.joined(separator: ", ")), UNIQUE (\(key)))")
+    try moveAside(table, net, aside, list)
+    let other = SQLiteTable(
+      schema: table.schema, target: aside, shape: table.shape, columns: table.columns, leftOut: table.leftOut,
+      connection: connection, segment: segment)
+    try changeAside(RowWriter(table: other), table, net)
+    try connection.execute("INSERT INTO \(table.target) (\(list)) SELECT \(list) FROM \(aside)")
+    try connection.execute("DELETE FROM \(aside)")
+  }
+
+  private func moveAside(_ table: SQLiteTable, _ net: NetChange, _ aside: String, _ list: String) throws {
+    let match = table.keyColumns.enumerated().map { "\($1.name) = ?\($0 + 1)" }.joined(separator: " AND ")
+    let copy = SQLiteTable.Prepared(
+      try SQLiteStatement(
+        opened(), "INSERT INTO \(aside) (\(list)) SELECT \(list) FROM \(table.target) WHERE \(match)", persistent: false
+      ))
+    let writer = RowWriter(table: table)
+    for entry in net.entries {
+      try guarded(entry, net, table) { key, _ throws(RowFailure) in
+        if entry.state != .deleted { try writer.run(copy, key: key) }
+        try writer.delete(key)
+      }
+    }
+  }
+
+  private func changeAside(_ writer: RowWriter, _ table: SQLiteTable, _ net: NetChange) throws {
+    for entry in net.entries where entry.state != .deleted {
+      try guarded(entry, net, table) { key, image throws(RowFailure) in
+        if entry.state == .row { return try writer.insert(image, overwriting: true) }
+        guard try writer.update(image, key: key) else { throw RowFailure.missing }
+      }
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import Change
+import Pipeline
+import SQLRendering
+import SQLiteDatabase
+
+extension SQLiteSink {
+  /// Puts a row that the target cannot hold aside, with its key, position and reason, in the group's transaction.
+  /// - Throws: the failure instead, when the pipeline stops at bad rows, or when not the row is to blame.
+  func refuse(_ failure: RowFailure, _ site: ChangeSite, _ table: SQLiteTable) throws {
+    if case .sqlite(let refused) = failure, !refused.isAboutTheRow || refused.extendedCode == SQLiteCode.foreignKey {
+      throw refused
+    }
+    let reason = describe(failure, table)
+    let keyNames = table.schema.key.map { "\"\(table.schema.columns[$0].name)\"" }.joined(separator: ", ")
+    guard context.badRowPolicy == .quarantine else {
+      throw Failure(
+        .badValue, "the target cannot take a row\(keyNames.isEmpty ? "" : " with key \(keyNames)"): \(reason)",
+        at: "table \"\(table.schema.name)\", \(site.text)",
+        hint: "`on_bad_row: quarantine` sets such rows aside in _freshet_quarantine and goes on")
+    }
+    try quarantine(reason, site, table)
+  }
+
+  private func describe(_ failure: RowFailure, _ table: SQLiteTable) -> String {
+    switch failure {
+    case .value(let column, let reason): "column \"\(table.schema.columns[column].name)\": \(reason)"
+    case .sqlite(let refused): refused.message
+    case .missing: "it changes a row that the target does not have"
+    }
+  }
+
+  private func quarantine(_ reason: String, _ site: ChangeSite, _ table: SQLiteTable) throws {
+    let insert = try SQLiteStatement(
+      opened(),
+      """
+      INSERT INTO "_freshet_quarantine"
+        ("pipeline", "sink", "namespace", "name", "operation", "key", "position", "reason", "row", "created_at")
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+      """, persistent: false)
+    let change = site.change
+    let row = change.hasAfter ? change.after : change.before
+    let keyRow = change.hasBefore ? change.before : change.after
+    let all = Array(table.schema.columns.indices)
+    let values = [
+      context.pipeline, context.name, table.schema.name.namespace, table.schema.name.table, "\(change.operation)",
+      RowText.json(site.batch, row: keyRow, columns: table.schema.key, of: table.schema), site.text, reason,
+      RowText.json(site.batch, row: row, columns: all, of: table.schema), CheckpointTable.now(),
+    ]
+    for (index, value) in values.enumerated() { try insert.bind(index + 1, value) }
+    try insert.run()
+  }
+}

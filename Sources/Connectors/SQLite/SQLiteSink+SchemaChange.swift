@@ -1,0 +1,114 @@
+import Change
+import Logging
+import Pipeline
+import SQLRendering
+import SQLiteDatabase
+
+extension SQLiteSink {
+  /// Carries a schema change out at the target, in the group's transaction, as the pipeline's policy says.
+  ///
+  /// A truncation is a change of rows: every policy but `stop` carries it out.
+  func carryOut(_ change: SchemaChange) throws {
+    let policy = context.schemaChangePolicy
+    if policy == .stop {
+      throw Failure(
+        .schemaChange, "the source has changed the table's schema (\(change.kind.rawValue))",
+        at: "table \"\(change.table)\"", hint: "`on_schema_change: stop` is set; another policy carries it out")
+    }
+    forget(change.table)
+    if let name = change.after?.name { forget(name) }
+    let isKept = change.kind != .truncate && (policy == .ignore || (policy == .lenient && change.kind == .drop))
+    if isKept {
+      warn(change, "left as it is: \(policy.rawValue)")
+      return outcomes[change.table, default: Outcome()].filtered += 1
+    }
+    try begin()
+    do {
+      try opened().execute("SAVEPOINT schema_change")
+      try evolve(change)
+      try opened().execute("RELEASE schema_change")
+    } catch {
+      let failure = explain(error, change)
+      guard policy == .tryEvolve, failure.code == .schemaChange || failure.code == .targetShape else { throw failure }
+      try opened().execute("ROLLBACK TO schema_change")
+      try opened().execute("RELEASE schema_change")
+      claimedTargets = [:]
+      warn(change, failure.message)
+      return outcomes[change.table, default: Outcome()].filtered += 1
+    }
+    outcomes[change.table, default: Outcome()].delivered += 1
+    cascades = settings.foreignKeys ? try opened().hasCascades() : false
+  }
+
+  private func warn(_ change: SchemaChange, _ reason: String) {
+    context.logger.warning(
+      "a schema change was not carried out",
+      metadata: [
+        "sink": "\(context.name)", "table": "\(change.table)", "kind": "\(change.kind.rawValue)", "reason": "\(reason)",
+      ])
+  }
+
+  private func explain(_ error: any Error, _ change: SchemaChange) -> Failure {
+    if let failure = error as? Failure { return failure.at("table \"\(change.table)\"") }
+    guard let refused = error as? SQLiteFailure else {
+      return Failure(.internal, "a schema change failed", at: "table \"\(change.table)\"", cause: "\(error)")
+    }
+    guard [1, SQLiteCode.constraint, SQLiteCode.mismatch].contains(refused.code) else {
+      return refused.failure(at: settings.path)
+    }
+    return Failure(
+      .schemaChange, "the target refuses the schema change (\(change.kind.rawValue)): \(refused.message)",
+      at: "table \"\(change.table)\"", hint: "change the target by hand, or take a new snapshot of the table",
+      cause: refused.sql)
+  }
+
+  private func evolve(_ change: SchemaChange) throws {
+    let connection = try opened()
+    let target = settings.targetName(of: change.table)
+    let quoted = try SQLDialect.sqlite.quoted(target)
+    switch change.kind {
+    case .create:
+      guard let schema = change.after else { return }
+      _ = try table(for: schema)
+    case .drop:
+      guard try TargetShape(connection, table: target) != nil else { return }
+      _ = try claimTarget(for: change.table)
+      try connection.execute("DROP TABLE \(quoted)")
+      try releaseTarget(of: change.table)
+    case .truncate:
+      guard try TargetShape(connection, table: target) != nil else { return }
+      _ = try claimTarget(for: change.table)
+      try connection.execute("DELETE FROM \(quoted)")
+    case .rename, .alter:
+      guard let after = change.after else { return }
+      if after.name != change.table { try rename(change.table, to: after.name) }
+      try alter(change, after)
+    }
+  }
+
+  private func rename(_ old: TableName, to new: TableName) throws {
+    let connection = try opened()
+    let from = settings.targetName(of: old)
+    guard try TargetShape(connection, table: from) != nil else { return }
+    _ = try claimTarget(for: old)
+    try releaseTarget(of: old)
+    let to = try claimTarget(for: new)
+    guard from != to else { return }
+    try connection.execute(
+      "ALTER TABLE \(SQLDialect.sqlite.quoted(from)) RENAME TO \(SQLDialect.sqlite.quoted(to))")
+  }
+
+  private func alter(_ change: SchemaChange, _ after: TableSchema) throws {
+    let connection = try opened()
+    let target = settings.targetName(of: after.name)
+    guard let shape = try TargetShape(connection, table: target) else { return }
+    _ = try claimTarget(for: after.name)
+    let words = StatementWords(change.statement)
+    let before = change.before ?? TableAlteration.assumed(before: after, shape)
+    let difference = try SchemaDifference(before: before, after: after, words: words)
+    try TableAlteration(
+      connection: connection, target: target, shape: shape, before: before, difference: difference, words: words,
+      unsigned64: settings.unsigned64, isLenient: context.schemaChangePolicy == .lenient
+    ).run()
+  }
+}

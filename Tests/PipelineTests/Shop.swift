@@ -1,0 +1,48 @@
+import Change
+import Foundation
+import Logging
+import MemoryConnector
+import Pipeline
+
+/// The table, the log and the pipelines that the tests of the core use.
+enum Shop {
+  static let orders = TableSchema(
+    name: TableName(namespace: "shop", table: "orders"),
+    columns: [
+      ColumnSchema(name: "id", type: .integer(bits: 64, unsigned: false), isNullable: false),
+      ColumnSchema(name: "state", type: .text(length: 0)),
+    ], key: [0])
+
+  /// One transaction that inserts `rows` rows with keys of its own.
+  static func transaction(_ number: Int, rows: Int = 1, text: String = "new") -> MemoryTransaction {
+    MemoryTransaction(
+      at: EventTime(microseconds: Int64(number) * 1000),
+      (0..<rows).map { .insert(orders, [.int(Int64(number * 1_000_000 + $0)), .text(text)]) })
+  }
+
+  static func log(_ numbers: ClosedRange<Int>) -> MemoryLog { MemoryLog(numbers.map { transaction($0) }) }
+
+  static func run(
+    _ source: MemorySourceDefinition, into sinks: [(name: String, definition: any SinkDefinition)],
+    name: String = "shop"
+  ) -> PipelineRun {
+    PipelineRun(
+      definition: PipelineDefinition(
+        name: name, source: .init(name: "source", definition: source),
+        sinks: sinks.map { .init(name: $0.name, definition: $0.definition) },
+        stateDirectory: FileManager.default.temporaryDirectory.appending(path: "freshet-pipeline-tests").path),
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+  }
+
+  static func run(_ log: MemoryLog, into target: MemoryTarget) -> PipelineRun {
+    run(MemorySourceDefinition(log: log), into: [("copy", MemorySinkDefinition(target: target))])
+  }
+
+  /// The numbers of the transactions in the order in which their changes were committed, each once for each change.
+  static func sequences(_ target: MemoryTarget) -> [UInt64] { target.content.journal.map(\.sequence) }
+}
+
+/// Returns once `condition` holds; the test's time limit ends a wait for something that never comes.
+func eventually(_ condition: () -> Bool) async throws {
+  while !condition() { try await Task.sleep(nanoseconds: 200_000) }
+}

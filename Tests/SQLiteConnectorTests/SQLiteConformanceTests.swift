@@ -1,0 +1,104 @@
+import Change
+import ConnectorConformance
+import Foundation
+import MemoryConnector
+import Pipeline
+import SQLiteDatabase
+import Testing
+
+@testable import SQLiteConnector
+
+struct SQLiteSinkHarness: ConnectorConformance.SinkHarness {
+  struct Target: SinkTarget {
+    let directory: String
+    let settings: SQLiteSettings
+
+    var definition: any SinkDefinition { SQLiteSinkDefinition(settings: settings) }
+
+    func rows(of schema: TableSchema) async throws -> [[String?]]? {
+      let connection = try SQLiteConnection(path: settings.path, mode: .readOnly)
+      let target = settings.targetName(of: schema.name)
+      let name = quoted(target)
+      let shape = try SQLiteStatement(connection, "SELECT count(*) FROM pragma_table_info(?)")
+      try shape.bind(1, target)
+      guard try shape.step(), shape.int64(0) > 0 else { return nil }
+      let columns = schema.columns.map { quoted($0.name) }.joined(separator: ", ")
+      let statement = try SQLiteStatement(connection, "SELECT \(columns) FROM \(name)")
+      var rows: [[String?]] = []
+      while try statement.step() {
+        rows.append(
+          (0..<statement.columnCount).map { column -> String? in
+            switch statement.storageClass(column) {
+            case .null: nil
+            case .blob: statement.withBlob(column) { hexadecimal(Array($0)) }
+            case .text: statement.string(column) ?? ""
+            case .integer: "\(statement.int64(column))"
+            case .real: "\(statement.double(column))"
+            }
+          })
+      }
+      return rows
+    }
+
+    func remove() async throws { try FileManager.default.removeItem(atPath: directory) }
+
+    private func quoted(_ name: String) -> String { "\"" + name.replacing("\"", with: "\"\"") + "\"" }
+  }
+
+  var name: String { "sqlite" }
+  var capabilities: SinkCapabilities { SinkCapabilities(isMirror: true) }
+
+  func makeTarget() async throws -> Target {
+    let directory = FileManager.default.temporaryDirectory.appending(path: "freshet-sqlite-\(UUID())")
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    var settings = SQLiteSettings(path: directory.path + "/target.db")
+    settings.synchronous = "off"
+    settings.tableName = "{schema}_{table}"
+    return Target(directory: directory.path, settings: settings)
+  }
+
+  func text(of value: MemoryValue, in column: ColumnSchema) -> String? {
+    switch value {
+    case .null, .absent, .unavailable: nil
+    case .boolean(let value): value ? "1" : "0"
+    case .int(let value): "\(value)"
+    case .uint(let value): "\(value)"
+    case .float32(let pattern): "\(Double(Float(bitPattern: pattern)))"
+    case .float64(let pattern): "\(Double(bitPattern: pattern))"
+    case .decimal(let text), .text(let text), .json(let text): text
+    case .bytes(let bytes): hexadecimal(bytes)
+    case .date(let days): date(CivilTime(daysSinceEpoch: days))
+    case .time(let microseconds): time(microseconds)
+    case .timestamp(let microseconds): timestamp(CivilTime(microsecondsSinceEpoch: microseconds))
+    case .timestampZoned(let microseconds): timestamp(CivilTime(microsecondsSinceEpoch: microseconds)) + "Z"
+    case .civil(let time): timestamp(time)
+    case .bits(let bits): "\(Int64(bitPattern: bits))"
+    }
+  }
+
+  private func date(_ civil: CivilTime) -> String {
+    String(format: "%04d-%02d-%02d", civil.year, Int32(civil.month), Int32(civil.day))
+  }
+
+  private func timestamp(_ civil: CivilTime) -> String {
+    date(civil)
+      + String(
+        format: " %02d:%02d:%02d.%06d", Int32(civil.hour), Int32(civil.minute), Int32(civil.second),
+        Int32(civil.microsecond))
+  }
+
+  private func time(_ microseconds: Int64) -> String {
+    let (seconds, fraction) = abs(microseconds).quotientAndRemainder(dividingBy: 1_000_000)
+    return (microseconds < 0 ? "-" : "")
+      + String(format: "%02ld:%02ld:%02ld.%06ld", seconds / 3600, seconds / 60 % 60, seconds % 60, fraction)
+  }
+}
+
+private func hexadecimal(_ bytes: [UInt8]) -> String { "x'" + bytes.map { String(format: "%02x", $0) }.joined() + "'" }
+
+@Suite(.timeLimit(.minutes(1))) struct SQLiteConformanceTests {
+  @Test(arguments: SinkConformanceCase.allCases)
+  func theSQLiteSinkConforms(_ conformanceCase: SinkConformanceCase) async throws {
+    try await SinkConformance(SQLiteSinkHarness()).check(conformanceCase)
+  }
+}
