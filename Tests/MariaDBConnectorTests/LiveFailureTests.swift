@@ -80,7 +80,11 @@ import TestServers
     #expect(await failure(inside) != nil)
     try server.run("FLUSH BINARY LOGS", "FLUSH BINARY LOGS", "INSERT INTO shop.orders VALUES (2, 'b')")
     let last = try server.query("SHOW MASTER STATUS")[0][0] ?? ""
-    try server.run("PURGE BINARY LOGS TO '\(last)'")
+    for _ in 0..<100 where try server.query("SHOW BINARY LOGS").count > 1 {
+      // A file that a dump still reads stays; the server notices only at the next heartbeat that the reader has gone.
+      try server.run("PURGE BINARY LOGS TO '\(last)'")
+      try await Task.sleep(nanoseconds: 100_000_000)
+    }
     #expect(await failure(try server.source(["shop.*"]), from: position)?.code == .positionLost)
     try await Task.sleep(nanoseconds: 1_100_000_000)
     try server.run("RESET MASTER", "INSERT INTO shop.orders VALUES (3, 'c')")

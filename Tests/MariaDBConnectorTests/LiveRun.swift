@@ -121,7 +121,9 @@ final class LiveRun: Sendable {
 
 extension MariaDBServer {
   /// A source's options for this server.
-  func source(_ tables: [String] = [], snapshot: MariaDBSourceOptions.SnapshotMode = .never) throws -> MariaDBSourceOptions {
+  func source(_ tables: [String] = [], snapshot: MariaDBSourceOptions.SnapshotMode = .never) throws
+    -> MariaDBSourceOptions
+  {
     var options = MariaDBSourceOptions(url: try MariaDBURL(url()))
     options.tables = tables
     options.snapshotMode = snapshot

@@ -3,8 +3,8 @@ import Foundation
 import MariaDBClient
 import MariaDBConnector
 import Pipeline
-import Testing
 import TestServers
+import Testing
 
 @Suite(.serialized) struct LiveStreamTests {
   private static let shop = [
@@ -29,9 +29,12 @@ import TestServers
     #expect(run.output.target.faults.isEmpty)
   }
 
-  @Test func `a stream from the earliest position has every transaction, and until now ends at the log's end`() async throws {
+  @Test func `a stream from the earliest position has every transaction, and until now ends at the log's end`()
+    async throws
+  {
     let server = try server()
-    try server.run("INSERT INTO shop.orders VALUES (1, 1.50, 'a')", "DELETE FROM shop.orders", "FLUSH BINARY LOGS",
+    try server.run(
+      "INSERT INTO shop.orders VALUES (1, 1.50, 'a')", "DELETE FROM shop.orders", "FLUSH BINARY LOGS",
       "INSERT INTO shop.orders VALUES (7, 1.50, 'b')")
     var options = try server.source(["shop.*"])
     options.start = .earliest

@@ -43,7 +43,9 @@ struct LiveTarget {
     var table = rows[schema.name] ?? [:]
     if let before {
       let key = LiveTarget.key(before, schema)
-      if table.removeValue(forKey: key) == nil { faults.append("\(schema.name): \(change.operation) of missing \(key)") }
+      if table.removeValue(forKey: key) == nil {
+        faults.append("\(schema.name): \(change.operation) of missing \(key)")
+      }
     }
     if let after {
       let merged = after.enumerated().map { index, text in text == "absent" ? before?[index] ?? text : text }
@@ -74,7 +76,8 @@ struct LiveTarget {
   }
 
   func table(_ name: String) -> [String: String] {
-    rows[TableName(namespace: String(name.split(separator: ".")[0]), table: String(name.split(separator: ".")[1]))] ?? [:]
+    rows[TableName(namespace: String(name.split(separator: ".")[0]), table: String(name.split(separator: ".")[1]))]
+      ?? [:]
   }
 
   func count(_ name: String) -> Int { table(name).count }

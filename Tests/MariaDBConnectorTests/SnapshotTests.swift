@@ -3,8 +3,8 @@ import Foundation
 import MariaDBClient
 import MariaDBConnector
 import Pipeline
-import Testing
 import TestServers
+import Testing
 
 @Suite(.serialized) struct SnapshotTests {
   /// Tables with every kind of key; `wide` fills several batches with one chunk.
@@ -37,22 +37,27 @@ import TestServers
     let base = 100_000 + round * 100
     for statement in [
       "BEGIN",
-      "UPDATE s.a_int SET v = v + 1 WHERE id MOD 7 = \(round % 7)", "DELETE FROM s.a_int WHERE id MOD 31 = \(round % 31)",
+      "UPDATE s.a_int SET v = v + 1 WHERE id MOD 7 = \(round % 7)",
+      "DELETE FROM s.a_int WHERE id MOD 31 = \(round % 31)",
       "INSERT INTO s.a_int VALUES (\(base), 1, 'new'), (\(-base), 1, 'new')",
       "UPDATE s.a_int SET id = id + 1000000 WHERE id BETWEEN \(round * 9) AND \(round * 9 + 3)",
-      "UPDATE s.b_pair SET y = CONCAT('m', y) WHERE v = \(round * 3 + 1)", "UPDATE s.b_pair SET v = v + 1 WHERE x = \(round % 6)",
-      "UPDATE s.c_text SET k = CONCAT('ÅÅ', k) WHERE v = \(round * 5 + 2)", "DELETE FROM s.c_text WHERE v MOD 29 = \(round % 29)",
+      "UPDATE s.b_pair SET y = CONCAT('m', y) WHERE v = \(round * 3 + 1)",
+      "UPDATE s.b_pair SET v = v + 1 WHERE x = \(round % 6)",
+      "UPDATE s.c_text SET k = CONCAT('ÅÅ', k) WHERE v = \(round * 5 + 2)",
+      "DELETE FROM s.c_text WHERE v MOD 29 = \(round % 29)",
       "INSERT INTO s.c_text VALUES ('ä\(base)', \(base)), ('ZZ\(base)', \(base))",
       "INSERT INTO s.d_bytes VALUES (UNHEX(MD5(\(base))), \(base))", "DELETE FROM s.d_bytes WHERE v = \(round * 4)",
       "COMMIT",
       "UPDATE s.e_none SET v = v + 1 WHERE id = \(round)", "INSERT INTO s.e_none VALUES (\(base), 0, 'x')",
-      "UPDATE s.f_wide SET v = v + 1 WHERE id MOD 11 = \(round % 11)", "DELETE FROM s.f_wide WHERE id = \(round * 7 + 3)",
+      "UPDATE s.f_wide SET v = v + 1 WHERE id MOD 11 = \(round % 11)",
+      "DELETE FROM s.f_wide WHERE id = \(round * 7 + 3)",
       "INSERT INTO s.g_empty VALUES (\(round), \(round))",
       "UPDATE s.h_time SET at = at + INTERVAL 1 YEAR WHERE v = \(round * 6 + 5)",
     ] { try connection.execute(statement) }
   }
 
-  static func options(_ server: MariaDBServer, _ mode: MariaDBSourceOptions.SnapshotMode) throws -> MariaDBSourceOptions {
+  static func options(_ server: MariaDBServer, _ mode: MariaDBSourceOptions.SnapshotMode) throws -> MariaDBSourceOptions
+  {
     var options = try server.source(["s.*"], snapshot: mode)
     options.chunkRows = 40
     options.snapshotThreads = 3
@@ -192,7 +197,9 @@ extension LiveRun {
     for batch in output.batches {
       var parts: [TransactionPart] = []
       for part in batch.transactions {
-        if let checkpoint, !isCaughtUp, try positions.covers(part.mark, isSnapshot: part.isSnapshot, in: checkpoint) { continue }
+        if let checkpoint, !isCaughtUp, try positions.covers(part.mark, isSnapshot: part.isSnapshot, in: checkpoint) {
+          continue
+        }
         parts.append(part)
       }
       if let checkpoint, !isCaughtUp { isCaughtUp = try positions.hasReached(checkpoint, at: batch.position) }

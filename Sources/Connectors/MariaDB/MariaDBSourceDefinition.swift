@@ -48,9 +48,11 @@ package struct MariaDBSourceDefinition: SourceDefinition {
     for table in tables where options.snapshotMode != .never {
       let schema = table.schema
       if schema.key.isEmpty {
-        warnings.append("table \"\(schema.name)\" has no key: its snapshot is one transaction, and updates find rows by all values")
+        warnings.append(
+          "table \"\(schema.name)\" has no key: its snapshot is one transaction, and updates find rows by all values")
       } else if KeyColumn.columns(of: schema) == nil {
-        warnings.append("the key of table \"\(schema.name)\" cannot be cut into chunks: its snapshot is one transaction")
+        warnings.append(
+          "the key of table \"\(schema.name)\" cannot be cut into chunks: its snapshot is one transaction")
       }
     }
     return warnings

@@ -69,6 +69,8 @@ package final class BinlogFile {
       throw BinlogFile.failure("cannot be read", name, errno)
     }
     offset = place
+    // What was read ahead stands before the place; the event at hand stays where it is in the buffer.
+    start = end
   }
 
   private func readMagic() throws(Failure) {

@@ -17,7 +17,8 @@ struct CatalogFile {
       throw Failure(.inputOutput, "cannot read the catalog", at: path)
     }
     let bytes = [UInt8](data)
-    guard let end = bytes.firstIndex(of: 10), let sum = UInt32(String(decoding: bytes[..<end], as: UTF8.self), radix: 16),
+    guard let end = bytes.firstIndex(of: 10),
+      let sum = UInt32(String(decoding: bytes[..<end], as: UTF8.self), radix: 16),
       CatalogFile.checksum(bytes[(end + 1)...]) == sum
     else { throw damaged("its checksum does not match") }
     do {

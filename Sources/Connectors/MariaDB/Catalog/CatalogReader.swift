@@ -71,7 +71,8 @@ struct CatalogReader {
       "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS "
         + "WHERE \(condition) AND CHECK_CLAUSE LIKE 'json_valid(%'")
     {
-      guard let name = CatalogReader.name(row), let column = row[2], row[3] == "json_valid(\(SQLText.identifier(column)))",
+      guard let name = CatalogReader.name(row), let column = row[2],
+        row[3] == "json_valid(\(SQLText.identifier(column)))",
         let index = entries[name]?.hints.columns.firstIndex(where: { $0.name == column }),
         entries[name]?.hints.columns[index].nativeType == "longtext",
         entries[name]?.hints.columns[index].collation == "utf8mb4_bin"

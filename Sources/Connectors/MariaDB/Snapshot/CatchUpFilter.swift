@@ -70,7 +70,8 @@ final class CatchUpFilter {
       var keys: Set<SnapshotState.Key> = []
       for change in batch.changes where change.operation != .schema && Int(change.schema) == index {
         if change.hasBefore, let key = key(Int(change.before), nil, order, batch) { keys.insert(key) }
-        if change.hasAfter, let key = key(Int(change.after), change.hasBefore ? Int(change.before) : nil, order, batch) {
+        if change.hasAfter, let key = key(Int(change.after), change.hasBefore ? Int(change.before) : nil, order, batch)
+        {
           keys.insert(key)
         }
       }

@@ -66,7 +66,9 @@ struct ChunkPlanner {
     var after = left.after ?? right.after
     if let mine = left.after, let other = right.after { after = try order.isAtOrBefore(mine, other) ? other : mine }
     var through = left.through ?? right.through
-    if let mine = left.through, let other = right.through { through = try order.isAtOrBefore(mine, other) ? mine : other }
+    if let mine = left.through, let other = right.through {
+      through = try order.isAtOrBefore(mine, other) ? mine : other
+    }
     if let after, let through, try order.isAtOrBefore(through, after) { return nil }
     return SnapshotState.Range(after: after, through: through)
   }

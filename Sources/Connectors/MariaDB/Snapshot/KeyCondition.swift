@@ -9,7 +9,8 @@ enum KeyCondition {
   }
 
   /// `(a > x) OR (a = x AND b > y)`, with `a >= x` before it: the optimizer uses an index for that one.
-  private static func compare(_ columns: [KeyColumn], _ key: SnapshotState.Key, strict: String, last: String) -> String {
+  private static func compare(_ columns: [KeyColumn], _ key: SnapshotState.Key, strict: String, last: String) -> String
+  {
     var alternatives: [String] = []
     var equal: [String] = []
     for (position, column) in columns.enumerated() {

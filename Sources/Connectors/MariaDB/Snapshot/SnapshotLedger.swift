@@ -50,7 +50,9 @@ struct SnapshotLedger {
     var gaps: [(SnapshotState.Range, Int)] = []
     var after: SnapshotState.Key?
     for (index, entry) in (tables[name]?.entries ?? []).enumerated() {
-      if index > 0 || entry.range.after != nil { gaps.append((.init(after: after, through: entry.range.after), index << 32 + 1)) }
+      if index > 0 || entry.range.after != nil {
+        gaps.append((.init(after: after, through: entry.range.after), index << 32 + 1))
+      }
       after = entry.range.through
       if after == nil { return gaps }
     }
@@ -87,7 +89,11 @@ struct SnapshotLedger {
     var table = tables[chunk.table] ?? Table(keyColumns: chunk.keyColumns)
     let entry = Entry(order: chunk.order, range: range, isComplete: isComplete)
     if let index = table.entries.firstIndex(where: { $0.order >= chunk.order }) {
-      if table.entries[index].order == chunk.order { table.entries[index] = entry } else { table.entries.insert(entry, at: index) }
+      if table.entries[index].order == chunk.order {
+        table.entries[index] = entry
+      } else {
+        table.entries.insert(entry, at: index)
+      }
     } else {
       table.entries.append(entry)
     }

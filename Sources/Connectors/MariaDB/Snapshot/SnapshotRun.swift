@@ -31,7 +31,8 @@ struct SnapshotRun {
     let sender = SnapshotSender(
       ledger, base: position, time: views.time, output: attempt.output, tables: tables.count,
       estimatedRows: tables.reduce(0) { $0 + $1.estimatedRows })
-    context.logger.info("snapshot of \(tables.count) tables at \(position.text) over \(views.connections.count) connections")
+    context.logger.info(
+      "snapshot of \(tables.count) tables at \(position.text) over \(views.connections.count) connections")
     try await read(views.connections, tables, ledger, sender)
     if attempt.control.stop.isRequested { return nil }
     try await sender.sendEnd(plan.target?.snapshot, BatchBuilder(byteLimit: 4096))
@@ -42,14 +43,17 @@ struct SnapshotRun {
   private func endLevelling() async throws {
     try await Task.sleep(nanoseconds: SnapshotRun.settling)
     throw Failure(
-      .busy, "a sink that was behind in the snapshot is now level with the others; the pipeline goes on with all of them")
+      .busy,
+      "a sink that was behind in the snapshot is now level with the others; the pipeline goes on with all of them")
   }
 
   /// The wanted tables with their definitions, which become the catalog's from the view's place on.
   private func readTables(at place: LogPlace) throws(Failure) -> [SnapshotTable] {
     let wanted = attempt.source.wanted
     let heartbeat = options.heartbeatTable
-    let entries = try CatalogReader(connection: attempt.server.connection).tables { wanted.includes($0) && $0 != heartbeat }
+    let entries = try CatalogReader(connection: attempt.server.connection).tables {
+      wanted.includes($0) && $0 != heartbeat
+    }
     try requireNamed(Set(entries.keys))
     var tables: [SnapshotTable] = []
     for (name, entry) in entries {
@@ -65,15 +69,20 @@ struct SnapshotRun {
   private func requireNamed(_ found: Set<TableName>) throws(Failure) {
     for pattern in options.tables where !pattern.hasPrefix("!") && !pattern.contains("*") && !pattern.contains("?") {
       let parts = pattern.split(separator: ".", maxSplits: 1)
-      guard parts.count == 2, !found.contains(TableName(namespace: String(parts[0]), table: String(parts[1]))) else { continue }
+      guard parts.count == 2, !found.contains(TableName(namespace: String(parts[0]), table: String(parts[1]))) else {
+        continue
+      }
       throw Failure(
-        .permission, "table \"\(pattern)\" does not exist, or the user may not see it", at: attempt.server.connection.place,
+        .permission, "table \"\(pattern)\" does not exist, or the user may not see it",
+        at: attempt.server.connection.place,
         hint: "GRANT SELECT ON \(pattern) TO the pipeline's user, or correct `tables`")
     }
   }
 
   private func requireSameKey(_ table: SnapshotTable) throws(Failure) {
-    guard let begun = plan.base?.snapshot?.table(table.name), !begun.isDone, begun.keyColumns != table.keyNames else { return }
+    guard let begun = plan.base?.snapshot?.table(table.name), !begun.isDone, begun.keyColumns != table.keyNames else {
+      return
+    }
     throw Failure(
       .schemaChange, "the key of table \"\(table.name)\" changed while a snapshot had read a part of it",
       hint: "reset the pipeline's sinks and start again")

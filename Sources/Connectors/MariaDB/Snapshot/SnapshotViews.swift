@@ -45,7 +45,8 @@ struct SnapshotViews {
       throw Failure(.internal, "a snapshot has no connections")
     }
     logger.warning(
-      "the snapshot reads over \(largest.value.count) of \(count) connections: the others saw another moment; with the RELOAD privilege all can be used")
+      "the snapshot reads over \(largest.value.count) of \(count) connections: the others saw another moment; with the RELOAD privilege all can be used"
+    )
     return try views(largest.value, largest.key, server)
   }
 

@@ -77,7 +77,8 @@ struct TextRowReader {
     switch column.kind {
     case .signed: return TextNumber.signed(value).map { .int($0) }
     case .unsigned: return TextNumber.unsigned(value).map { .uint($0) }
-    case .decimal64: return TextNumber.decimal(value, scale: column.scale).map { .decimal64(unscaled: $0, scale: column.scale) }
+    case .decimal64:
+      return TextNumber.decimal(value, scale: column.scale).map { .decimal64(unscaled: $0, scale: column.scale) }
     case .utf8: return UTF8Check.isValid(value) ? .slice(.text, offset: offset, length: value.count) : nil
     case .json: return UTF8Check.isValid(value) ? .slice(.json, offset: offset, length: value.count) : nil
     case .bytes: return .slice(.bytes, offset: offset, length: value.count)
@@ -140,7 +141,8 @@ struct TextRowReader {
   }
 
   private var unreadable: Failure {
-    Failure(.badValue, "a row of table \"\(schema.name)\" holds a value that is none of its column's type or character set")
+    Failure(
+      .badValue, "a row of table \"\(schema.name)\" holds a value that is none of its column's type or character set")
   }
 }
 

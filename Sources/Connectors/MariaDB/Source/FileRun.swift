@@ -105,7 +105,8 @@ private final class FileReader {
     try decoder.finish(into: builder)
     guard decoder.preparedTransactions.isEmpty else {
       throw Failure(
-        .positionLost, "\"\(decoder.position.file)\" ends with prepared XA transactions and does not go on in \"\(name)\"",
+        .positionLost,
+        "\"\(decoder.position.file)\" ends with prepared XA transactions and does not go on in \"\(name)\"",
         hint: "name all files of the log in `files`, in their order")
     }
     decoder = BinlogDecoder(

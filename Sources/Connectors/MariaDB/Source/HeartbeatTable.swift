@@ -17,7 +17,8 @@ struct HeartbeatTable: Sendable {
     do throws(Failure) {
       try connection.execute("SET time_zone='+00:00'")
       try connection.execute(
-        "CREATE TABLE IF NOT EXISTS \(quoted) (id TINYINT NOT NULL PRIMARY KEY, at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6))")
+        "CREATE TABLE IF NOT EXISTS \(quoted) (id TINYINT NOT NULL PRIMARY KEY, at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6))"
+      )
     } catch {
       throw explained(error)
     }

@@ -60,7 +60,6 @@ final class LogReader {
   }
 
   private func loop() async throws {
-    if isAtEnd { return }
     while true {
       let event: UnsafeRawBufferPointer?
       do {
@@ -123,7 +122,8 @@ final class LogReader {
 
   private var isAtEnd: Bool {
     let position = decoder.position
-    guard !position.file.isEmpty else { return false }
+    // Before the log's description came it is not known whether this is the log that was meant.
+    guard !position.file.isEmpty, stream.logCreated != 0 else { return false }
     return end.isReached(at: LogPlace(file: position.file, offset: position.offset), decoder.gtids)
   }
 

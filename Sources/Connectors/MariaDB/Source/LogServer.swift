@@ -45,8 +45,13 @@ final class LogServer {
     return LogPlace(file: file, offset: offset)
   }
 
-  /// The names of the log files that the server still has, oldest first.
-  func files() throws(Failure) -> [String] { try asked("SHOW BINARY LOGS").compactMap { $0[0] } }
+  /// The log files that the server still has, oldest first, each with its size.
+  func files() throws(Failure) -> [LogPlace] {
+    try asked("SHOW BINARY LOGS").compactMap { row in
+      guard let file = row[0], let size = row[1].flatMap({ UInt64($0) }) else { return nil }
+      return LogPlace(file: file, offset: size)
+    }
+  }
 
   /// The transactions before a place of the log; empty when the server cannot tell (MySQL, but for the end).
   func gtids(at place: LogPlace) throws(Failure) -> GTIDSet {
@@ -79,9 +84,18 @@ final class LogServer {
   }
 
   /// A missing privilege with the statement that grants it.
+  /// The connection itself was accepted, so that a refusal is one of the privilege, whatever its number.
   func explained(_ failure: Failure) -> Failure {
-    guard failure.code == .permission else { return failure }
     var failure = failure
+    if failure.cause.hasPrefix("1236 "), failure.cause.contains("not in the master's binlog") {
+      failure.code = .identity
+      failure.message = "the server's log does not have the transaction from which to go on"
+      failure.hint =
+        "it is another server, or it diverged in a failover: point the url at a server of the same history, "
+        + "or take a new snapshot"
+    }
+    guard failure.code == .permission || failure.code == .authentication else { return failure }
+    failure.code = .permission
     let privileges = facts.isMariaDB ? "REPLICATION SLAVE, BINLOG MONITOR" : "REPLICATION SLAVE, REPLICATION CLIENT"
     failure.message = "the user may not read the server's binary log"
     failure.hint = "GRANT \(privileges) ON *.* TO the pipeline's user"

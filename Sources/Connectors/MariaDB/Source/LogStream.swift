@@ -75,7 +75,8 @@ final class LogStream {
     defer { expectedCreation = 0 }
     guard expectedCreation != 0, created != 0, created != expectedCreation else { return }
     throw Failure(
-      .identity, "the log file of the checkpoint was replaced by another one of the same name", at: server.connection.place,
+      .identity, "the log file of the checkpoint was replaced by another one of the same name",
+      at: server.connection.place,
       hint: "the server's logs were reset (RESET MASTER) or it was rebuilt: take a new snapshot into empty targets")
   }
 

@@ -24,14 +24,17 @@ package final class MariaDBSource: Source {
     from checkpoints: [Position?], into output: any SourceOutput, control: SourceControl
   ) async throws {
     guard let url = options.url else {
-      return try await FileRun(options: options, context: context).run(from: checkpoints, into: output, control: control)
+      return try await FileRun(options: options, context: context).run(
+        from: checkpoints, into: output, control: control)
     }
     let server = try LogServer(url, options)
     try server.facts.check(at: server.connection.place)
     for warning in server.facts.warnings { context.logger.warning("\(warning)") }
     positions.setServer(server.facts.identity)
     var begun: [MariaDBPosition?] = []
-    for checkpoint in checkpoints { begun.append(try checkpoint.map { position throws(Failure) in try MariaDBPosition(position) }) }
+    for checkpoint in checkpoints {
+      begun.append(try checkpoint.map { position throws(Failure) in try MariaDBPosition(position) })
+    }
     let attempt = SourceAttempt(source: self, url: url, server: server, output: output, control: control)
     try await withHeartbeat(url) { try await attempt.run(from: begun) }
   }

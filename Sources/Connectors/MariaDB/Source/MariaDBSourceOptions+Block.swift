@@ -4,21 +4,34 @@ package import Pipeline
 
 extension MariaDBSourceOptions {
   package static let declared: [Option] = [
-    Option("url", .url, "Server, user and password: mariadb://user:password@host:3306/; several hosts of one history are separated by commas."),
+    Option(
+      "url", .url,
+      "Server, user and password: mariadb://user:password@host:3306/; several hosts of one history are separated by commas."
+    ),
     Option("files", .list(.path), "Binary log files to read instead of a server, in their order."),
     Option("tables", .list(.string), "Tables to read, as globs over schema.table; ! excludes, the last match decides."),
-    Option("snapshot", .either([.choice(SnapshotMode.allCases.map(\.rawValue)), .block(snapshotOptions)]), default: "initial",
+    Option(
+      "snapshot", .either([.choice(SnapshotMode.allCases.map(\.rawValue)), .block(snapshotOptions)]),
+      default: "initial",
       "Whether and how the tables are read before their changes."),
-    Option("start", .either([.choice(["earliest", "latest"]), .block(startOptions)]),
+    Option(
+      "start", .either([.choice(["earliest", "latest"]), .block(startOptions)]),
       "Where to begin in the log when there is no checkpoint; no snapshot is taken then."),
-    Option("heartbeat", .duration, default: "1s", "How often an idle server tells that it is alive; three missed ones break the connection."),
-    Option("heartbeat_table", .string, "A table that the source updates itself, schema.table, for event times finer than a second."),
+    Option(
+      "heartbeat", .duration, default: "1s",
+      "How often an idle server tells that it is alive; three missed ones break the connection."),
+    Option(
+      "heartbeat_table", .string,
+      "A table that the source updates itself, schema.table, for event times finer than a second."),
     Option("tls", .block(tlsOptions), "How the connection is encrypted."),
-    Option("server_id", .integer(1...4_294_967_295), "The id under which the source registers at the server; unlike that of any replica."),
+    Option(
+      "server_id", .integer(1...4_294_967_295),
+      "The id under which the source registers at the server; unlike that of any replica."),
   ]
 
   private static let snapshotOptions: [Option] = [
-    Option("mode", .choice(SnapshotMode.allCases.map(\.rawValue)), default: "initial",
+    Option(
+      "mode", .choice(SnapshotMode.allCases.map(\.rawValue)), default: "initial",
       "initial: before the first change; never; only: then end; when_needed: also when the log was purged."),
     Option("threads", .integer(1...64), default: "4", "Connections that read chunks at the same time."),
     Option("chunk_rows", .integer(1...10_000_000), default: "50000", "Rows of a chunk of a table with a key."),
@@ -31,8 +44,10 @@ extension MariaDBSourceOptions {
   ]
 
   private static let tlsOptions: [Option] = [
-    Option("mode", .choice(MariaDBTLS.Mode.allCases.map(\.rawValue)),
-      "disabled, required, verify-ca or verify-identity; without it: disabled on this machine, verify-identity elsewhere."),
+    Option(
+      "mode", .choice(MariaDBTLS.Mode.allCases.map(\.rawValue)),
+      "disabled, required, verify-ca or verify-identity; without it: disabled on this machine, verify-identity elsewhere."
+    ),
     Option("ca", .path, "Certificates of the authorities to trust."),
     Option("certificate", .path, "The client's certificate."),
     Option("key", .path, "The client's private key."),

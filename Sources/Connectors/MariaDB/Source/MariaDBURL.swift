@@ -45,7 +45,9 @@ package struct MariaDBURL: Sendable {
     var host = text
     var port: Substring?
     if text.hasPrefix("[") {
-      guard let close = text.firstIndex(of: "]") else { throw Failure(.configuration, "a host of the url lacks its \"]\"") }
+      guard let close = text.firstIndex(of: "]") else {
+        throw Failure(.configuration, "a host of the url lacks its \"]\"")
+      }
       host = text[text.index(after: text.startIndex)..<close]
       let tail = text[text.index(after: close)...]
       port = tail.isEmpty ? nil : tail.dropFirst()
@@ -66,7 +68,9 @@ package struct MariaDBURL: Sendable {
     for item in query.split(separator: "&") {
       let parts = item.split(separator: "=", maxSplits: 1)
       guard parts.count == 2, parts[0] == "socket" else {
-        throw Failure(.configuration, "the url has a parameter other than \"socket\"", hint: "tls and the rest are options of the source")
+        throw Failure(
+          .configuration, "the url has a parameter other than \"socket\"",
+          hint: "tls and the rest are options of the source")
       }
       path = try decoded(parts[1])
     }

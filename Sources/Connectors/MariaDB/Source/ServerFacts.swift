@@ -48,12 +48,14 @@ struct ServerFacts: Sendable {
     var warnings: [String] = []
     if let image = variables["binlog_row_image"]?.uppercased(), image == "MINIMAL" || image == "NOBLOB" {
       warnings.append(
-        "binlog_row_image is \(image): unchanged columns are absent from updates; SET GLOBAL binlog_row_image=FULL gives whole rows")
+        "binlog_row_image is \(image): unchanged columns are absent from updates; SET GLOBAL binlog_row_image=FULL gives whole rows"
+      )
     }
     let metadata = variables["binlog_row_metadata"]?.uppercased() ?? "not known to this server"
     if metadata != "FULL" {
       warnings.append(
-        "binlog_row_metadata is \(metadata): names and keys come from information_schema; SET GLOBAL binlog_row_metadata=FULL puts them into the log")
+        "binlog_row_metadata is \(metadata): names and keys come from information_schema; SET GLOBAL binlog_row_metadata=FULL puts them into the log"
+      )
     }
     return warnings
   }

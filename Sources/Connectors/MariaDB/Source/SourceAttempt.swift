@@ -52,7 +52,8 @@ struct SourceAttempt {
     var heartbeat = HeartbeatFilter(table: options.heartbeatTable)
     let reader = LogReader(
       server, stream: stream, decoder: decoder, start: point, end: end, output: output, stop: control.stop,
-      builder: builder, catalog: catalog, snapshot: snapshot, store: CatalogFile(directory: source.context.stateDirectory)
+      builder: builder, catalog: catalog, snapshot: snapshot,
+      store: CatalogFile(directory: source.context.stateDirectory)
     ) { batch in
       let batch = heartbeat.refine(batch)
       return try refine?(batch) ?? batch

@@ -26,7 +26,8 @@ extension LogServer {
     guard !position.gtids.isEmpty else {
       throw Failure(
         .identity, "the checkpoint \"\(position.text)\" was made at another server, and it has no GTIDs",
-        at: connection.place, hint: "let the url name the server with server_id \(position.server.id), or take a new snapshot")
+        at: connection.place,
+        hint: "let the url name the server with server_id \(position.server.id), or take a new snapshot")
     }
     guard position.gtids.isMySQL != facts.isMariaDB, try executed().contains(position.gtids) else {
       throw Failure(
@@ -72,13 +73,19 @@ extension LogServer {
     point.continuesFile = place.file
   }
 
-  /// - Throws: `.positionLost` when the server no longer has the file.
+  /// - Throws: `.positionLost` when the server no longer has the file, or has less of it.
   private func require(_ place: LogPlace) throws(Failure) {
     let files = try files()
-    guard !files.contains(place.file) else { return }
+    if let file = files.first(where: { $0.file == place.file }) {
+      guard place.offset > file.offset else { return }
+      throw Failure(
+        .positionLost, "\"\(place)\" lies behind the end of the server's file, which has \(file.offset) bytes",
+        at: connection.place, hint: "the server's logs were reset, or lost their end in a crash: take a new snapshot")
+    }
     throw Failure(
-      .positionLost, "the server no longer has \"\(place.file)\", in which the start position lies; it begins with "
-        + "\"\(files.first ?? "nothing")\"",
+      .positionLost,
+      "the server no longer has \"\(place.file)\", in which the start position lies; it begins with "
+        + "\"\(files.first?.file ?? "nothing")\"",
       at: connection.place,
       hint: "take a new snapshot, or restore the logs, and keep them longer (binlog_expire_logs_seconds)")
   }
@@ -95,7 +102,7 @@ extension LogServer {
       return StartPoint(stream: .gtids(set), decoder: BinlogPosition(file: "", gtids: set))
     case .place(let place): return try startPoint(at: place)
     case .earliest:
-      guard let file = try files().first else { return try startPoint(at: try end()) }
+      guard let file = try files().first?.file else { return try startPoint(at: try end()) }
       let place = LogPlace(file: file, offset: 4)
       return StartPoint(stream: .place(place), decoder: BinlogPosition(file: file))
     case .latest: return try startPoint(at: try end())
