@@ -33,11 +33,18 @@ let package = Package(
     .target(name: "Flow", dependencies: ["Change", deque]),
     .target(name: "Pipeline", dependencies: ["Change", "Flow", log, histogram]),
     .target(name: "Formats", dependencies: ["Change", "Pipeline"]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+    .target(name: "Compression", dependencies: ["CZstd", "CDeflate"]),
+    .systemLibrary(name: "CMariaDB", pkgConfig: "libmariadb", providers: [.apt(["libmariadb-dev"])]),
+    .target(name: "MariaDBClient", dependencies: ["Change", "CMariaDB"]),
+    .target(
+      name: "MariaDBConnector", dependencies: ["Change", "Flow", "Pipeline", "MariaDBClient", "Compression", log]),
     .target(name: "AllocationCounter"),
     .executableTarget(
       name: "Micro",
       dependencies: [
-        "Change", "Flow", "Formats", "AllocationCounter",
+        "Change", "Flow", "Formats", "Compression", "MariaDBConnector", "AllocationCounter",
         .product(name: "Benchmark", package: "benchmark"),
         .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
       ],

@@ -3,8 +3,7 @@ import Benchmark
 /// What `swift package benchmark` runs. Thresholds hold allocations and not rates: those depend on the machine.
 let benchmarks: @Sendable () -> Void = {
   Benchmark.defaultConfiguration = .init(
-    metrics: [.wallClock, .rate, .allocations],
-    timeUnits: .microseconds,
+    metrics: [.rate, .processorRate, .allocations],
     warmupIterations: 2,
     maxDuration: .seconds(2),
     maxIterations: 100,
@@ -12,4 +11,5 @@ let benchmarks: @Sendable () -> Void = {
   addChannelBenchmarks()
   addBuildingBenchmarks()
   addEncodingBenchmarks()
+  addDecodingBenchmarks()
 }
