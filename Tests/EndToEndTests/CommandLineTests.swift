@@ -80,7 +80,7 @@ struct CommandLineTests {
   }
 }
 
-/// The program under test, as the build left it beside the tests.
+/// The program under test.
 enum Program {
   struct Result: Sendable {
     var exitStatus: Int32
@@ -88,11 +88,12 @@ enum Program {
     var errors: String
   }
 
+  /// The release build, which is what users run; `FRESHET_BINARY` names another one.
   static var url: URL {
-    // On Linux the test bundle is an executable in the same directory as the product.
-    Bundle.allBundles.lazy.map { $0.bundleURL.deletingLastPathComponent() }
-      .first { $0.path.contains("/.build/") }?.appendingPathComponent("freshet")
-      ?? URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent("freshet")
+    if let path = ProcessInfo.processInfo.environment["FRESHET_BINARY"] { return URL(fileURLWithPath: path) }
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    return root.appendingPathComponent(".build/release/freshet")
   }
 
   /// Runs to the end. Output goes through files, so that no full pipe can block the program.

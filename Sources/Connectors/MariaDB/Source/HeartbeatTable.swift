@@ -10,18 +10,25 @@ struct HeartbeatTable: Sendable {
 
   private var quoted: String { SQLText.identifier(name.namespace) + "." + SQLText.identifier(name.table) }
 
-  /// Makes the table where it is missing, and updates its row until the task is cancelled.
-  /// - Parameter connect: makes the connection, on the thread that this runs on.
-  func beat(_ connect: @Sendable () throws(Failure) -> MariaDBConnection) async throws {
-    let connection = try connect()
+  /// Makes the table, and its database, where they are missing.
+  func prepare(_ connection: MariaDBConnection) throws(Failure) {
     do throws(Failure) {
       try connection.execute("SET time_zone='+00:00'")
+      let known = try connection.query(
+        "SELECT 1 FROM information_schema.schemata WHERE schema_name = \(SQLText.literal(name.namespace))")
+      if known.isEmpty { try connection.execute("CREATE DATABASE \(SQLText.identifier(name.namespace))") }
       try connection.execute(
-        "CREATE TABLE IF NOT EXISTS \(quoted) (id TINYINT NOT NULL PRIMARY KEY, at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6))"
-      )
+        """
+        CREATE TABLE IF NOT EXISTS \(quoted) (
+          id TINYINT NOT NULL PRIMARY KEY, at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6))
+        """)
     } catch {
       throw explained(error)
     }
+  }
+
+  /// Updates the row until the task is cancelled, on the connection's own thread.
+  func beat(_ connection: MariaDBConnection) async throws {
     while !Task.isCancelled {
       do throws(Failure) {
         try connection.execute(

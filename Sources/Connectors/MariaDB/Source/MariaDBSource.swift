@@ -39,25 +39,27 @@ package final class MariaDBSource: Source {
     try await withHeartbeat(url) { try await attempt.run(from: begun) }
   }
 
-  /// Runs `body` while the heartbeat table, if there is one, is updated beside it.
+  /// Runs `body` while the heartbeat table, if there is one, is updated beside it. That it cannot be made is told at once;
+  /// when it stops later the log is still whole, only its times are coarse: a warning.
   private func withHeartbeat(_ url: MariaDBURL, _ body: () async throws -> Void) async throws {
     guard let name = options.heartbeatTable else { return try await body() }
     let heartbeat = HeartbeatTable(name: name, interval: options.heartbeat)
+    try heartbeat.prepare(try LogServer.connect(url, options))
     let options = self.options
+    let logger = context.logger
     let thread = DedicatedThread(name: "heartbeat")
-    defer { thread.stop() }
     let beat = Task(executorPreference: thread) {
-      try await heartbeat.beat { () throws(Failure) in try LogServer.connect(url, options) }
+      do {
+        try await heartbeat.beat(try LogServer.connect(url, options))
+      } catch let failure as Failure {
+        logger.warning("the heartbeat stopped", metadata: ["error": "\(failure)"])
+      }
     }
-    do {
-      try await body()
+    defer {
       beat.cancel()
-      if case .failure(let error) = await beat.result, !(error is CancellationError) { throw error }
-    } catch {
-      beat.cancel()
-      _ = await beat.result
-      throw error
+      thread.stop()
     }
+    try await body()
   }
 
   /// The id under which the source registers: as configured, or made from the pipeline's and the source's names so that it
