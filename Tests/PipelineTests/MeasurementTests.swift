@@ -25,14 +25,19 @@ import Testing
   @Test func aLogOfWholeSecondsShowsTheDelayThatAPreciseCommitShowedLast() {
     let delay = SourceDelay()
     let coarse = batch(at: 5_000_000)
-    #expect(delay.observe(coarse, wallClock: 5_900_000) == 0)
-    #expect(delay.observe(batch(at: 5_000_500), wallClock: 5_001_700) == 1200)
-    #expect(delay.observe(coarse, wallClock: 5_900_000) == 1200)
+    delay.learn(from: coarse, wallClock: 5_900_000)
+    #expect(delay.delay(of: coarse, readAt: 5_900_000) == 0)
+    delay.learn(from: batch(at: 5_000_500), wallClock: 5_001_700)
+    #expect(delay.delay(of: coarse, readAt: 5_900_000) == 1200)
+    // A commit that was only held from going back says nothing: the fraction is that of the commit before.
+    delay.learn(from: batch(at: 5_000_500), wallClock: 5_800_000)
+    #expect(delay.delay(of: coarse, readAt: 5_900_000) == 1200)
     // Whole seconds cannot hide a lag of minutes.
-    #expect(delay.observe(coarse, wallClock: 125_000_000) == 120_000_000)
+    #expect(delay.delay(of: coarse, readAt: 125_000_000) == 120_000_000)
     // The source's clock runs ahead of ours.
-    #expect(delay.observe(batch(at: 9_000_001), wallClock: 8_000_000) == 0)
-    #expect(delay.observe(batch(at: 5_000_500, isSnapshot: true), wallClock: 9_000_000) == nil)
+    delay.learn(from: batch(at: 9_000_001), wallClock: 8_000_000)
+    #expect(delay.delay(of: batch(at: 9_000_001), readAt: 8_000_000) == 0)
+    #expect(delay.delay(of: batch(at: 5_000_500, isSnapshot: true), readAt: 9_000_000) == nil)
   }
 
   private func batch(at time: Int64, isSnapshot: Bool = false) -> Batch {

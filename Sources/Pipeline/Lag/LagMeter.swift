@@ -54,22 +54,27 @@ package struct LagSummary: Sendable {
 package final class SourceDelay: Sendable {
   /// Microseconds; what the last transaction with a precise commit time showed.
   private let estimate = Atomic<UInt64>(0)
+  /// The newest commit time that was learned from, in microseconds.
+  private let newest = Atomic<Int64>(.min)
 
   package init() {}
 
-  /// Learns from a batch at the time of its reading, and returns its delay in microseconds; nil for a snapshot's rows.
-  package func observe(_ batch: Batch, wallClock: Int64) -> UInt64? {
-    var coarse: UInt64?
-    for part in batch.transactions.reversed() where !part.isSnapshot {
-      let delay = UInt64(max(0, wallClock - part.commitTime.microseconds))
-      if part.commitTime.microseconds % 1_000_000 != 0 {
-        estimate.store(delay, ordering: .relaxed)
-        return delay
-      }
-      coarse = coarse ?? delay
-      if batch.transactions.count > 1000 { break }
+  /// Learns from a batch, once, when it was read. A commit time is precise when it has a fraction of a second and is newer
+  /// than all before it: one that was only held from going back has the fraction of another commit.
+  package func learn(from batch: Batch, wallClock: Int64) {
+    var latest = newest.load(ordering: .relaxed)
+    for part in batch.transactions where !part.isSnapshot && part.commitTime.microseconds > latest {
+      latest = part.commitTime.microseconds
+      guard latest % 1_000_000 != 0 else { continue }
+      estimate.store(UInt64(max(0, wallClock - latest)), ordering: .relaxed)
     }
-    guard let coarse else { return nil }
+    newest.store(latest, ordering: .relaxed)
+  }
+
+  /// The delay of a batch that was read at this time, in microseconds; nil for a snapshot's rows.
+  package func delay(of batch: Batch, readAt wallClock: Int64) -> UInt64? {
+    guard let last = batch.transactions.last, !last.isSnapshot else { return nil }
+    let coarse = UInt64(max(0, wallClock - last.commitTime.microseconds))
     return coarse >= 2_000_000 ? coarse : estimate.load(ordering: .relaxed)
   }
 }

@@ -21,7 +21,7 @@ final class LagSamples: Sendable {
     guard rows > 0 else { return nil }
     let sinceRead = MonotonicTime.now() &- batch.readAt
     let wallClockAtReading = WallClock.microseconds() - Int64(sinceRead / 1000)
-    guard let sourceDelay = delay.observe(batch, wallClock: wallClockAtReading) else { return nil }
+    guard let sourceDelay = delay.delay(of: batch, readAt: wallClockAtReading) else { return nil }
     return Sample(sourceDelay: sourceDelay, readAt: batch.readAt, count: rows)
   }
 }

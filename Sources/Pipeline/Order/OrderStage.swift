@@ -22,7 +22,9 @@ final class OrderStage: SourceOutput {
     let rows = UInt64(batch.changes.count)
     let transactions = UInt64(batch.transactions.count { $0.ends })
     let now = MonotonicTime.now()
-    if let delay = delay.observe(batch, wallClock: WallClock.microseconds()) { meter.lag.record(delay, count: rows) }
+    let wallClock = WallClock.microseconds()
+    delay.learn(from: batch, wallClock: wallClock)
+    if let delay = delay.delay(of: batch, readAt: wallClock) { meter.lag.record(delay, count: rows) }
     for channel in channels { try await channel.send(batch) }
     let blocked = MonotonicTime.now() &- now
     let processor = ProcessUsage.threadNanoseconds()
