@@ -20,6 +20,17 @@ struct SnapshotPlan {
   var target: MariaDBPosition?
   var rank: SnapshotRank
   var isLevelling: Bool
+  /// The sinks may hold rows of an earlier time: each table is emptied first.
+  var emptiesTables = false
+
+  /// For sinks whose checkpoint the log no longer has.
+  static let anew = SnapshotPlan(emptiesTables: true)
+
+  private init(emptiesTables: Bool) {
+    rank = .nothing
+    isLevelling = false
+    self.emptiesTables = emptiesTables
+  }
 
   /// - Returns: nil when there is nothing to read: the stream goes on from the checkpoints, or from `start`.
   init?(_ checkpoints: [MariaDBPosition?], _ options: MariaDBSourceOptions) throws(Failure) {
