@@ -93,6 +93,7 @@ let package = Package(
     .target(
       name: "ConnectorConformance", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", log],
       path: "Tests/ConnectorConformance"),
+    .target(name: "DebeziumFixtures", path: "Tests/DebeziumFixtures"),
     .testTarget(name: "ChangeTests", dependencies: ["Change"]),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
     .testTarget(name: "SQLiteDatabaseTests", dependencies: ["Change", "SQLiteDatabase"]),
@@ -100,12 +101,12 @@ let package = Package(
     .testTarget(name: "FlowTests", dependencies: ["Change", "Flow"]),
     .testTarget(name: "PipelineTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", log]),
     .testTarget(name: "PipelineConfigurationTests", dependencies: ["Change", "Pipeline", "PipelineConfiguration"]),
-    .testTarget(name: "FormatsTests", dependencies: ["Change", "Pipeline", "Formats"]),
+    .testTarget(name: "FormatsTests", dependencies: ["Change", "Pipeline", "Formats", "DebeziumFixtures"]),
     .testTarget(
       name: "MariaDBConnectorTests",
       dependencies: [
         "Change", "Flow", "Pipeline", "MariaDBConnector", "MariaDBClient", "TestServers", "ConnectorConformance",
-        "Formats",
+        "Formats", "DebeziumFixtures",
       ]),
     .testTarget(
       name: "SQLiteConnectorTests",

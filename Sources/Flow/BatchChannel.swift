@@ -34,22 +34,24 @@ package final class BatchChannel: Sendable {
     let id: UInt64
     let bytes: Int
     let rows: Int
-    var continuation: CheckedContinuation<Void, Never>?
+    var continuation: Wakeable?
   }
 
   private enum End { case open, finished, failed(any Error) }
 
-  private typealias Wakeable = CheckedContinuation<Void, Never>
+  /// Taken out of the state under its lock by whoever resumes it: so it is resumed once, and a checked continuation's own
+  /// allocation and bookkeeping are spared.
+  private typealias Wakeable = UnsafeContinuation<Void, Never>
 
   private struct State {
-    var queue: Deque<Batch> = []
+    var queue: [Batch] = []
     var gauges = Gauges()
     var watermark = EventTime.distantPast
     var deliveredWatermark = EventTime.distantPast
     var end = End.open
     /// In the order in which they came; only the first may be admitted.
     var senders: Deque<Sender> = []
-    var receiver: CheckedContinuation<Void, Never>?
+    var receiver: Wakeable?
     var nextSenderID: UInt64 = 0
     let byteLimit: Int
     let rowLimit: Int
@@ -59,8 +61,8 @@ package final class BatchChannel: Sendable {
     }
 
     /// The first sender, when there is room for its batch.
-    mutating func wakeableSender() -> CheckedContinuation<Void, Never>? {
-      guard let first = senders.first, hasRoom(bytes: first.bytes, rows: first.rows) else { return nil }
+    mutating func wakeableSender() -> Wakeable? {
+      guard !senders.isEmpty, hasRoom(bytes: senders[0].bytes, rows: senders[0].rows) else { return nil }
       return senders[0].continuation.take()
     }
 
@@ -109,7 +111,7 @@ package final class BatchChannel: Sendable {
     let (isAdmitted, receiver, next) = try state.withLock { state -> (Bool, Wakeable?, Wakeable?) in
       if case .failed(let error) = state.end { throw error }
       guard case .open = state.end else { throw ChannelFinished(name: name) }
-      guard state.senders.first.map({ $0.id == id }) ?? true, state.hasRoom(bytes: bytes, rows: rows) else {
+      guard state.senders.isEmpty || state.senders[0].id == id, state.hasRoom(bytes: bytes, rows: rows) else {
         return (false, nil, nil)
       }
       state.removeSender(id)
@@ -170,8 +172,10 @@ package final class BatchChannel: Sendable {
       guard !state.queue.isEmpty || state.watermark > state.deliveredWatermark || isLast else {
         return (nil, nil)
       }
-      let reception = Reception(batches: Array(state.queue), watermark: state.watermark, isLast: isLast)
-      state.queue.removeAll(keepingCapacity: true)
+      // The array itself goes: no batch is retained or released on its way.
+      let reception = Reception(batches: state.queue, watermark: state.watermark, isLast: isLast)
+      state.queue = []
+      state.queue.reserveCapacity(min(reception.batches.count, 64))
       state.deliveredWatermark = state.watermark
       state.gauges.bytes = 0
       state.gauges.rows = 0
@@ -193,7 +197,7 @@ package final class BatchChannel: Sendable {
       return state.nextSenderID
     }
     await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
+      await withUnsafeContinuation { continuation in
         let mustWait = state.withLock { state -> Bool in
           guard case .open = state.end, !Task.isCancelled,
             let index = state.senders.firstIndex(where: { $0.id == id }),
@@ -215,7 +219,7 @@ package final class BatchChannel: Sendable {
 
   private func waitForNews() async {
     await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
+      await withUnsafeContinuation { continuation in
         let mustWait = state.withLock { state -> Bool in
           precondition(state.receiver == nil, "a channel has one receiver")
           guard case .open = state.end, !Task.isCancelled, state.queue.isEmpty,

@@ -95,4 +95,21 @@ struct DataDefinitionTests {
     #expect(alterations?.count == 6)
     #expect(newName?.description == "d.z")
   }
+
+  @Test(
+    "the default character set of a database is read",
+    arguments: [
+      ("CREATE DATABASE x CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "create x utf8mb4"),
+      ("create schema if not exists `x` default charset = 'LATIN1'", "create x latin1"),
+      ("CREATE DATABASE x COLLATE gbk_bin", "create x gbk"), ("CREATE DATABASE x", "create x -"),
+      ("ALTER DATABASE x CHARACTER SET ascii", "alter x ascii"),
+      ("ALTER DATABASE COLLATE = latin1_bin", "alter d latin1"),
+    ])
+  func charsets(sql: String, expected: String) {
+    switch DataDefinition.read(sql, database: "d") {
+    case .createDatabase(let name, let charset, _): #expect("create \(name) \(charset ?? "-")" == expected)
+    case .alterDatabase(let name, let charset): #expect("alter \(name) \(charset ?? "-")" == expected)
+    default: Issue.record("\(sql)")
+    }
+  }
 }

@@ -134,7 +134,7 @@ struct PrintedRow {
   static func plain(_ value: String) -> [String] {
     if value.hasPrefix("'") { return [String(value.dropFirst().dropLast())] }
     let parts = value.split(separator: " ").map { $0.filter { $0 != "(" && $0 != ")" } }
-    let seconds = parts.first.flatMap { Int($0) }.map { "\($0 * 1_000_000)" }
+    let seconds = parts.first.flatMap { Int($0) }.map { "\($0 &* 1_000_000)" }
     return parts + [seconds ?? ""]
   }
 }

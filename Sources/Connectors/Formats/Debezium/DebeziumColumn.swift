@@ -5,6 +5,10 @@ struct DebeziumColumn: BitwiseCopyable {
   enum Form: UInt8, BitwiseCopyable {
     /// As the cell's tag says: numbers, text, booleans.
     case plain
+    /// An integer that is declared BOOL: true unless it is 0.
+    case integerBoolean
+    /// FLOAT(m,d): the 32-bit number with the digits of the 64-bit number that it equals.
+    case widenedFloat
     case unsignedWrapping, unsignedPrecise
     case decimalPrecise, decimalText, decimalDouble
     case bitBoolean, bitBytes
@@ -36,9 +40,12 @@ struct DebeziumColumn: BitwiseCopyable {
   /// Bytes of a BIT column.
   var width: UInt8 = 0
 
-  init(_ type: ColumnType, _ options: DebeziumOptions) {
+  init(_ column: ColumnSchema, _ options: DebeziumOptions) {
     form = .plain
-    switch type {
+    switch column.type {
+    case .integer(8, false):
+      if ["bool", "boolean"].contains(column.nativeType.lowercased()) { form = .integerBoolean }
+    case .float32: if column.nativeType.contains(",") { form = .widenedFloat }
     case .integer(64, true): form = options.unsignedBigints == .long ? .unsignedWrapping : .unsignedPrecise
     case .decimal, .unboundedDecimal: form = Self.form(options.decimals)
     case .bit(let bits):

@@ -38,7 +38,7 @@ final class DebeziumPlan {
     var substitutes = ByteWriter(capacity: 64)
     var columns: [DebeziumColumn] = []
     for column in schema.columns {
-      var plan = DebeziumColumn(column.type, options)
+      var plan = DebeziumColumn(column, options)
       plan.nameStart = names.count
       names.append(UInt8(ascii: ","))
       names.append(jsonString: column.name)

@@ -69,7 +69,8 @@ extension ByteWriter {
     append(",\"table\":")
     guard let schema = change.after else { return append("null}") }
     append("{\"defaultCharsetName\":null,\"primaryKeyColumnNames\":[")
-    for (position, index) in (schema.keyIsPrimary ? schema.key : []).enumerated() {
+    // Where no key is primary, the unique key that stands in for it is named, too.
+    for (position, index) in schema.key.enumerated() {
       if position > 0 { append(",") }
       append(jsonString: schema.columns[index].name)
     }
@@ -92,7 +93,8 @@ extension ByteWriter {
     append(",\"typeExpression\":")
     append(jsonString: type.name)
     append(",\"charsetName\":")
-    append(optional: column.charset)
+    // JSON is text in MariaDB, but not to Debezium.
+    append(optional: column.type == .json ? nil : column.charset)
     append(",\"length\":")
     if let length = type.length { append(integer: Int64(length)) } else { append("null") }
     append(",\"scale\":")

@@ -11,11 +11,16 @@ struct DebeziumTypeName {
     let spelling = column.nativeType.isEmpty ? column.type.standardName : column.nativeType
     let word = spelling.prefix { $0 != "(" && $0 != " " }
     let isUnsigned = spelling.split(separator: " ").contains("unsigned")
-    name = word.uppercased() + (isUnsigned ? " UNSIGNED" : "")
+    let hasZeros = spelling.split(separator: " ").contains("zerofill")
+    name = word.uppercased() + (isUnsigned || hasZeros ? " UNSIGNED" : "") + (hasZeros ? " ZEROFILL" : "")
     jdbcType = DebeziumTypeName.jdbcType(of: column.type, spelled: word.lowercased())
     length = nil
     scale = nil
     switch column.type {
+    case .integer, .float32, .float64:
+      let numbers = DebeziumTypeName.numbers(in: spelling)
+      length = numbers.first
+      scale = numbers.count > 1 ? numbers[1] : nil
     case .decimal(let precision, let digits, _): (length, scale) = (precision, digits)
     case .text(let count), .bytes(let count, _): length = count == 0 || !spelling.contains("(") ? nil : count
     case .time(let digits), .timestamp(let digits), .timestampZoned(let digits): length = digits == 0 ? nil : digits
@@ -26,15 +31,24 @@ struct DebeziumTypeName {
     }
   }
 
+  /// What stands between the parentheses: `10`, `2` of `double(10,2)`.
+  private static func numbers(in spelling: String) -> [Int] {
+    guard let start = spelling.firstIndex(of: "("), let end = spelling.firstIndex(of: ")"), start < end else {
+      return []
+    }
+    return spelling[spelling.index(after: start)..<end].split(separator: ",").compactMap { Int($0) }
+  }
+
   private static func jdbcType(of type: ColumnType, spelled word: String) -> Int {
     switch type {
     case .boolean: 16
+    case .integer where word.hasPrefix("bool"): 16
     case .integer(let bits, _): bits <= 16 ? 5 : bits <= 32 ? 4 : -5
-    case .decimal, .unboundedDecimal: 3
+    case .decimal, .unboundedDecimal: word == "numeric" ? 2 : 3
     case .float32: 6
-    case .float64: 8
+    case .float64: word == "real" ? 7 : 8
     case .text: word == "char" ? 1 : 12
-    case .bytes: word.hasSuffix("blob") ? 2004 : word == "binary" ? -2 : -3
+    case .bytes(_, let padded): word.hasSuffix("blob") ? 2004 : padded ? -2 : -3
     case .date: 91
     case .time: 92
     case .timestamp: 93

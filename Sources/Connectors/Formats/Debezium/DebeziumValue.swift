@@ -15,10 +15,17 @@ extension ByteWriter {
   mutating func append(debezium cell: Cell, _ column: DebeziumColumn, _ arena: RawSpan) -> Fidelity {
     switch cell.tag {
     case .text: append(jsonString: arena.extracting(cell.range))
-    case .int: append(integer: cell.int)
+    case .int:
+      if case .integerBoolean = column.form { return append(boolean: cell.int) }
+      append(integer: cell.int)
     case .boolean: if cell.payload != 0 { append("true") } else { append("false") }
     case .uint: return append(unsigned: cell.payload, column.form)
-    case .float32: append(float32: cell.float32, layout: .java)
+    case .float32:
+      if case .widenedFloat = column.form {
+        append(float64: Double(cell.float32), layout: .java)
+      } else {
+        append(float32: cell.float32, layout: .java)
+      }
     case .float64: append(float64: cell.float64, layout: .java)
     case .date, .time, .timestamp, .timestampZoned: return append(time: cell, column)
     case .decimal64, .decimal: return append(decimal: cell, column.form, arena)
@@ -29,6 +36,11 @@ extension ByteWriter {
     case .absent, .null, .civil: return .malformed
     }
     return .exact
+  }
+
+  private mutating func append(boolean value: Int64) -> Fidelity {
+    if value != 0 { append("true") } else { append("false") }
+    return value == 0 || value == 1 ? .exact : .lossy
   }
 
   private mutating func append(unsigned value: UInt64, _ form: DebeziumColumn.Form) -> Fidelity {

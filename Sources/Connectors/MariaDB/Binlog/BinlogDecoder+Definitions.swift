@@ -10,6 +10,7 @@ extension BinlogDecoder {
     case .dropTables(let names): for name in names { drop(name, statement, builder) }
     case .dropDatabase(let database):
       for name in catalog.tables(in: database) { drop(name, statement, builder) }
+      catalog.charsets[database] = nil
     case .truncateTable(let name):
       let schema = catalog[name].schema
       guard options.isWanted(name) else { return }
@@ -22,7 +23,11 @@ extension BinlogDecoder {
       guard let unique else { return }
       alter(name, [.addUnique(unique)], statement, builder)
     case .dropIndex(let name): alter(name, [.dropIndex], statement, builder)
-    case .createDatabase: break
+    case .createDatabase(let name, let charset, let ifNotExists):
+      if ifNotExists, catalog.charsets[name] != nil { break }
+      let server = event.serverCollation.flatMap { CharacterSet(collation: $0)?.name }
+      catalog.charsets[name] = charset ?? server
+    case .alterDatabase(let name, let charset): if let charset { catalog.charsets[name] = charset }
     case .other: noteTemporary(text, event)
     }
     tables.removeAll()
@@ -42,6 +47,7 @@ extension BinlogDecoder {
       entry = TableCatalog.Entry()
     }
     entry.hints = hints
+    entry.hints?.charset = hints?.charset ?? catalog.charsets[name.namespace]
     entry.pending = (.create, statement)
     catalog[name] = entry
     settle(name, kind: .create, statement, builder)
@@ -68,7 +74,10 @@ extension BinlogDecoder {
   private func settle(_ name: TableName, kind: SchemaChange.Kind, _ statement: String, _ builder: BatchBuilder) {
     var entry = catalog[name]
     let version = (entry.schema?.version ?? 0) + 1
-    guard let hints = entry.hints, let schema = SchemaResolver.schema(of: name, hints, version: version) else { return }
+    guard let hints = entry.hints,
+      let schema = SchemaResolver.schema(
+        of: name, hints, version: version, isMariaDB: format?.isMariaDB ?? true)
+    else { return }
     if let known = entry.schema, known.hasSameShape(as: schema) {
       entry.pending = nil
       catalog[name] = entry

@@ -10,6 +10,8 @@ struct QueryEvent {
   var dialect = SQLTokenizer.Dialect()
   /// The number of the collation that the statement is written in; nil: the log does not say.
   var collation: Int?
+  /// The number of the collation that a new database gets when its statement names none; nil: the log does not say.
+  var serverCollation: Int?
   /// Where the statement begins in the body.
   var statement: Int
 
@@ -41,7 +43,8 @@ struct QueryEvent {
       case 3: _ = try cursor.uint32()
       case 4:
         collation = Int(try cursor.uint16())
-        _ = try cursor.uint32()
+        _ = try cursor.uint16()
+        serverCollation = Int(try cursor.uint16())
         return
       case 5, 6: _ = try cursor.advance(Int(try cursor.uint8()))
       default: return

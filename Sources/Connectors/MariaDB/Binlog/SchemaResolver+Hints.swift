@@ -2,17 +2,18 @@ internal import Change
 
 extension SchemaResolver {
   /// The schema that a table map of this definition will give, where the definition alone says all of it; else nil.
-  static func schema(of name: TableName, _ hints: TableHints, version: UInt32) -> TableSchema? {
+  static func schema(of name: TableName, _ hints: TableHints, version: UInt32, isMariaDB: Bool) -> TableSchema? {
     var columns: [ColumnSchema] = []
-    for hint in hints.columns {
+    for declared in hints.columns {
+      let hint = charset(of: declared, in: hints, isMariaDB: isMariaDB)
       guard let isNullable = hint.isNullable, let type = type(of: hint) else { return nil }
       let isText: Bool
       switch type {
       case .text, .enumeration, .set, .json: isText = true
       default: isText = false
       }
-      // The charset of a column that names none is its database's: only a table map tells it.
-      if isText, hint.charset == nil { return nil }
+      // A charset that neither the column nor its table or database names is told by the table map alone.
+      if isText, hint.charset == nil, type != .json { return nil }
       columns.append(
         ColumnSchema(
           name: hint.name, type: type, isNullable: isNullable, nativeType: hint.nativeType,
@@ -24,6 +25,23 @@ extension SchemaResolver {
     let unique = hints.uniqueKeys.compactMap { hints.indexes(of: $0) }.filter { $0 != key.indexes }
     return TableSchema(
       name: name, columns: columns, key: key.indexes, keyIsPrimary: key.isPrimary, uniqueKeys: unique, version: version)
+  }
+
+  /// The column with the name of its character set, where it has one that is known.
+  private static func charset(
+    of declared: TableHints.Column, in hints: TableHints, isMariaDB: Bool
+  ) -> TableHints.Column {
+    var hint = declared
+    switch NativeType(hint.nativeType).base {
+    case "char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set":
+      // NATIONAL CHAR has a character set of its own.
+      if !hint.nativeType.hasPrefix("n") { hint.charset = hint.charset ?? hints.charset }
+    // MariaDB's JSON is text in utf8mb4; MySQL's is binary, and its table map names none.
+    case "json": hint.charset = isMariaDB ? "utf8mb4" : nil
+    default: break
+    }
+    hint.charset = hint.charset.map { CharacterSet(named: $0)?.name ?? $0 }
+    return hint
   }
 
   private static func type(of hint: TableHints.Column) -> ColumnType? {
@@ -50,6 +68,7 @@ extension SchemaResolver {
       return blob(native, isBinary: isBinary)
     case "enum": return isBinary ? nil : .enumeration(members: native.members)
     case "set": return isBinary ? nil : .set(members: native.members)
+    case "json": return .json
     case "uuid": return .uuid
     case "inet4", "inet6": return .address
     default: return GeometryKind(rawValue: native.base).map { .geometry($0) }

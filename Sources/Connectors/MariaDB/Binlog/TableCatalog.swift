@@ -12,6 +12,8 @@ struct TableCatalog {
   }
 
   private(set) var entries: [TableName: Entry] = [:]
+  /// The default character set of each database whose making the log tells.
+  var charsets: [String: String] = [:]
 
   subscript(name: TableName) -> Entry {
     get { entries[name] ?? Entry() }

@@ -35,11 +35,16 @@ package struct TableHints: Hashable, Sendable {
   package var primaryKey: [String]
   /// Names of the columns of every other unique key, in order of definition.
   package var uniqueKeys: [[String]]
+  /// The character set of text columns that name none; nil: it is not known.
+  package var charset: String?
 
-  package init(columns: [Column], primaryKey: [String] = [], uniqueKeys: [[String]] = []) {
+  package init(
+    columns: [Column], primaryKey: [String] = [], uniqueKeys: [[String]] = [], charset: String? = nil
+  ) {
     self.columns = columns
     self.primaryKey = primaryKey
     self.uniqueKeys = uniqueKeys
+    self.charset = charset
   }
 
   /// The key that identifies rows, as indexes: the primary key, or else the first unique key without nullable columns.

@@ -11,7 +11,9 @@ package enum DataDefinition: Sendable {
   case renameTables([(from: TableName, to: TableName)])
   /// `alterations` is nil when one of them could not be read.
   case alterTable(TableName, alterations: [Alteration]?, newName: TableName?)
-  case createDatabase(String)
+  /// `charset` is the default of its tables from here on; nil: the statement does not name one.
+  case createDatabase(String, charset: String?, ifNotExists: Bool)
+  case alterDatabase(String, charset: String?)
   case dropDatabase(String)
   /// An index came or went; `columns` are those of a new unique one.
   case createIndex(TableName, unique: [String]?)

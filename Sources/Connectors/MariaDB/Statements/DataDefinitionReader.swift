@@ -27,8 +27,9 @@ struct DataDefinitionReader {
     if tokens.accept("TEMPORARY") { return .other }
     if tokens.accept("TABLE") { return createTable(replaces: replaces) }
     if tokens.accept("DATABASE") || tokens.accept("SCHEMA") {
-      _ = tokens.accept("IF", "NOT", "EXISTS")
-      return tokens.name().map { .createDatabase($0) } ?? .other
+      let ifNotExists = tokens.accept("IF", "NOT", "EXISTS")
+      guard let name = tokens.name() else { return .other }
+      return .createDatabase(name, charset: tokens.charsetOptions().charset, ifNotExists: ifNotExists)
     }
     let isUnique = tokens.accept("UNIQUE")
     _ = tokens.accept("FULLTEXT") || tokens.accept("SPATIAL") || tokens.accept("VECTOR")
@@ -102,6 +103,11 @@ struct DataDefinitionReader {
   private mutating func alter() -> DataDefinition {
     _ = tokens.accept("ONLINE")
     _ = tokens.accept("IGNORE")
+    if tokens.accept("DATABASE") || tokens.accept("SCHEMA") {
+      let isNamed = ["CHARACTER", "CHARSET", "COLLATE", "DEFAULT", "COMMENT"].allSatisfy { !tokens.isWord($0) }
+      let name = isNamed ? tokens.name() : database
+      return name.map { .alterDatabase($0, charset: tokens.charsetOptions().charset) } ?? .other
+    }
     guard tokens.accept("TABLE") else { return .other }
     _ = tokens.accept("IF", "EXISTS")
     guard let name = tokens.tableName(database) else { return .other }

@@ -70,6 +70,25 @@ struct SQLTokens {
     return false
   }
 
+  /// The character set and the collation that the options from here to the end name; the collation tells the former, too.
+  mutating func charsetOptions() -> (charset: String?, collation: String?) {
+    var charset: String?
+    var collation: String?
+    while !isAtEnd {
+      if accept("CHARACTER", "SET") || accept("CHARSET") {
+        _ = acceptSign("=")
+        charset = name() ?? string()
+      } else if accept("COLLATE") {
+        _ = acceptSign("=")
+        collation = name() ?? string()
+      } else {
+        index += 1
+      }
+    }
+    if charset == nil, let collation, let end = collation.firstIndex(of: "_") { charset = String(collation[..<end]) }
+    return (charset?.lowercased(), collation)
+  }
+
   /// Whether a token is or begins what ends an element of a list.
   var isAtElementEnd: Bool { isAtEnd || isSign(",") || isSign(")") }
 

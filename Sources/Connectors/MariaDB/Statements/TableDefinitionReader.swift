@@ -92,25 +92,17 @@ struct TableDefinitionReader {
 
   /// What follows the parentheses: a default charset, or something that adds columns which were not seen.
   private mutating func readOptions() -> Bool {
-    var charset: String?
-    var collation: String?
+    var options = tokens
     while !tokens.isAtEnd {
       if tokens.isWord("SELECT") || tokens.isWord("AS") || tokens.isWord("IGNORE") || tokens.isWord("REPLACE")
         || tokens.isWord("SYSTEM")
       {
         return false
       }
-      if tokens.accept("CHARACTER", "SET") || tokens.accept("CHARSET") {
-        _ = tokens.acceptSign("=")
-        charset = tokens.name() ?? tokens.string()
-      } else if tokens.accept("COLLATE") {
-        _ = tokens.acceptSign("=")
-        collation = tokens.name() ?? tokens.string()
-      } else {
-        tokens.index += 1
-      }
+      tokens.index += 1
     }
-    if charset == nil, let collation, let end = collation.firstIndex(of: "_") { charset = String(collation[..<end]) }
+    let (charset, collation) = options.charsetOptions()
+    definition.charset = charset
     applyDefault(charset: charset, collation: collation)
     return true
   }

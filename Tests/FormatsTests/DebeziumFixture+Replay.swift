@@ -1,95 +1,10 @@
 import Change
+import DebeziumFixtures
 import Foundation
 
 @testable import Formats
 
-/// A JSON value with exact integers.
-enum FixtureValue: Decodable, Equatable {
-  case null
-  case boolean(Bool)
-  case integer(Int64)
-  case number(Double)
-  case text(String)
-  case object([String: FixtureValue])
-  case list([FixtureValue])
-
-  init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    if container.decodeNil() {
-      self = .null
-    } else if let value = try? container.decode(Bool.self) {
-      self = .boolean(value)
-    } else if let value = try? container.decode(Int64.self) {
-      self = .integer(value)
-    } else if let value = try? container.decode(Double.self) {
-      self = .number(value)
-    } else if let value = try? container.decode(String.self) {
-      self = .text(value)
-    } else if let value = try? container.decode([FixtureValue].self) {
-      self = .list(value)
-    } else {
-      self = .object(try container.decode([String: FixtureValue].self))
-    }
-  }
-
-  subscript(_ name: String) -> FixtureValue {
-    if case .object(let members) = self { members[name] ?? .null } else { .null }
-  }
-  var text: String? { if case .text(let value) = self { value } else { nil } }
-  var integer: Int64? { if case .integer(let value) = self { value } else { nil } }
-  var list: [FixtureValue] { if case .list(let values) = self { values } else { [] } }
-  var number: Double {
-    switch self {
-    case .number(let value): value
-    case .integer(let value): Double(value)
-    default: .nan
-    }
-  }
-}
-
-/// The records that Debezium emitted for one workload under several settings; they lie beside the package.
-enum DebeziumFixture {
-  static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().appending(path: "../shared/fixtures/debezium/mariadb").standardized
-  static var isPresent: Bool {
-    FileManager.default.fileExists(atPath: folder.appending(path: "events-default.jsonl").path)
-  }
-
-  static func lines(_ name: String) throws -> [String] {
-    try String(contentsOf: folder.appending(path: "events-\(name).jsonl"), encoding: .utf8).split(separator: "\n")
-      .map(String.init)
-  }
-
-  static func parse(_ line: String) throws -> FixtureValue {
-    try JSONDecoder().decode(FixtureValue.self, from: Data(line.utf8))
-  }
-
-  /// A line without what differs from run to run, and without the differences that the documentation lists.
-  static func comparable(_ line: String) -> String {
-    var line = line
-    for (pattern, replacement) in [
-      (#"\{"key":"__debezium\.context\.[^}]*\},?"#, ""), (#",\],"key":"#, #"],"key":"#),
-      (#""version":"[^"]*""#, #""version":"""#),
-      (#"("op":"[a-z]"),"ts_ms":\d+,"ts_us":\d+,"ts_ns":\d+"#, "$1"), ("1\\.17549435E-38", "1.1754944E-38"),
-    ] {
-      line = line.replacingOccurrences(of: pattern, with: replacement, options: .regularExpression)
-    }
-    return combiningSurrogates(line)
-  }
-
-  /// Replaces `\uD83D\uDE00` by the character itself.
-  private static func combiningSurrogates(_ line: String) -> String {
-    var result = ""
-    var rest = Substring(line)
-    while let found = rest.range(of: #"\\uD[89AB][0-9A-F]{2}\\uD[C-F][0-9A-F]{2}"#, options: .regularExpression) {
-      result += rest[..<found.lowerBound]
-      let units = rest[found].split(separator: "\\u").compactMap { UInt16($0, radix: 16) }
-      result += String(decoding: units, as: UTF16.self)
-      rest = rest[found.upperBound...]
-    }
-    return result + rest
-  }
-
+extension DebeziumFixture {
   /// A column as a schema event describes it. FLOAT(m,d) and REAL hold what Debezium made of them, widened or narrowed.
   static func column(_ value: FixtureValue) -> ColumnSchema {
     // 1970 is what Debezium makes of CURRENT_TIMESTAMP, which is no constant.
