@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// The arithmetic of positions of one log.
 ///
-/// On the same server and the same run of log files, places are compared by file number and 64-bit offset; everywhere else
-/// only GTIDs are: a MariaDB domain by its newest number, a MySQL server by its exact intervals, gaps included.
+/// On the same server and the same run of log files, places are compared by file number and 64-bit offset; everywhere
+/// else only GTIDs are: a MariaDB domain by its newest number, a MySQL server by its exact intervals, gaps included.
 ///
 /// *Thread*: any; the source tells what it knows by `setServer` and `beginLevelling` before it sends its first batch.
 package final class MariaDBPositions: PositionCoverage {

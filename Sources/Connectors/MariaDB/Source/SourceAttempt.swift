@@ -56,7 +56,8 @@ struct SourceAttempt {
     return try server.startPoint(after: smallest)
   }
 
-  /// The position behind the snapshot that was taken; an empty optional inside when none is needed, nil when the run ends here.
+  /// The position behind the snapshot that was taken; an empty optional inside when none is needed, nil when the run
+  /// ends here.
   private func snapshotted(
     _ checkpoints: [MariaDBPosition?], _ catalog: Catalog
   ) async throws -> MariaDBPosition?? {
