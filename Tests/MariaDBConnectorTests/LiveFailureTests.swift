@@ -3,14 +3,15 @@ import Foundation
 import MariaDBClient
 import MariaDBConnector
 import Pipeline
-import Testing
 import TestServers
+import Testing
 
 /// Each trouble is a named failure, before anything was emitted.
 @Suite(.serialized) struct LiveFailureTests {
   private func server(_ options: [String: String?] = [:]) throws -> MariaDBServer {
     let server = try MariaDBServer(options: options)
-    try server.run("CREATE DATABASE shop", "CREATE TABLE shop.orders (id INT PRIMARY KEY, note VARCHAR(40))",
+    try server.run(
+      "CREATE DATABASE shop", "CREATE TABLE shop.orders (id INT PRIMARY KEY, note VARCHAR(40))",
       "INSERT INTO shop.orders VALUES (1, 'a')")
     return server
   }
@@ -39,7 +40,8 @@ import TestServers
       "CREATE USER good@'%' IDENTIFIED BY 'p'", "GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO good@'%'",
       "GRANT SELECT ON shop.* TO good@'%'", "CREATE USER blind@'%' IDENTIFIED BY 'p'",
       "GRANT REPLICATION SLAVE ON *.* TO blind@'%'", "GRANT SELECT ON shop.* TO blind@'%'",
-      "CREATE USER still@'%' IDENTIFIED BY 'p'", "GRANT BINLOG MONITOR ON *.* TO still@'%'", "GRANT SELECT ON shop.* TO still@'%'",
+      "CREATE USER still@'%' IDENTIFIED BY 'p'", "GRANT BINLOG MONITOR ON *.* TO still@'%'",
+      "GRANT SELECT ON shop.* TO still@'%'",
       "CREATE USER unseeing@'%' IDENTIFIED BY 'p'", "GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO unseeing@'%'")
     #expect(await failure(try options(server, user: "good", password: "wrong"))?.code == .authentication)
     #expect(await failure(try options(server, user: "good")) == nil)
@@ -70,7 +72,9 @@ import TestServers
     #expect(second?.code == .serverSetting && second?.hint.contains("--log-bin") ?? false)
   }
 
-  @Test func `a purged position, a reset log and a place between two events of a transaction stop the source`() async throws {
+  @Test func `a purged position, a reset log and a place between two events of a transaction stop the source`()
+    async throws
+  {
     let server = try server()
     let position = try await checkpoint(server)
     var inside = try server.source(["shop.*"])
@@ -86,6 +90,10 @@ import TestServers
       try await Task.sleep(nanoseconds: 100_000_000)
     }
     #expect(await failure(try server.source(["shop.*"]), from: position)?.code == .positionLost)
+    let again = LiveRun(try server.source(["shop.*"], snapshot: .whenNeeded), from: [position], until: .now)
+    try await again.finished()
+    #expect(again.output.target.schemaChanges == ["truncate shop.orders"])
+    #expect(again.output.target.count("shop.orders") == 2)
     try await Task.sleep(nanoseconds: 1_100_000_000)
     try server.run("RESET MASTER", "INSERT INTO shop.orders VALUES (3, 'c')")
     let reset = await failure(try server.source(["shop.*"]), from: position)

@@ -3,7 +3,8 @@ internal import Compression
 internal import FoundationEssentials
 internal import Glibc
 
-/// The catalog in the state directory: one line with a checksum, then JSON; replaced by rename, readable by the user alone.
+/// The catalog in the state directory: one line with a checksum, then JSON; replaced by rename, readable by the user
+/// alone.
 struct CatalogFile {
   let path: String
 

@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// The arithmetic of positions of one log.
 ///
-/// On the same server and the same run of log files, places are compared by file number and 64-bit offset; everywhere else
-/// only GTIDs are: a MariaDB domain by its newest number, a MySQL server by its exact intervals, gaps included.
+/// On the same server and the same run of log files, places are compared by file number and 64-bit offset; everywhere
+/// else only GTIDs are: a MariaDB domain by its newest number, a MySQL server by its exact intervals, gaps included.
 ///
 /// *Thread*: any; the source tells what it knows by `setServer` and `beginLevelling` before it sends its first batch.
 package final class MariaDBPositions: PositionCoverage {
@@ -14,6 +14,8 @@ package final class MariaDBPositions: PositionCoverage {
     var server: ServerIdentity?
     /// The rank of the sinks that this run brings level; nil: the run is for all sinks.
     var levelled: SnapshotRank?
+    /// This run reads everything anew: no checkpoint covers anything of it.
+    var isAnew = false
     /// Checkpoints that were read before, by token.
     var known: [String: MariaDBPosition] = [:]
   }
@@ -28,9 +30,13 @@ package final class MariaDBPositions: PositionCoverage {
   /// its positions may replace a checkpoint of theirs.
   func beginLevelling(_ rank: SnapshotRank) { state.withLock { $0.levelled = rank } }
 
+  /// From here on this run replaces all that the sinks have.
+  func beginAnew() { state.withLock { $0.isAnew = true } }
+
   package func covers(_ mark: LogMark, isSnapshot: Bool, in checkpoint: Position) throws(Failure) -> Bool {
     let position = try read(checkpoint)
-    let (server, levelled) = state.withLock { ($0.server, $0.levelled) }
+    let (server, levelled, isAnew) = state.withLock { ($0.server, $0.levelled, $0.isAnew) }
+    if isAnew { return false }
     if let levelled, SnapshotRank(position) != levelled { return true }
     if isSnapshot { return position.snapshot == nil }
     return MariaDBPositions.covers(mark, in: position, of: server)
@@ -38,6 +44,7 @@ package final class MariaDBPositions: PositionCoverage {
 
   package func hasReached(_ checkpoint: Position, at position: Position) throws(Failure) -> Bool {
     let mine = try read(checkpoint)
+    if state.withLock({ $0.isAnew }) { return true }
     if let levelled = state.withLock({ $0.levelled }), SnapshotRank(mine) != levelled { return false }
     let reached = try MariaDBPosition(position)
     return MariaDBPositions.contains(reached, mine) && SnapshotRank(reached) >= SnapshotRank(mine)

@@ -3,7 +3,8 @@ package import Change
 /// Exactly the rows that a snapshot has handed over, by table and key range.
 ///
 /// Tables are read in the order of their names. All tables up to `doneThrough` are complete, also those that did not
-/// exist when the snapshot began: the log tells everything about them since. `tables` holds those behind it that were begun.
+/// exist when the snapshot began: the log tells everything about them since. `tables` holds those behind it that were
+/// begun.
 package struct SnapshotState: Hashable, Sendable {
   /// A key, column by column, each as `KeyColumn` writes it.
   package typealias Key = [String]
@@ -35,7 +36,8 @@ package struct SnapshotState: Hashable, Sendable {
     }
   }
 
-  /// Grows with each batch of rows handed over: of two states of one snapshot the larger has read all that the other has.
+  /// Grows with each batch of rows handed over: of two states of one snapshot the larger has read all that the other
+  /// has.
   package var step: UInt64
   /// Counts the batches that bring a sink which was behind up to `step` of the others.
   package var levelStep: UInt64

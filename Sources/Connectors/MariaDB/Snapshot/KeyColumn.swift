@@ -1,6 +1,7 @@
 internal import Change
 
-/// A column of a key by which a table is read in chunks: how its values are written into positions and into SQL, and compared.
+/// A column of a key by which a table is read in chunks: how its values are written into positions and into SQL, and
+/// compared.
 struct KeyColumn: Sendable {
   enum Kind: Sendable {
     /// Digits with a sign, or a decimal of a fixed scale.

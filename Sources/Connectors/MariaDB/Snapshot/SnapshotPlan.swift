@@ -2,17 +2,19 @@ internal import Change
 
 /// What a snapshot of this run must read, decided from the sinks' checkpoints.
 ///
-/// *Exactly once.* A sink's checkpoint inside a snapshot says: the rows in its ranges D are as the log has them at P, and no
-/// other row is there. A resumed snapshot opens a new view at P' behind P. First the log from P to P' is delivered for rows
-/// in D alone, whose keys are compared exactly as the server orders them; then D holds what the view shows of it. The
-/// rows outside D are read under the view, so each is delivered once, as of P'; the log from P' on concerns all rows. A
-/// batch's checkpoint is stored with its rows in one step, so D is never more or less than what a sink has.
+/// *Exactly once.* A sink's checkpoint inside a snapshot says: the rows in its ranges D are as the log has them at P,
+/// and no other row is there. A resumed snapshot opens a new view at P' behind P. First the log from P to P' is
+/// delivered for rows in D alone, whose keys are compared exactly as the server orders them; then D holds what the
+/// view shows of it. The rows outside D are read under the view, so each is delivered once, as of P'; the log from P'
+/// on concerns all rows. A batch's checkpoint is stored with its rows in one step, so D is never more or less than
+/// what a sink has.
 ///
-/// *Several sinks* may have stopped with different D. As they received one sequence of batches, one's D contains the other's.
-/// The smallest is brought level alone: it gets the log for its D and then exactly the rows that the next one has more.
-/// Meanwhile everything is covered for the others (`MariaDBPositions.beginLevelling`) and none of their checkpoints moves.
-/// Then the attempt ends with a failure that the pipeline retries; the next one finds the same D everywhere, and only
-/// places of the log that differ, which is the ordinary catching up. A new sink beside a complete one is the case D = nothing.
+/// *Several sinks* may have stopped with different D. As they received one sequence of batches, one's D contains the
+/// other's. The smallest is brought level alone: it gets the log for its D and then exactly the rows that the next
+/// one has more. Meanwhile everything is covered for the others (`MariaDBPositions.beginLevelling`) and none of their
+/// checkpoints moves. Then the attempt ends with a failure that the pipeline retries; the next one finds the same D
+/// everywhere, and only places of the log that differ, which is the ordinary catching up. A new sink beside a
+/// complete one is the case D = nothing.
 struct SnapshotPlan {
   /// What the sinks that this run feeds have; nil: nothing.
   var base: MariaDBPosition?
@@ -20,6 +22,17 @@ struct SnapshotPlan {
   var target: MariaDBPosition?
   var rank: SnapshotRank
   var isLevelling: Bool
+  /// The sinks may hold rows of an earlier time: each table is emptied first.
+  var emptiesTables = false
+
+  /// For sinks whose checkpoint the log no longer has.
+  static let anew = SnapshotPlan(emptiesTables: true)
+
+  private init(emptiesTables: Bool) {
+    rank = .nothing
+    isLevelling = false
+    self.emptiesTables = emptiesTables
+  }
 
   /// - Returns: nil when there is nothing to read: the stream goes on from the checkpoints, or from `start`.
   init?(_ checkpoints: [MariaDBPosition?], _ options: MariaDBSourceOptions) throws(Failure) {

@@ -33,6 +33,7 @@ struct SnapshotRun {
       estimatedRows: tables.reduce(0) { $0 + $1.estimatedRows })
     context.logger.info(
       "snapshot of \(tables.count) tables at \(position.text) over \(views.connections.count) connections")
+    if plan.emptiesTables { try await sender.sendTruncations(tables.map(\.schema), BatchBuilder(byteLimit: 4096)) }
     try await read(views.connections, tables, ledger, sender)
     if attempt.control.stop.isRequested { return nil }
     try await sender.sendEnd(plan.target?.snapshot, BatchBuilder(byteLimit: 4096))
@@ -113,7 +114,8 @@ struct SnapshotRun {
       try await withTaskCancellationHandler {
         try await withThrowingTaskGroup(of: Void.self) { group in
           for (connection, thread) in zip(connections, threads) {
-            let worker = SnapshotWorker(connection: connection, sender: sender, planner: planner, stop: stop)
+            let worker = SnapshotWorker(
+              connection: connection, sender: sender, planner: planner, stop: stop, batchBytes: options.batchBytes)
             group.addTask(executorPreference: thread) { try await worker.run() }
           }
           do {

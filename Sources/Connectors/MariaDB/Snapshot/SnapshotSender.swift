@@ -62,6 +62,16 @@ final class SnapshotSender: Sendable {
   /// Enters rows that were not there: an empty chunk.
   func note(_ account: (inout SnapshotLedger) -> Void) { _ = advance(account) }
 
+  /// Empties the tables at the sinks, in one transaction before the first row.
+  func sendTruncations(_ schemas: [TableSchema], _ builder: BatchBuilder) async throws {
+    begin(builder)
+    for schema in schemas {
+      let change = SchemaChange(kind: .truncate, table: schema.name, before: schema, after: schema, statement: "")
+      builder.append(change, time: time, logOffset: 0)
+    }
+    try await send(builder) { _ in }
+  }
+
   /// Sends an empty transaction with a position: the end of the snapshot, or of the levelling.
   func sendEnd(_ snapshot: SnapshotState?, _ builder: BatchBuilder) async throws {
     begin(builder)

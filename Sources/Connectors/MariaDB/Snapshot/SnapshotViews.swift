@@ -5,8 +5,8 @@ internal import MariaDBClient
 /// Connections that all see the database as it was at one place of the log.
 ///
 /// MariaDB tells the log's place with each consistent snapshot; views opened one after the other are the same view when
-/// their places are. Under load they seldom are: then writers are held for the moment of opening, if the user may do that,
-/// and else the largest group that shares a place reads, which may be one connection.
+/// their places are. Under load they seldom are: then writers are held for the moment of opening, if the user may do
+/// that, and else the largest group that shares a place reads, which may be one connection.
 struct SnapshotViews {
   let connections: [MariaDBConnection]
   let place: LogPlace

@@ -11,9 +11,10 @@ struct SnapshotWorker {
   let sender: SnapshotSender
   let planner: SharedPlanner
   let stop: StopSignal
+  let batchBytes: Int
 
   func run() async throws {
-    let builder = BatchBuilder()
+    let builder = BatchBuilder(byteLimit: batchBytes)
     while !stop.isRequested, let (table, chunk) = try await planner.next(connection, sender) {
       do {
         if table.key == nil {

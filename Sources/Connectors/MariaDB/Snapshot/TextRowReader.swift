@@ -3,8 +3,8 @@ internal import Glibc
 
 /// Turns rows of the text protocol into the cells that the log gives for the same rows.
 ///
-/// The connection's `character_set_results` is NULL, so that text arrives in its column's own character set, as it stands in
-/// the log, and goes through the same conversion; `time_zone` is UTC.
+/// The connection's `character_set_results` is NULL, so that text arrives in its column's own character set, as it
+/// stands in the log, and goes through the same conversion; `time_zone` is UTC.
 /// Source of the layout: mariadb.com/kb/en/resultset-row.
 struct TextRowReader {
   enum Kind: UInt8 {

@@ -26,7 +26,8 @@ struct FileRun {
     }
     let offset = start.map { $0.prepared.first?.start.offset ?? $0.log.offset } ?? 4
     let reader = FileReader(
-      decoder: decoder(start, first: paths.first ?? "", offset: offset), output: output, control: control, end: end)
+      decoder: decoder(start, first: paths.first ?? "", offset: offset), batchBytes: options.batchBytes, output: output,
+      control: control, end: end)
     for (index, path) in paths.enumerated() {
       guard try await reader.read(path, offset: index == 0 ? max(offset, 4) : 4) else { return }
     }
@@ -75,7 +76,7 @@ struct FileRun {
 /// Feeds the events of files to a decoder and sends full batches.
 private final class FileReader {
   private var decoder: BinlogDecoder
-  private let builder = BatchBuilder()
+  private let builder: BatchBuilder
   private let output: any SourceOutput
   private let control: SourceControl
   private let end: StreamEnd
@@ -83,7 +84,10 @@ private final class FileReader {
   private var serverId: UInt32 = 0
   private var watermark = EventTime.distantPast
 
-  init(decoder: BinlogDecoder, output: any SourceOutput, control: SourceControl, end: StreamEnd) {
+  init(
+    decoder: BinlogDecoder, batchBytes: Int, output: any SourceOutput, control: SourceControl, end: StreamEnd
+  ) {
+    builder = BatchBuilder(byteLimit: batchBytes)
     self.decoder = decoder
     self.output = output
     self.control = control

@@ -50,7 +50,8 @@ struct HeartbeatTable: Sendable {
   }
 }
 
-/// Takes the heartbeat table's rows out of batches, gives their time to their transactions, and keeps commit times in order.
+/// Takes the heartbeat table's rows out of batches, gives their time to their transactions, and keeps commit times in
+/// order.
 struct HeartbeatFilter {
   let table: TableName?
   private var latest = EventTime.distantPast

@@ -83,7 +83,8 @@ final class LogReader {
     }
   }
 
-  /// Whether the event is a statement, which may change definitions, or announces a table, so that one may be asked for.
+  /// Whether the event is a statement, which may change definitions, or announces a table, so that one may be asked
+  /// for.
   private static func mayDefine(_ event: UnsafeRawBufferPointer) -> Bool {
     guard event.count > EventHeader.byteCount else { return false }
     return event[4] == EventType.query.rawValue || event[4] == EventType.queryCompressed.rawValue

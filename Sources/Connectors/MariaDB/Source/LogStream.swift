@@ -16,14 +16,13 @@ final class LogStream {
   private let server: LogServer
   /// When the log file at hand was made, once its description came.
   private(set) var logCreated: UInt32 = 0
-  /// The artificial rotation at a dump's beginning names offset 4 although the events come from further behind; nil: none
-  /// must be kept from the decoder.
+  /// The artificial rotation at a dump's beginning names offset 4 although the events come from further behind; nil:
+  /// none must be kept from the decoder.
   private var skippedRotation: String?
   /// What the first description of the log must say; 0: anything.
   private var expectedCreation: UInt32
 
-  /// - Parameters:
-  ///   - position: where the decoder stands; its log file's creation time is compared with the log's.
+  /// - Parameter expectedCreation: when the log file of the start position was made; 0: any file will do.
   init(
     _ server: LogServer, _ url: MariaDBURL, _ options: MariaDBSourceOptions, start: Start, expectedCreation: UInt32,
     serverId: UInt32

@@ -6,8 +6,10 @@ package import Pipeline
 
 /// Reads a MariaDB or MySQL server: its tables first, where the options say so, then its log without end.
 ///
-/// *Thread*: `run` blocks on the thread that it is called on; snapshot workers and the heartbeat have threads of their own.
-/// *Failures*: those that a retry can mend are thrown at once; the pipeline tries again, with backoff, from the checkpoints.
+/// *Thread*: `run` blocks on the thread that it is called on; snapshot workers and the heartbeat have threads of
+/// their own.
+/// *Failures*: those that a retry can mend are thrown at once; the pipeline tries again, with backoff, from the
+/// checkpoints.
 package final class MariaDBSource: Source {
   let options: MariaDBSourceOptions
   let context: ConnectorContext
@@ -62,8 +64,8 @@ package final class MariaDBSource: Source {
     try await body()
   }
 
-  /// The id under which the source registers: as configured, or made from the pipeline's and the source's names so that it
-  /// stays the same and is unlike the small numbers that people give.
+  /// The id under which the source registers: as configured, or made from the pipeline's and the source's names so
+  /// that it stays the same and is unlike the small numbers that people give.
   var serverId: UInt32 {
     if let id = options.serverId { return id }
     var hash: UInt32 = 2_166_136_261

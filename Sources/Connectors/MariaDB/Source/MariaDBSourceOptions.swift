@@ -35,6 +35,8 @@ package struct MariaDBSourceOptions: Sendable {
   package var tls = MariaDBTLS()
   /// nil: made from the pipeline's name.
   package var serverId: UInt32?
+  /// Bytes at which a batch is full.
+  package var batchBytes = 512 << 10
 
   package init(url: MariaDBURL) { self.url = url }
   package init(files: [String]) { self.files = files }

@@ -17,19 +17,47 @@ struct SourceAttempt {
   func run(from checkpoints: [MariaDBPosition?]) async throws {
     let end = try StreamEnd(control.until) { () throws(Failure) in try server.end() }
     let catalog = try makeCatalog()
-    guard var position = try await snapshotted(checkpoints, catalog) else { return }
+    guard let position = try await snapshotted(checkpoints, catalog) else { return }
     if control.stop.isRequested || options.snapshotMode == .only { return }
-    if position == nil { position = try MariaDBPositions.smallest(checkpoints.compactMap { $0 }) }
     let point: StartPoint
-    if let position {
+    do throws(Failure) {
+      point = try startPoint(position, checkpoints)
+    } catch {
+      guard error.code == .positionLost, options.snapshotMode == .whenNeeded else { throw error }
+      source.context.logger.warning("the log no longer has the checkpoint: the tables are emptied and read again")
+      source.positions.beginAnew()
+      let run = SnapshotRun(attempt: self, plan: .anew, catalog: catalog)
+      guard let position = try await run.run() else { return }
       point = try server.startPoint(after: position)
-    } else {
-      point = try server.startPoint(options.start ?? .latest)
     }
     try await stream(from: point, to: end, catalog)
   }
 
-  /// The position behind the snapshot that was taken; an empty optional inside when none is needed, nil when the run ends here.
+  /// Behind the snapshot, or at the checkpoint of the sink that is furthest behind. One without a checkpoint begins at
+  /// `start`; without that, or with `latest`, with the others.
+  private func startPoint(
+    _ position: MariaDBPosition?, _ checkpoints: [MariaDBPosition?]
+  ) throws(Failure) -> StartPoint {
+    if let position { return try server.startPoint(after: position) }
+    var begun = checkpoints.compactMap { $0 }
+    guard begun.count < checkpoints.count || begun.isEmpty else {
+      guard let smallest = try MariaDBPositions.smallest(begun) else { return try server.startPoint(.latest) }
+      return try server.startPoint(after: smallest)
+    }
+    let start = options.start ?? .latest
+    if begun.isEmpty || start == .earliest { return try server.startPoint(start) }
+    if start != .latest {
+      let place = try server.startPoint(start).decoder
+      begun.append(
+        MariaDBPosition(
+          gtids: place.gtids, log: LogPlace(file: place.file, offset: place.offset), server: server.facts.identity))
+    }
+    guard let smallest = try MariaDBPositions.smallest(begun) else { return try server.startPoint(start) }
+    return try server.startPoint(after: smallest)
+  }
+
+  /// The position behind the snapshot that was taken; an empty optional inside when none is needed, nil when the run
+  /// ends here.
   private func snapshotted(
     _ checkpoints: [MariaDBPosition?], _ catalog: Catalog
   ) async throws -> MariaDBPosition?? {
@@ -47,7 +75,7 @@ struct SourceAttempt {
     let stream = try LogStream(
       server, url, options, start: point.stream, expectedCreation: point.expectedCreation, serverId: source.serverId)
     if let file = point.continuesFile { stream.expectContinuation(in: file) }
-    let builder = BatchBuilder()
+    let builder = BatchBuilder(byteLimit: options.batchBytes)
     let decoder = BinlogDecoder(position: point.decoder, provider: catalog, options: decoderOptions(point))
     var heartbeat = HeartbeatFilter(table: options.heartbeatTable)
     let reader = LogReader(

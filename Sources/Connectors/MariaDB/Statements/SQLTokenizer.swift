@@ -159,7 +159,8 @@ struct SQLTokenizer {
     while let next = byte(), next != 0x0a { offset += 1 }
   }
 
-  /// `/*!50100 … */` and `/*M!100100 … */` are read as if the comment were not there, unless for servers of the other kind.
+  /// `/*!50100 … */` and `/*M!100100 … */` are read as if the comment were not there, unless for servers of the other
+  /// kind.
   private mutating func skipComment() {
     let isForMariaDB = byte(2) == 0x4d && byte(3) == 0x21
     if byte(2) == 0x21 || isForMariaDB {

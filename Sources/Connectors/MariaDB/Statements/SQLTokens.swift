@@ -70,7 +70,8 @@ struct SQLTokens {
     return false
   }
 
-  /// The character set and the collation that the options from here to the end name; the collation tells the former, too.
+  /// The character set and the collation that the options from here to the end name; the collation tells the former,
+  /// too.
   mutating func charsetOptions() -> (charset: String?, collation: String?) {
     var charset: String?
     var collation: String?
