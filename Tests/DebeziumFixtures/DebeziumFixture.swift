@@ -8,9 +8,14 @@ package enum DebeziumFixture {
     FileManager.default.fileExists(atPath: folder.appending(path: "events-default.jsonl").path)
   }
 
-  package static func lines(_ name: String) throws -> [String] {
-    try String(contentsOf: folder.appending(path: "events-\(name).jsonl"), encoding: .utf8).split(separator: "\n")
-      .map(String.init)
+  /// The records under a setting, each as Debezium wrote it.
+  package static func lines(_ name: String) throws -> [String] { try content("events-\(name).jsonl") }
+
+  /// The schemas under a setting: each topic's, in order of appearance.
+  package static func schemas(_ name: String) throws -> [String] { try content("schemas-\(name).jsonl") }
+
+  private static func content(_ file: String) throws -> [String] {
+    try String(contentsOf: folder.appending(path: file), encoding: .utf8).split(separator: "\n").map(String.init)
   }
 
   package static func parse(_ line: String) throws -> FixtureValue {

@@ -96,4 +96,38 @@ enum DebeziumComparison {
     for batch in batches { try encoder.encode(batch, processingTime: 1_795_217_948_750_578_348, into: &writer) }
     return writer.text().split(separator: "\n").map(String.init)
   }
+
+  /// The schemas that the encoder gives keys and rows, each once, in order of appearance, as Debezium's are listed.
+  static func schemas(_ batches: [Batch], _ options: [String: String]) throws -> [String] {
+    let options = try DebeziumOptions(properties: options)
+    var schemas: [String] = []
+    for batch in batches {
+      for change in batch.changes where change.operation != .schema {
+        let schema = batch.schemas[Int(change.schema)]
+        let topic = DebeziumPlan.topic(prefix: "golden", schema.name)
+        let fields = ConnectSchema.fields(of: schema, options)
+        let key = schema.key.isEmpty ? "null" : ConnectSchema.key(topic: topic, fields: schema.key.map { fields[$0] })
+        let row = ConnectSchema.structure("\(topic).Value", fields).text(isOptional: true, field: "after")
+        let line = #"{"topic":"\#(topic)","key_schema":\#(key),"row_schema":\#(row)}"#
+        if !schemas.contains(line) { schemas.append(line) }
+      }
+    }
+    return schemas
+  }
+
+  /// Debezium's schemas with the listed differences in them, and those of the list that are in none.
+  static func expectedSchemas(_ setting: String) throws -> (lines: [String], unmet: [DebeziumDifference]) {
+    let differences = DebeziumDifference.schemas.filter { $0.isMet(under: setting) }
+    var met: Set<Int> = []
+    let lines = try DebeziumFixture.schemas(setting).map { line in
+      var line = line
+      for (index, difference) in differences.enumerated() {
+        guard let ours = difference.applied(to: line) else { continue }
+        line = ours
+        met.insert(index)
+      }
+      return line
+    }
+    return (lines, differences.indices.filter { !met.contains($0) }.map { differences[$0] })
+  }
 }

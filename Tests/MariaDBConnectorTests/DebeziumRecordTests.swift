@@ -29,4 +29,27 @@ struct DebeziumRecordTests {
     #expect(listed.values.reduce(0, +) > 100)
     #expect(decoded == listed)
   }
+
+  @Test("with schemas on, the records of a table are Debezium's, schemas included, byte for byte")
+  func recordsWithSchemasAreEqual() throws {
+    let options = ["key.converter.schemas.enable": "true", "value.converter.schemas.enable": "true"]
+    let ours = try DebeziumComparison.encoded(DebeziumComparison.batches(), options).map(DebeziumFixture.comparable)
+      .filter { $0.hasPrefix(#"{"topic":"golden.golden.small","#) }
+    let theirs = try DebeziumFixture.lines("schemas").map(DebeziumFixture.comparable)
+    #expect(theirs.count == 17)
+    #expect(ours.count == theirs.count)
+    for (our, their) in zip(ours, theirs) { #expect(our == their) }
+  }
+
+  @Test(
+    "every schema of a key and of a row is the one that Debezium gives it, under each handling mode",
+    arguments: DebeziumSetting.all.prefix(3))
+  func schemasAreEqual(setting: DebeziumSetting) throws {
+    let ours = try DebeziumComparison.schemas(DebeziumComparison.batches(), setting.options)
+    let (theirs, unmet) = try DebeziumComparison.expectedSchemas(setting.name)
+    #expect(unmet.isEmpty, "differences that are listed and not there")
+    #expect(theirs.count == 37)
+    #expect(ours.count == theirs.count)
+    for (our, their) in zip(ours, theirs) { #expect(our == their) }
+  }
 }

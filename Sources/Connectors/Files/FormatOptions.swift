@@ -33,6 +33,12 @@ package enum FormatOptions {
       "replace.null.with.default", .boolean, default: "true",
       "debezium-json: write a column's default in place of NULL, as Kafka Connect does."),
     Option(
+      "key.converter.schemas.enable", .boolean, default: "false",
+      "debezium-json: write a Kafka Connect schema before each key."),
+    Option(
+      "value.converter.schemas.enable", .boolean, default: "false",
+      "debezium-json: write a Kafka Connect schema before each value."),
+    Option(
       "lossy.values", .choice(["debezium", "refuse"]), default: "debezium",
       "debezium-json: write values that the modes cannot carry as Debezium does, or refuse the change."),
     Option(

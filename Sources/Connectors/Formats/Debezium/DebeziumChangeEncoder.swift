@@ -55,7 +55,7 @@ package final class DebeziumChangeEncoder: ChangeEncoder {
   func plan(_ schema: TableSchema) -> DebeziumPlan {
     let counter = counters[schema.name] ?? CollectionCounter(schema.name.description)
     counters[schema.name] = counter
-    return DebeziumPlan(schema, options: options, prefix: context.name, counter: counter)
+    return DebeziumPlan(schema, options: options, context: context, counter: counter)
   }
 
   package func encode(
@@ -152,6 +152,7 @@ package final class DebeziumChangeEncoder: ChangeEncoder {
     _ operation: DebeziumOperation, _ change: RowChange, _ plan: DebeziumPlan, _ row: borrowing DebeziumRow,
     _ order: EventOrder, into writer: inout ByteWriter
   ) throws(BadValue) {
+    if options.valueSchemas { writer.append(plan.valueOpening) }
     writer.append("{\"before\":")
     let showsBefore = if case .create = operation { false } else { change.hasBefore }
     if showsBefore {
@@ -196,5 +197,6 @@ package final class DebeziumChangeEncoder: ChangeEncoder {
     case .truncate: writer.append(",\"op\":\"t\"")
     }
     writer.append(tail)
+    if options.valueSchemas { writer.append(UInt8(ascii: "}")) }
   }
 }

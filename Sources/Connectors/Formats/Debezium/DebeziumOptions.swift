@@ -68,6 +68,10 @@ package struct DebeziumOptions: Hashable, Sendable {
   package var skippedOperations: Set<Character> = ["t"]
   /// `replace.null.with.default` of Kafka Connect's JSON converter.
   package var replacesNullWithDefault = true
+  /// `key.converter.schemas.enable` and `value.converter.schemas.enable` of Kafka Connect's JSON converter: whether a
+  /// schema stands before each payload.
+  package var keySchemas = false
+  package var valueSchemas = false
   package var lossyValues = LossyValues.debezium
   package var envelope = Envelope.value
 
@@ -81,7 +85,8 @@ package struct DebeziumOptions: Hashable, Sendable {
   package static let names = [
     "decimal.handling.mode", "time.precision.mode", "binary.handling.mode", "bigint.unsigned.handling.mode",
     "tombstones.on.delete", "provide.transaction.metadata", "include.schema.changes", "skipped.operations",
-    "replace.null.with.default", "lossy.values", "envelope",
+    "replace.null.with.default", "key.converter.schemas.enable", "value.converter.schemas.enable", "lossy.values",
+    "envelope",
   ]
 
   package mutating func set(_ name: String, to value: String) throws(Failure) {
@@ -95,6 +100,8 @@ package struct DebeziumOptions: Hashable, Sendable {
     case "include.schema.changes": includesSchemaChanges = try Self.flag(name, value)
     case "skipped.operations": skippedOperations = try Self.operations(name, value)
     case "replace.null.with.default": replacesNullWithDefault = try Self.flag(name, value)
+    case "key.converter.schemas.enable": keySchemas = try Self.flag(name, value)
+    case "value.converter.schemas.enable": valueSchemas = try Self.flag(name, value)
     case "lossy.values": lossyValues = try Self.choice(name, value)
     case "envelope": envelope = try Self.choice(name, value)
     default:

@@ -22,16 +22,20 @@ final class DebeziumPlan {
   let table: ByteWriter
   let columns: FixedArray<DebeziumColumn>
   let key: FixedArray<Int>
+  /// `{"schema":…,"payload":`; empty where the options ask for no schemas.
+  let keyOpening: ByteWriter
+  let valueOpening: ByteWriter
   /// `,"name":` of all columns, one behind the other.
   private let names: ByteWriter
   /// What is written for NULL and for dates that no calendar has.
   private let substitutes: ByteWriter
 
-  init(_ schema: TableSchema, options: DebeziumOptions, prefix: String, counter: CollectionCounter) {
+  init(_ schema: TableSchema, options: DebeziumOptions, context: EncodingContext, counter: CollectionCounter) {
     self.schema = schema
     self.counter = counter
     key = FixedArray(schema.key)
-    topic = Self.quoted(Self.topic(prefix: prefix, schema.name))
+    let topicName = Self.topic(prefix: context.name, schema.name)
+    topic = Self.quoted(topicName)
     database = Self.quoted(schema.name.namespace)
     table = Self.quoted(schema.name.table)
     var names = ByteWriter(capacity: 256)
@@ -47,6 +51,11 @@ final class DebeziumPlan {
       Self.substitute(column, options, &plan, in: &substitutes)
       columns.append(plan)
     }
+    let fields = options.keySchemas || options.valueSchemas ? ConnectSchema.fields(of: schema, options) : []
+    keyOpening = ConnectSchema.opening(
+      options.keySchemas ? ConnectSchema.key(topic: topicName, fields: schema.key.map { fields[$0] }) : nil)
+    valueOpening = ConnectSchema.opening(
+      options.valueSchemas ? ConnectSchema.envelope(topic: topicName, fields: fields, context: context) : nil)
     self.names = names
     self.substitutes = substitutes
     self.columns = FixedArray(columns)
@@ -77,8 +86,7 @@ final class DebeziumPlan {
     _ column: ColumnSchema, _ options: DebeziumOptions, _ plan: inout DebeziumColumn, in writer: inout ByteWriter
   ) {
     let start = writer.count
-    var hasDefault = false
-    if case .literal(let text)? = column.defaultValue { hasDefault = append(default: text, column, plan, to: &writer) }
+    let hasDefault = append(defaultOf: column, plan, to: &writer)
     let end = writer.count
     writer.append("null")
     let nullEnd = writer.count
@@ -93,10 +101,10 @@ final class DebeziumPlan {
     plan.noDateEnd = hasDefault ? end : writer.count
   }
 
-  /// Appends a column's constant default in the column's form; false, and nothing, when the text is no value of its type.
-  private static func append(
-    default text: String, _ column: ColumnSchema, _ plan: DebeziumColumn, to writer: inout ByteWriter
-  ) -> Bool {
+  /// Appends a column's constant default in the column's form; false, and nothing, where there is none, or its text is no
+  /// value of the type. To Debezium a UUID has no default.
+  static func append(defaultOf column: ColumnSchema, _ plan: DebeziumColumn, to writer: inout ByteWriter) -> Bool {
+    guard case .literal(let text)? = column.defaultValue, column.type != .uuid else { return false }
     var arena: [UInt8] = []
     guard let cell = Cell(literal: text, of: column.type, arena: &arena) else { return false }
     let start = writer.count

@@ -57,7 +57,9 @@ extension DebeziumChangeEncoder {
     if isLine { writer.append("],\"key\":") }
     if plan.key.count > 0 {
       let start = writer.count
+      if options.keySchemas { writer.append(plan.keyOpening) }
       try plan.appendKey(key, other: other, cells: row.cells, arena: row.arena, to: &writer)
+      if options.keySchemas { writer.append(UInt8(ascii: "}")) }
       record.key = start..<writer.count
     } else if isLine {
       writer.append("null")
@@ -72,7 +74,10 @@ extension DebeziumChangeEncoder {
   }
 
   /// Appends a record that belongs to no table's row: of the transaction topic or of the schema topic.
-  func emit(topic: String, key: String, into writer: inout ByteWriter, value: (inout ByteWriter) -> Void) {
+  func emit(
+    topic: String, _ schemas: (key: String, value: String), key: String, into writer: inout ByteWriter,
+    value: (inout ByteWriter) -> Void
+  ) {
     var record = EncodedRecord(topic: 0..<0)
     let isLine = records == nil && options.envelope == .full
     if isLine { writer.append("{\"topic\":") }
@@ -82,12 +87,16 @@ extension DebeziumChangeEncoder {
       record.topic = topicStart + 1..<writer.count - 1
       if isLine { writer.append(",\"headers\":[],\"key\":") }
       let keyStart = writer.count
+      if options.keySchemas { writer.append(ConnectSchema.opening(schemas.key)) }
       writer.append(string: key)
+      if options.keySchemas { writer.append(UInt8(ascii: "}")) }
       record.key = keyStart..<writer.count
       if isLine { writer.append(",\"value\":") }
     }
     let start = writer.count
+    if options.valueSchemas { writer.append(ConnectSchema.opening(schemas.value)) }
     value(&writer)
+    if options.valueSchemas { writer.append(UInt8(ascii: "}")) }
     record.value = start..<writer.count
     if isLine || records != nil { close(record, into: &writer) } else { writer.append(UInt8(ascii: "\n")) }
   }

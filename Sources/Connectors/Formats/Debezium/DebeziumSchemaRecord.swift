@@ -19,7 +19,8 @@ extension DebeziumChangeEncoder {
     source.append(database: database, table: table, change, row.part, to: &block)
     let (quotedDatabase, quotedSource) = (database.text(), block.text())
     let milliseconds = processingTime.flooredDivision(by: 1_000_000).quotient
-    emit(topic: context.name, key: "{\"databaseName\":\(quotedDatabase)}", into: &writer) { writer in
+    let schemas = (key: ConnectSchema.schemaChangeKey(context), value: ConnectSchema.schemaChangeValue(context))
+    emit(topic: context.name, schemas, key: "{\"databaseName\":\(quotedDatabase)}", into: &writer) { writer in
       writer.append("{")
       writer.append(string: quotedSource)
       writer.append(",\"ts_ms\":")
@@ -51,6 +52,7 @@ extension DebeziumChangeEncoder {
     }
     if isLine { writer.append(",\"headers\":[],\"key\":null,\"value\":") }
     let start = writer.count
+    if options.valueSchemas { writer.append(plan.valueOpening) }
     writer.append("{\"before\":null,\"after\":null")
     appendRest(.truncate, change, plan, row, order, row: 0, into: &writer)
     record.value = start..<writer.count

@@ -71,7 +71,8 @@ extension DebeziumChangeEncoder {
     var id = ByteWriter(capacity: 64)
     id.append(jsonString: batch.identifier(of: part))
     let identifier = id.text()
-    emit(topic: "\(context.name).transaction", key: "{\"id\":\(identifier)}", into: &writer) { writer in
+    let schemas = (key: ConnectSchema.transactionKey, value: ConnectSchema.transactionValue)
+    emit(topic: "\(context.name).transaction", schemas, key: "{\"id\":\(identifier)}", into: &writer) { writer in
       writer.append("{\"status\":\"")
       writer.append(status)
       writer.append("\",\"id\":")
