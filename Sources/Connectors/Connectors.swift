@@ -6,11 +6,11 @@ import SQLiteConnector
 
 /// The systems that pipelines can connect, one line each.
 package let connectors: [any Connector] = [
-  MariaDBConnector.mariadb,
-  MariaDBConnector.mysql,
-  SQLiteConnector(),
-  FilesConnector(),
-  StdoutConnector(),
+  MariaDB.mariadb,
+  MariaDB.mysql,
+  SQLite(),
+  Files(),
+  StandardOutput(),
   Blackhole(),
   InMemory(),
 ]

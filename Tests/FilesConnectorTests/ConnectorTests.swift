@@ -29,7 +29,7 @@ import Testing
   }
 
   @Test func aBlockMakesASinkThatWritesAsItSays() async throws {
-    let connector = FilesConnector()
+    let connector = Files()
     let definition = try connector.sink(
       block(
         connector,
@@ -56,14 +56,14 @@ import Testing
     ([("path", "x"), ("format", "csv"), ("delimiter", "ab")], 6),
   ])
   func aWrongBlockIsRefusedWithItsPlace(_ values: [(String, String)], _ line: Int) throws {
-    let connector = FilesConnector()
+    let connector = Files()
     let failure = #expect(throws: Failure.self) { _ = try connector.sink(block(connector, values)) }
     #expect(failure?.code == .configuration)
     #expect(failure?.place.hasPrefix("pipeline.yaml:\(line):") == true)
   }
 
   @Test func aPlanTellsAndChangesNothing() async throws {
-    let connector = FilesConnector()
+    let connector = Files()
     let definition = try connector.sink(block(connector, [("path", folder.root)]))
     var plan = try await definition.plan(for: [], context())
     #expect(plan.statements.count == 1 && plan.checkpoint == nil)
@@ -79,7 +79,7 @@ import Testing
   }
 
   @Test func standardOutputTellsThatItKeepsNoCheckpoint() async throws {
-    let connector = StdoutConnector()
+    let connector = StandardOutput()
     let definition = try connector.sink(block(connector, [("format", "pretty")]))
     let plan = try await definition.plan(for: [], context())
     #expect(plan.warnings.count == 1)

@@ -6,7 +6,7 @@ import Testing
   private static let own: Set<String> = [
     "Change", "Flow", "Pipeline", "MariaDBClient", "CMariaDB", "SQLiteDatabase", "CSQLite", "Compression", "CZstd",
     "CDeflate", "SQLRendering", "Formats", "MariaDBConnector", "SQLiteConnector", "FilesConnector", "MemoryConnector",
-    "StandardOutputConnector", "Connectors", "PipelineConfiguration", "Demo", "freshet",
+    "Connectors", "PipelineConfiguration", "Demo", "freshet",
   ]
 
   /// What a folder's files may import of our own; a longer prefix decides before a shorter one.
@@ -78,12 +78,7 @@ import Testing
         let words = line.split(whereSeparator: { !$0.isLetter && !$0.isNumber && $0 != "_" }).map(String.init)
         for (word, next) in zip(words, words.dropFirst())
         where declarations.contains(word) && !line.drop(while: \.isWhitespace).hasPrefix("//") {
-          // Two connectors came in with their modules' names; they are to be renamed with their line in the list.
-          withKnownIssue(isIntermittent: true) {
-            #expect(!ArchitectureTests.own.contains(next), "\(file.path) declares \(next), a module's name")
-          } when: {
-            ["SQLiteConnector", "FilesConnector"].contains(next)
-          }
+          #expect(!ArchitectureTests.own.contains(next), "\(file.path) declares \(next), a module's name")
         }
       }
     }

@@ -2,11 +2,11 @@ package import Change
 package import Pipeline
 
 /// MariaDB and MySQL: one protocol, two spellings. `mariadb` and `mysql` are two values of this type.
-package struct MariaDBConnector: Connector {
+package struct MariaDB: Connector {
   package let name: String
 
-  package static let mariadb = MariaDBConnector(name: "mariadb")
-  package static let mysql = MariaDBConnector(name: "mysql")
+  package static let mariadb = MariaDB(name: "mariadb")
+  package static let mysql = MariaDB(name: "mysql")
 
   private init(name: String) { self.name = name }
 

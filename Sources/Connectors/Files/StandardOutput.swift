@@ -4,7 +4,7 @@ import Glibc
 package import Pipeline
 
 /// `type: stdout`: one line a change, for people and for pipes.
-package struct StdoutConnector: Connector {
+package struct StandardOutput: Connector {
   package let name = "stdout"
   package let summary = "Prints one line a change; it keeps no checkpoint."
   package let sourceOptions: [Option]? = nil

@@ -3,7 +3,7 @@ import Formats
 package import Pipeline
 
 /// `type: files`: lines of changes in segments, made visible by a manifest.
-package struct FilesConnector: Connector {
+package struct Files: Connector {
   package let name = "files"
   package let summary = "Writes changes as json, debezium-json or csv into files, a folder per table and date."
   package let sourceOptions: [Option]? = nil

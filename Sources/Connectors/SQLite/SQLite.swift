@@ -2,7 +2,7 @@ package import Change
 package import Pipeline
 
 /// SQLite files as targets.
-package struct SQLiteConnector: Connector {
+package struct SQLite: Connector {
   package init() {}
 
   package var name: String { "sqlite" }
