@@ -24,7 +24,7 @@ func eventually(_ condition: () -> Bool) async throws {
 
   @Test func receivingTakesEverythingThatIsQueuedInItsOrder() async throws {
     let channel = BatchChannel(name: "test", byteLimit: size * 10)
-    let batches = (1...5).map(makeBatch)
+    let batches = (1...5).map { makeBatch($0) }
     for batch in batches { try await channel.send(batch) }
     #expect(channel.gauges.batches == 5)
     #expect(channel.gauges.rows == 5)
