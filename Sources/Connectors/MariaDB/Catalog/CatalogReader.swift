@@ -100,10 +100,13 @@ struct CatalogReader {
 
   private func readKeys(_ condition: String, into entries: inout [TableName: Entry]) throws(Failure) {
     var open: (table: TableName, index: String)?
+    // MariaDB lists keys as it made them, and the first unique one stands in for a primary key: no column tells that order.
+    let order =
+      connection.isMariaDB
+      ? "" : "ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX"
     for row in try connection.query(
       "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART FROM information_schema.STATISTICS "
-        + "WHERE \(condition) AND NON_UNIQUE = 0 "
-        + "ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX")
+        + "WHERE \(condition) AND NON_UNIQUE = 0 \(order)")
     {
       guard let name = CatalogReader.name(row), let index = row[2], entries[name] != nil else { continue }
       // An index over an expression or over the beginning of a column identifies no row by the column's value.
