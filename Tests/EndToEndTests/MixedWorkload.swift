@@ -37,7 +37,7 @@ final class MixedWorkload: Sendable {
     for statement in [
       "CREATE DATABASE bank",
       "CREATE TABLE bank.accounts (id INT NOT NULL PRIMARY KEY, balance BIGINT NOT NULL)",
-      "INSERT INTO bank.accounts SELECT seq, \(balance) FROM seq_1_to_\(accounts)",
+      "INSERT INTO bank.accounts SELECT seq, \(balance) FROM bank.seq_1_to_\(accounts)",
       """
       CREATE TABLE bank.items (id BIGINT NOT NULL PRIMARY KEY, code VARCHAR(40) NOT NULL UNIQUE, amount DECIMAL(20,4),
         at DATETIME(6) NOT NULL, body TEXT)
@@ -48,7 +48,7 @@ final class MixedWorkload: Sendable {
       """,
       "CREATE TABLE bank.seed (id BIGINT NOT NULL PRIMARY KEY, body CHAR(80) NOT NULL)",
       "CREATE TABLE bank.events (kind VARCHAR(10), value DOUBLE, at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3))",
-      "INSERT INTO bank.seed SELECT seq, MD5(seq) FROM seq_1_to_\(max(1, seedRows))",
+      "INSERT INTO bank.seed SELECT seq, MD5(seq) FROM bank.seq_1_to_\(max(1, seedRows))",
     ] { try server.execute(statement) }
   }
 

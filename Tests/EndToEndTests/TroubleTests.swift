@@ -114,7 +114,11 @@ import Testing
       try server.execute("INSERT INTO shop.orders VALUES (\(number), 'new', 1)")
       try server.execute("FLUSH BINARY LOGS")
     }
-    try server.execute("PURGE BINARY LOGS TO '\(server.query("SHOW MASTER STATUS").first?.first.flatMap(\.self) ?? "")'")
+    // The server keeps a file while it believes that the earlier run still reads it.
+    while try server.query("SHOW BINARY LOGS").count > 1 {
+      try server.execute("PURGE BINARY LOGS TO '\(server.query("SHOW MASTER STATUS").first?.first.flatMap(\.self) ?? "")'")
+      usleep(50_000)
+    }
     try expectFailure(.positionLost, file)
     #expect(try rows("SELECT token FROM _freshet_checkpoint") == checkpoint)
     #expect(try rows("SELECT COUNT(*) FROM orders") == ["2"])
@@ -155,7 +159,7 @@ import Testing
   func aFullDiskStopsThePipelineWhichGoesOnWhenThereIsRoom(sink: String) throws {
     let server = try TroubleTests.shop()
     try server.execute("CREATE TABLE shop.big (id INT NOT NULL PRIMARY KEY, body MEDIUMTEXT)")
-    try server.execute("INSERT INTO shop.big SELECT seq, REPEAT('x', 100000) FROM seq_1_to_60")
+    try server.execute("INSERT INTO shop.big SELECT seq, REPEAT('x', 100000) FROM shop.seq_1_to_60")
     let disk = directory.appending("disk")
     try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: false)
     guard (try? ChildProcess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", disk])) != nil else {
@@ -173,7 +177,8 @@ import Testing
     let server = try TroubleTests.shop()
     let names = [
       "o'; DROP TABLE orders; --", "back`tick", "dou\"ble", "..", "a/b", "line\nfeed", "tab\tulator", "Größe €",
-      String(repeating: "😀", count: 64).prefixUpTo64Characters, "select", "%s%n", "{schema}", "CON",
+      // MariaDB's identifiers have at most 64 characters, of at most three bytes each.
+      String(repeating: "€", count: 64), "select", "%s%n", "{schema}", "CON",
     ]
     for (number, name) in names.enumerated() {
       let quoted = "`\(name.replacing("`", with: "``"))`"
@@ -196,9 +201,4 @@ import Testing
     let outside = try FileManager.default.contentsOfDirectory(atPath: directory.path)
     #expect(Set(outside).subtracting(["archive", "copy.db", "copy.db-shm", "copy.db-wal", "p.yaml", "run.log", "state"]).isEmpty)
   }
-}
-
-extension String {
-  /// MariaDB's identifiers have at most 64 characters.
-  fileprivate var prefixUpTo64Characters: String { String(prefix(64)) }
 }

@@ -56,6 +56,7 @@ struct SnapshotRun {
       wanted.includes($0) && $0 != heartbeat
     }
     try requireNamed(Set(entries.keys))
+    if entries.isEmpty { try requireSelect() }
     var tables: [SnapshotTable] = []
     for (name, entry) in entries {
       catalog.insert(entry.hints, for: name, at: plan.base == nil ? nil : place)
@@ -78,6 +79,17 @@ struct SnapshotRun {
         at: attempt.server.connection.place,
         hint: "GRANT SELECT ON \(pattern) TO the pipeline's user, or correct `tables`")
     }
+  }
+
+  /// Tables that the user may not read are not shown: to find none is only right for a user that may read something.
+  private func requireSelect() throws(Failure) {
+    let grants = try attempt.server.connection.query("SHOW GRANTS").compactMap { $0.first ?? nil }
+    guard !grants.contains(where: { $0.contains("SELECT") || $0.contains("ALL PRIVILEGES") }) else {
+      return context.logger.warning("no table matches `tables`; the snapshot is empty")
+    }
+    throw Failure(
+      .permission, "no table is visible: the user lacks SELECT", at: attempt.server.connection.place,
+      hint: "GRANT SELECT ON \(options.tables.first ?? "*.*") TO the pipeline's user")
   }
 
   private func requireSameKey(_ table: SnapshotTable) throws(Failure) {
