@@ -17,8 +17,14 @@ import Testing
     let paused = try FreshetProcess(["run", pipeline], log: directory.appending("paused.log"))
     try FencingTests.waitForProgress(directory, beyond: "")
     usleep(UInt32(seed) * 130_000)
-    paused.signal(SIGSTOP)
-    let successor = try FencingTests.takeOver(paused, pipeline, directory)
+    try FencingTests.stopBetweenCommits(paused, directory)
+    let before = FencingTests.position(directory)
+    // Another id, or the source would already hang up on the first reader.
+    let successor = try FreshetProcess(
+      ["run", pipeline, "--set", "source.server_id=4242"], log: directory.appending("successor.log"))
+    #expect(throws: Never.self, "\(successor.messages)") {
+      try FencingTests.waitForProgress(directory, beyond: before)
+    }
     paused.signal(SIGCONT)
     let status = try #require(paused.wait(seconds: 20), "the paused writer goes on")
     #expect(status == Failure.Code.fenced.exitStatus, "\(paused.messages)")
@@ -35,21 +41,28 @@ import Testing
     try comparison.expectLedger(workload.acknowledged)
   }
 
-  /// Starts a second writer beside a stopped one. One that was stopped within a commit holds its target's lock, rightly;
-  /// then it may go on for a moment.
-  private static func takeOver(
-    _ paused: FreshetProcess, _ pipeline: String, _ directory: TemporaryDirectory
-  ) throws -> FreshetProcess {
-    for _ in 0..<10 {
-      let before = position(directory)
-      let successor = try FreshetProcess(["run", pipeline], log: directory.appending("successor.log"))
-      if (try? waitForProgress(directory, beyond: before, seconds: 4)) != nil { return successor }  // else: once more
-      successor.kill()
-      paused.signal(SIGCONT)
-      usleep(20_000)
-      paused.signal(SIGSTOP)
+  /// Stops the writer where it holds no lock of a target: one that is stopped within a commit rightly keeps everybody out.
+  private static func stopBetweenCommits(_ process: FreshetProcess, _ directory: TemporaryDirectory) throws {
+    var random = SeededRandom(seed: UInt64(process.pid))
+    for _ in 0..<500 {
+      process.signal(SIGSTOP)
+      if isUnlocked(directory) { return }
+      process.signal(SIGCONT)
+      usleep(UInt32.random(in: 500...10_000, using: &random))
     }
-    throw Failure(.internal, "no takeover in ten attempts")
+    throw Failure(.internal, "the writer is within a commit whenever it is stopped")
+  }
+
+  private static func isUnlocked(_ directory: TemporaryDirectory) -> Bool {
+    let lock = open(directory.appending("archive/lock"), O_RDWR)
+    guard lock >= 0 else { return false }
+    defer { close(lock) }
+    guard flock(lock, LOCK_EX | LOCK_NB) == 0,
+      let connection = try? SQLiteConnection(
+        path: directory.appending("copy.db"), mode: .readWrite, busyTimeoutMilliseconds: 0),
+      (try? connection.execute("BEGIN IMMEDIATE")) != nil
+    else { return false }
+    return (try? connection.execute("ROLLBACK")) != nil
   }
 
   private static func waitForProgress(_ directory: TemporaryDirectory, beyond: String, seconds: Double = 20) throws {

@@ -48,6 +48,12 @@ package struct MariaDBError: Hashable, Sendable {
     case 1040, 1203, 1226, 1053, 1077, 1079, 1129: (.busy, "the server is starting, stopping or out of connections")
     case 1020, 1205, 1213, 1317, 1969, 3024: (.conflict, "")
     case 1236: dumpRefused
+    case 4052:
+      (
+        .fenced,
+        "another reader with the same server_id has taken over: a second instance of this pipeline, or a replica whose id "
+          + "must differ (`server_id`)"
+      )
     case 1114, 1021, 1041: (.diskFull, "make room at the server")
     case 1153, 1301, 2020: (.limit, "raise `max_allowed_packet` at the server")
     case 1030, 1033, 1034, 1035, 1194: (.inputOutput, "")
