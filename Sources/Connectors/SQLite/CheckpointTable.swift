@@ -105,6 +105,16 @@ struct CheckpointTable {
     return statement
   }
 
+  /// A statement that returns a row while the writer of this epoch owns the target.
+  func prepareOwnership(epoch: Int64) throws(SQLiteFailure) -> SQLiteStatement {
+    let statement = try SQLiteStatement(
+      connection, #"SELECT 1 FROM "_freshet_checkpoint" WHERE "pipeline" = ?1 AND "sink" = ?2 AND "epoch" = ?3"#)
+    try statement.bind(1, pipeline)
+    try statement.bind(2, sink)
+    try statement.bind(3, epoch)
+    return statement
+  }
+
   /// The time of day in Coordinated Universal Time, to the millisecond.
   static func now() -> String {
     var time = timespec()

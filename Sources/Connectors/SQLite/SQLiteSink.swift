@@ -22,6 +22,7 @@ final class SQLiteSink: Sink {
   /// Whether deletes or updates of one row reach others at the target, so that every change must be applied as it came.
   var cascades = false
   var store: SQLiteTable.Prepared?
+  var ownership: SQLiteTable.Prepared?
   var claimedTargets: [String: TableName] = [:]
 
   init(settings: SQLiteSettings, context: ConnectorContext) {
@@ -46,6 +47,7 @@ final class SQLiteSink: Sink {
       let store = try table.prepareStore()
       try store.bind(7, claimed.epoch)
       self.store = SQLiteTable.Prepared(store)
+      ownership = SQLiteTable.Prepared(try table.prepareOwnership(epoch: claimed.epoch))
       self.connection = connection
       epoch = claimed.epoch
       cascades = settings.foreignKeys ? try connection.hasCascades() : false
@@ -83,6 +85,7 @@ final class SQLiteSink: Sink {
     tableOrder = []
     segment.removeAll()
     store = nil
+    ownership = nil
     connection = nil
   }
 
@@ -93,13 +96,29 @@ final class SQLiteSink: Sink {
     return connection
   }
 
-  /// Begins the group's transaction unless it is open.
+  /// Begins the group's transaction unless it is open, as the owner of the target: from here on no other writer can claim it.
   func begin() throws {
     let connection = try opened()
     guard !connection.isInTransaction else { return }
     try connection.execute("BEGIN IMMEDIATE")
+    try requireOwnership()
     // References may be broken while a group is applied, as long as its end is whole. Falls back with each commit.
     if settings.foreignKeys { try connection.execute("PRAGMA defer_foreign_keys = ON") }
+  }
+
+  /// Fails when another writer has claimed the target. Asked before anything is applied: what this writer still holds may
+  /// contradict what the other one has written.
+  private func requireOwnership() throws {
+    guard let ownership else { throw Failure(.internal, "the sink is used before it was opened", at: settings.path) }
+    let isOwner = try ownership.statement.step()
+    ownership.statement.reset()
+    guard isOwner else { throw fenced }
+  }
+
+  private var fenced: Failure {
+    Failure(
+      .fenced, "another writer has taken over sink \"\(context.name)\" of pipeline \"\(context.pipeline)\"",
+      at: settings.path, hint: "this one must not go on; end it, or end the other and start this one again")
   }
 
   private func storeCheckpoint(_ checkpoint: Checkpoint) throws {
@@ -110,11 +129,7 @@ final class SQLiteSink: Sink {
     try store.statement.bind(3, checkpoint.watermark.microseconds)
     try store.statement.bind(4, CheckpointTable.now())
     try store.statement.run()
-    guard connection.changes == 1 else {
-      throw Failure(
-        .fenced, "another writer has taken over sink \"\(context.name)\" of pipeline \"\(context.pipeline)\"",
-        at: settings.path, hint: "this one must not go on; end it, or end the other and start this one again")
-    }
+    guard connection.changes == 1 else { throw fenced }
   }
 
   /// Undoes the group and returns what a person must know.
