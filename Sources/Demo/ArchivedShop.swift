@@ -64,7 +64,9 @@ struct ArchivedShop {
       let text = String(value)
       return String(repeating: "0", count: max(0, count - text.count)) + text
     }
-    let day = { (time: CivilTime) in "\(digits(Int(time.year), 4))-\(digits(Int(time.month), 2))-\(digits(Int(time.day), 2))" }
+    let day = { (time: CivilTime) in
+      "\(digits(Int(time.year), 4))-\(digits(Int(time.month), 2))-\(digits(Int(time.day), 2))"
+    }
     if dates.contains(column) { return day(CivilTime(daysSinceEpoch: number)) }
     guard times.contains(column) else { return String(number) }
     let time = CivilTime(microsecondsSinceEpoch: number)
