@@ -115,7 +115,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "FilesConnectorTests",
-      dependencies: ["Change", "Flow", "Pipeline", "FilesConnector", "Formats", "Compression", "ConnectorConformance", log]),
+      dependencies: [
+        "Change", "Flow", "Pipeline", "FilesConnector", "Formats", "Compression", "ConnectorConformance", log,
+      ]),
     .testTarget(
       name: "MemoryConnectorTests",
       dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", "ConnectorConformance", log]),

@@ -12,7 +12,7 @@ swift build --build-tests
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 status=0
-swift test --skip-build "$@" 2>&1 | tee "$output" || status=$?
+swift test --no-parallel --skip-build "$@" 2>&1 | tee "$output" || status=$?
 echo
 grep 'Test run with' "$output" | tail -n 1 || { echo "no test ran"; status=1; }
 exit "$status"

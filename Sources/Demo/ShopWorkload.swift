@@ -73,10 +73,7 @@ final class ShopWorkload: Sendable {
         INSERT INTO shop.orders (customer, status, amount, placed)
           VALUES (\(1 + number * 31 % 10_000), 'placed', \(number % 900).50, NOW(6))
         """,
-        """
-        INSERT INTO shop.order_lines
-          VALUES (LAST_INSERT_ID(), 1, 'SKU\(sku)', \(1 + number % 3), \(number % 90).25)
-        """,
+        "INSERT INTO shop.order_lines VALUES (LAST_INSERT_ID(), 1, 'SKU\(sku)', \(1 + number % 3), 9.25)",
         "UPDATE shop.products SET stock = stock - 1 WHERE sku = 'SKU\(sku)'",
         "COMMIT",
       ]

@@ -28,14 +28,15 @@ import Testing
     var random = SeededRandom(seed: KillTests.seed)
     var killed = 0
     for number in 0..<(KillTests.kills + KillTests.failpoints.count) {
-      let failpoint = number % 2 == 0 && number / 2 < KillTests.failpoints.count ? KillTests.failpoints[number / 2] : nil
+      let isNamed = number % 2 == 0 && number / 2 < KillTests.failpoints.count
+      let failpoint = isNamed ? KillTests.failpoints[number / 2] : nil
       let process = try FreshetProcess(["run", pipeline], log: directory.appending("run.log"), failpoint: failpoint)
       let status = process.wait(seconds: failpoint == nil ? Double.random(in: 0.1...1.5, using: &random) : 8)
       if let status {
         try #require(status == -SIGKILL, "the program ended by itself with \(status): \(process.messages)")
         #expect(failpoint != nil)
       }
-      #expect(failpoint == nil || status == -SIGKILL, "failpoint \(failpoint ?? "") was not reached: \(process.messages)")
+      #expect(failpoint == nil || status == -SIGKILL, "\(failpoint ?? "") was not reached: \(process.messages)")
       process.kill()
       killed += 1
     }
@@ -50,7 +51,8 @@ import Testing
     try comparison.expectEqualTables(in: "bank")
     try comparison.expectLedger(workload.acknowledged)
     try comparison.expectSnapshot(of: "seed", rows: 20_000)
-    print("\(killed) kills, \(workload.transactions) transactions, \(workload.schemaChanges) schema changes, \(reads) sums")
+    print(
+      "\(killed) kills, \(workload.transactions) transactions, \(workload.schemaChanges) schema changes, \(reads) sums")
   }
 
   @Test func aSnapshotThatIsKilledGoesOnAtItsLastChunk() throws {

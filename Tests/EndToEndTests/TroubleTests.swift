@@ -116,7 +116,8 @@ import Testing
     }
     // The server keeps a file while it believes that the earlier run still reads it.
     while try server.query("SHOW BINARY LOGS").count > 1 {
-      try server.execute("PURGE BINARY LOGS TO '\(server.query("SHOW MASTER STATUS").first?.first.flatMap(\.self) ?? "")'")
+      let current = try server.query("SHOW MASTER STATUS").first?.first.flatMap(\.self) ?? ""
+      try server.execute("PURGE BINARY LOGS TO '\(current)'")
       usleep(50_000)
     }
     try expectFailure(.positionLost, file)
@@ -199,6 +200,7 @@ import Testing
     }
     #expect(try rows("SELECT COUNT(*) FROM orders") == ["2"])
     let outside = try FileManager.default.contentsOfDirectory(atPath: directory.path)
-    #expect(Set(outside).subtracting(["archive", "copy.db", "copy.db-shm", "copy.db-wal", "p.yaml", "run.log", "state"]).isEmpty)
+    let ours: Set = ["archive", "copy.db", "copy.db-shm", "copy.db-wal", "p.yaml", "run.log", "state"]
+    #expect(Set(outside).subtracting(ours).isEmpty)
   }
 }

@@ -32,9 +32,11 @@ import Testing
     _ = try await old.open()
     let new = harness.sink()
     _ = try await new.open()
-    try await old.write(
-      harness.batch { $0.insert(schema, [.int(1), .null, .null]) }, parts: 0..<1)
-    let failure = await #expect(throws: Failure.self) { try await old.commit(harness.checkpoint(1)) }
+    let batch = harness.batch { $0.insert(schema, [.int(1), .null, .null]) }
+    let failure = await #expect(throws: Failure.self) {
+      try await old.write(batch, parts: 0..<1)
+      _ = try await old.commit(harness.checkpoint(1))
+    }
     #expect(failure?.code == .fenced)
     #expect(try harness.rows("SELECT name FROM sqlite_schema WHERE name = 'items'") == [])
     try await new.deliver(harness.batch { $0.insert(schema, [.int(2), .null, .null]) }, harness.checkpoint(2))
