@@ -3,19 +3,21 @@
 /// *Thread*: one at a time; it is not `Sendable`. *Memory*: no allocation per row or value; the four buffers grow to the
 /// batch size once and are handed over whole with each large batch, and copied from for a small one.
 package final class BatchBuilder {
-  package var arena: [UInt8] = []
-  package var cells: [Cell] = []
-  package private(set) var changes: [RowChange] = []
-  private var transactions: [TransactionPart] = []
+  // What every event touches is exempt from run-time exclusivity checks: one thread runs one call at a time, and none of
+  // them calls out.
+  @exclusivity(unchecked) package var arena: [UInt8] = []
+  @exclusivity(unchecked) package var cells: [Cell] = []
+  @exclusivity(unchecked) package private(set) var changes: [RowChange] = []
+  @exclusivity(unchecked) @usableFromInline var transactions: [TransactionPart] = []
   private var schemas: [TableSchema] = []
   private var schemaIndexes: [ObjectIdentifier: UInt16] = [:]
   private var schemaChanges: [SchemaChange] = []
-  private var open: TransactionPart?
-  private var lastSchema: (identity: ObjectIdentifier, index: UInt16)?
+  @exclusivity(unchecked) @usableFromInline var open: TransactionPart?
+  @exclusivity(unchecked) private var lastSchema: (identity: ObjectIdentifier, index: UInt16)?
   /// Bytes of the log that went into the batch so far; a source adds what it reads.
-  package var logBytes = 0
+  @exclusivity(unchecked) package var logBytes = 0
   /// When the first bytes of the batch were read, nanoseconds of the monotonic clock; 0: nothing was read yet.
-  package var readAt: UInt64 = 0
+  @exclusivity(unchecked) package var readAt: UInt64 = 0
 
   /// Bytes of arena and cells at which `isFull` becomes true. A single change may go beyond it.
   package let byteLimit: Int
@@ -25,9 +27,9 @@ package final class BatchBuilder {
     reserve()
   }
 
-  package var isEmpty: Bool { transactions.isEmpty && open == nil }
-  package var isInsideTransaction: Bool { open != nil }
-  package var isFull: Bool {
+  @inlinable package var isEmpty: Bool { transactions.isEmpty && open == nil }
+  @inlinable package var isInsideTransaction: Bool { open != nil }
+  @inlinable @inline(__always) package var isFull: Bool {
     arena.count + cells.count * MemoryLayout<Cell>.stride >= byteLimit || changes.count >= 65_536
       || transactions.count >= 65_536
   }

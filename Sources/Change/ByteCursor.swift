@@ -27,7 +27,7 @@ package struct ByteCursor: ~Escapable {
   @inlinable package var isAtEnd: Bool { offset == bytes.byteCount }
 
   /// Moves forward over `count` bytes and returns where they began.
-  @inlinable package mutating func advance(_ count: Int) throws(Truncated) -> Int {
+  @inlinable @inline(__always) package mutating func advance(_ count: Int) throws(Truncated) -> Int {
     guard count >= 0, count <= bytes.byteCount - offset else { throw Truncated(offset: offset, wanted: count) }
     defer { offset += count }
     return offset
@@ -51,22 +51,24 @@ package struct ByteCursor: ~Escapable {
   }
 
   /// `advance` has checked the bounds: the load stays inside `bytes`.
-  @inlinable mutating func load<T: FixedWidthInteger & BitwiseCopyable>(_ type: T.Type) throws(Truncated) -> T {
+  @inlinable @inline(__always) mutating func load<T: FixedWidthInteger & BitwiseCopyable>(_ type: T.Type)
+    throws(Truncated) -> T
+  {
     let start = try advance(MemoryLayout<T>.size)
     return T(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: start, as: T.self))
   }
 
-  @inlinable package mutating func uint8() throws(Truncated) -> UInt8 { try load(UInt8.self) }
-  @inlinable package mutating func uint16() throws(Truncated) -> UInt16 { try load(UInt16.self) }
-  @inlinable package mutating func uint32() throws(Truncated) -> UInt32 { try load(UInt32.self) }
-  @inlinable package mutating func uint64() throws(Truncated) -> UInt64 { try load(UInt64.self) }
+  @inlinable @inline(__always) package mutating func uint8() throws(Truncated) -> UInt8 { try load(UInt8.self) }
+  @inlinable @inline(__always) package mutating func uint16() throws(Truncated) -> UInt16 { try load(UInt16.self) }
+  @inlinable @inline(__always) package mutating func uint32() throws(Truncated) -> UInt32 { try load(UInt32.self) }
+  @inlinable @inline(__always) package mutating func uint64() throws(Truncated) -> UInt64 { try load(UInt64.self) }
 
   @inlinable package mutating func uint24() throws(Truncated) -> UInt32 {
     let low = try uint16()
     return UInt32(low) | UInt32(try uint8()) << 16
   }
 
-  @inlinable package mutating func uint48() throws(Truncated) -> UInt64 {
+  @inlinable @inline(__always) package mutating func uint48() throws(Truncated) -> UInt64 {
     let low = try uint32()
     return UInt64(low) | UInt64(try uint16()) << 32
   }
@@ -94,8 +96,8 @@ package struct ByteCursor: ~Escapable {
   /// MySQL's length-encoded integer (MySQL internals manual, "Protocol::LengthEncodedInteger"). 0xfb and 0xff are refused.
   @inlinable package mutating func lengthEncoded() throws(Truncated) -> UInt64 {
     let first = try uint8()
+    if first < 0xfb { return UInt64(first) }
     switch first {
-    case 0..<0xfb: return UInt64(first)
     case 0xfc: return UInt64(try uint16())
     case 0xfd: return UInt64(try uint24())
     case 0xfe: return try uint64()

@@ -6,12 +6,12 @@ extension BinlogDecoder {
   func verifiedBody(_ event: UnsafeRawBufferPointer, _ header: EventHeader) throws -> UnsafeRawBufferPointer {
     let start = EventHeader.byteCount
     if header.type == .formatDescription { return try verifiedDescription(event) }
-    guard let format else {
+    guard let layout else {
       // Only an artificial rotate comes before the description; its own bytes tell whether it carries a checksum.
       let hasChecksum = event.count >= start + 4 && matchesChecksum(event)
       return UnsafeRawBufferPointer(rebasing: event[start..<(event.count - (hasChecksum ? 4 : 0))])
     }
-    guard format.checksum == .crc32 else { return UnsafeRawBufferPointer(rebasing: event[start...]) }
+    guard layout.hasChecksums else { return UnsafeRawBufferPointer(rebasing: event[start...]) }
     guard event.count >= start + 4 else { throw Truncated(offset: event.count, wanted: 4) }
     guard matchesChecksum(event) else { throw checksumFailure(header.type) }
     return UnsafeRawBufferPointer(rebasing: event[start..<(event.count - 4)])
@@ -62,13 +62,13 @@ extension BinlogDecoder {
     case .tableMap, .writeRowsV1, .updateRowsV1, .deleteRowsV1, .writeRowsV2, .updateRowsV2, .deleteRowsV2,
       .writeRowsCompressedV1, .updateRowsCompressedV1, .deleteRowsCompressedV1, .writeRowsCompressedV2,
       .updateRowsCompressedV2, .deleteRowsCompressedV2, .partialUpdateRows:
-      guard format != nil else { throw missingFormat(header.type) }
+      guard layout != nil else { throw missingFormat(header.type) }
       try rowEvent(header, body, builder)
       return .none
     case .formatDescription: return try readDescription(header, body, builder)
     case .rotate: return try rotate(body)
     default:
-      guard format != nil else { throw missingFormat(header.type) }
+      guard layout != nil else { throw missingFormat(header.type) }
       return try controlEvent(header, body, builder)
     }
   }

@@ -19,7 +19,7 @@ extension BinlogDecoder {
 
   private func mapTable(_ body: UnsafeRawBufferPointer, _ builder: BatchBuilder) throws {
     var cursor = ByteCursor(body.bytes)
-    let postHeader = format?.postHeaderByteCount(of: .tableMap) ?? 8
+    let postHeader = layout?.hasNarrowTableNumber(.tableMap) == true ? 6 : 8
     let number = try TableMap.id(&cursor, byteCount: postHeader)
     if let known = tables.table(number), known.hasBytes(body) { return }
     try cursor.seek(to: 0)
@@ -49,9 +49,8 @@ extension BinlogDecoder {
   private func rowsHeader(_ type: EventType, _ body: UnsafeRawBufferPointer) throws -> RowsHeader {
     var cursor = ByteCursor(body.bytes)
     let isSecond = (30...32).contains(type.rawValue) || (169...171).contains(type.rawValue)
-    let usual = isSecond ? 10 : 8
-    let postHeader = format?.postHeaderByteCount(of: type) ?? usual
-    let table = try TableMap.id(&cursor, byteCount: postHeader == 6 ? 6 : 8)
+    let isNarrow = layout?.hasNarrowTableNumber(type) ?? false
+    let table = try TableMap.id(&cursor, byteCount: isNarrow ? 6 : 8)
     _ = try cursor.uint16()
     if isSecond {
       let extra = Int(try cursor.uint16())
@@ -77,7 +76,7 @@ extension BinlogDecoder {
   }
 
   private func rows(_ header: EventHeader, _ body: UnsafeRawBufferPointer, _ builder: BatchBuilder) throws {
-    guard let open = transaction else {
+    guard let isSuppressed = transaction?.isSuppressed else {
       throw Failure(.corruptLog, "rows come outside a transaction")
     }
     let rows = try rowsHeader(header.type, body)
@@ -91,13 +90,13 @@ extension BinlogDecoder {
       skippedBytes += header.byteCount
       return
     }
-    if open.isSuppressed { return }
+    if isSuppressed { return }
     guard rows.columns == table.plan.decoders.count else {
       throw Failure(
         .corruptLog,
         "rows of \"\(table.name)\" have \(rows.columns) columns, its table map \(table.plan.decoders.count)")
     }
-    if let refused = table.plan.refusals.min(by: { $0.key < $1.key }) {
+    if !table.plan.refusals.isEmpty, let refused = table.plan.refusals.min(by: { $0.key < $1.key }) {
       throw Failure(
         .unsupportedLog, "column \"\(schema.columns[refused.key].name)\" of \"\(table.name)\" holds \(refused.value)",
         hint: "leave the table out, or change the column's type")

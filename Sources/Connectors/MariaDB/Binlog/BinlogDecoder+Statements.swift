@@ -3,7 +3,7 @@ internal import Change
 extension BinlogDecoder {
   /// A statement: the border of a transaction, a definition, or data that should have been rows.
   func query(_ header: EventHeader, _ body: UnsafeRawBufferPointer, _ builder: BatchBuilder) throws -> Action {
-    let event = try QueryEvent(body, isMariaDB: format?.isMariaDB ?? true)
+    let event = try QueryEvent(body, isMariaDB: layout?.isMariaDB ?? true)
     let region = UnsafeRawBufferPointer(rebasing: body[event.statement...])
     if header.type == .queryCompressed {
       try inflate(region)
@@ -90,8 +90,8 @@ extension BinlogDecoder {
     case "START", "BEGIN":
       if transaction == nil { try open(header, nil, isGroup: true, builder) }
       transaction?.isGroup = true
-      if let start = transaction?.start, transaction?.xa == nil {
-        transaction?.xa = HeldEvents(identifier: identifier, start: start)
+      if let open = transaction, open.xa == nil {
+        transaction?.xa = HeldEvents(identifier: identifier, start: start(of: open))
       }
       return .none
     case "END", "PREPARE": return .none

@@ -15,7 +15,7 @@ extension BinlogDecoder {
     try open(
       header, .mariadb(domain: domain, server: header.server, sequence: sequence), isGroup: !isStandalone, builder)
     if isPrepared, let transaction {
-      self.transaction?.xa = HeldEvents(identifier: identifier, start: transaction.start)
+      self.transaction?.xa = HeldEvents(identifier: identifier, start: start(of: transaction))
     }
     return .none
   }
@@ -53,24 +53,26 @@ extension BinlogDecoder {
     if transaction != nil {
       throw Failure(.corruptLog, "a transaction begins inside another one")
     }
-    let start = BinlogPosition(file: file, offset: eventOffset, gtids: gtids)
     transaction = OpenTransaction(
-      gtid: gtid, server: header.server, time: EventTime(seconds: header.time), start: start, isGroup: isGroup)
-    transaction?.isSuppressed = wasEmitted(gtid)
+      gtid: gtid, server: header.server, time: EventTime(seconds: header.time), startFile: file,
+      startOffset: eventOffset, isGroup: isGroup, isSuppressed: wasEmitted(gtid))
   }
 
   private func wasEmitted(_ gtid: GTID?) -> Bool {
     if let gtid, options.emitted.contains(gtid) { return true }
     guard let until = options.emittedUntil else { return false }
-    let number = BinlogPosition(file: until.file).fileNumber
-    return file == until.file ? eventOffset < until.offset : position(of: file) < number
+    return file == until.file ? eventOffset < until.offset : fileNumber < LogPlace.number(of: until.file)
   }
 
-  private func position(of file: String) -> UInt32 { BinlogPosition(file: file).fileNumber }
+  /// Where the open transaction begins, and what was read before it: the set does not change while one is open.
+  func start(of open: OpenTransaction) -> BinlogPosition {
+    BinlogPosition(file: open.startFile, offset: open.startOffset, gtids: gtids)
+  }
 
   /// Tells the batch of the transaction before its first change.
   func ensureBegun(_ builder: BatchBuilder) {
-    guard let open = transaction, !open.isBegun, !open.isSuppressed else { return }
+    // Asked for each event: the transaction is copied only where it begins.
+    guard transaction?.isBegun == false, transaction?.isSuppressed == false, let open = transaction else { return }
     let start = builder.arena.count
     open.gtid?.write(to: &builder.arena)
     let identifier = Range32(offset: start, length: builder.arena.count - start)
@@ -80,7 +82,7 @@ extension BinlogDecoder {
   }
 
   private func mark(_ open: OpenTransaction) -> LogMark {
-    var mark = LogMark(file: position(of: file), endOffset: offset, server: open.server)
+    var mark = LogMark(file: fileNumber, endOffset: offset, server: open.server)
     switch open.gtid {
     case .mariadb(let domain, _, let sequence):
       mark.streamLow = UInt64(domain)

@@ -30,15 +30,17 @@ struct ColumnDecoder: BitwiseCopyable, Sendable {
 }
 
 /// How to read the rows of one table map, made once and used until the map changes.
+///
+/// It is filled while it is made and only read afterwards, which needs no run-time check of exclusivity for each row.
 final class TablePlan {
-  var decoders: [ColumnDecoder] = []
-  var converters: [TextConverter] = []
+  @exclusivity(unchecked) var decoders: [ColumnDecoder] = []
+  @exclusivity(unchecked) var converters: [TextConverter] = []
   /// Members of each ENUM and SET in UTF-8.
-  var members: [[[UInt8]]] = []
+  @exclusivity(unchecked) var members: [[[UInt8]]] = []
   /// Why a column cannot be read, by its index.
-  var refusals: [Int: String] = [:]
+  @exclusivity(unchecked) var refusals: [Int: String] = [:]
   /// Whether UUIDs of every version are stored with their groups swapped.
-  var swapsEveryUUID = false
+  @exclusivity(unchecked) var swapsEveryUUID = false
 
   /// The slot of a converter for the charset.
   func slot(for charset: CharacterSet) -> Int {

@@ -26,17 +26,17 @@ struct EventHeader: Sendable {
     static let ignorable = Flags(rawValue: 0x80)
   }
 
-  init(_ cursor: inout ByteCursor) throws(Truncated) {
-    time = try cursor.uint32()
-    type = EventType(rawValue: try cursor.uint8())
-    server = try cursor.uint32()
-    byteCount = Int(try cursor.uint32())
-    endPosition = try cursor.uint32()
-    flags = Flags(rawValue: try cursor.uint16())
-  }
-
+  /// The one check of the length covers all six fields.
+  @inline(__always)
   init(_ event: UnsafeRawBufferPointer) throws(Truncated) {
-    var cursor = ByteCursor(event.bytes)
-    try self.init(&cursor)
+    guard let base = event.baseAddress, event.count >= EventHeader.byteCount else {
+      throw Truncated(offset: 0, wanted: EventHeader.byteCount)
+    }
+    time = UInt32(littleEndian: base.loadUnaligned(as: UInt32.self))
+    type = EventType(rawValue: base.load(fromByteOffset: 4, as: UInt8.self))
+    server = UInt32(littleEndian: base.loadUnaligned(fromByteOffset: 5, as: UInt32.self))
+    byteCount = Int(UInt32(littleEndian: base.loadUnaligned(fromByteOffset: 9, as: UInt32.self)))
+    endPosition = UInt32(littleEndian: base.loadUnaligned(fromByteOffset: 13, as: UInt32.self))
+    flags = Flags(rawValue: UInt16(littleEndian: base.loadUnaligned(fromByteOffset: 17, as: UInt16.self)))
   }
 }

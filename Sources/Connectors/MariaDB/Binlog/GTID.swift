@@ -73,7 +73,7 @@ extension [UInt8] {
       }
       return 24 - position
     }
-    Swift.withUnsafeBytes(of: &digits) { append(contentsOf: $0[(24 - count)...]) }
+    Swift.withUnsafeBytes(of: &digits) { append(contentsOf: UnsafeRawBufferPointer(rebasing: $0[(24 - count)...])) }
   }
 
   /// Appends a number in decimal digits, with leading zeros up to `width` digits.

@@ -56,7 +56,7 @@ struct MappedTables {
 
 /// Room for the cells and changes of some rows, so that they enter the batch in one copy.
 final class RowScratch {
-  private(set) var cells: UnsafeMutableBufferPointer<Cell>
+  @exclusivity(unchecked) private(set) var cells: UnsafeMutableBufferPointer<Cell>
 
   let changes: UnsafeMutableBufferPointer<RowChange>
 

@@ -5,8 +5,9 @@ struct OpenTransaction {
   var gtid: GTID?
   var server: UInt32
   var time: EventTime
-  /// Where it begins, and what was read before it.
-  var start: BinlogPosition
+  /// Where it begins.
+  var startFile: String
+  var startOffset: UInt64
   /// Whether the batch knows of it.
   var isBegun = false
   /// Whether a BEGIN was seen or implied; without it the next statement is the whole of it.

@@ -6,21 +6,13 @@ enum PackedDecimal {
   @inline(__always)
   static func bytes(forDigits digits: Int) -> Int { (0x44_4332_2110 >> (digits &* 4)) & 15 }
 
+  /// 10 to the power of 0 to 9.
   @inline(__always)
-  static func power(_ digits: Int) -> UInt64 {
-    switch digits {
-    case 0: 1
-    case 1: 10
-    case 2: 100
-    case 3: 1000
-    case 4: 10_000
-    case 5: 100_000
-    case 6: 1_000_000
-    case 7: 10_000_000
-    case 8: 100_000_000
-    default: 1_000_000_000
-    }
-  }
+  static func power(_ digits: Int) -> UInt64 { UInt64(powers[digits]) }
+
+  private static let powers: InlineArray<10, UInt32> = [
+    1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000,
+  ]
 
   /// Bytes of a value; `scale` is at most `precision`.
   static func byteCount(precision: Int, scale: Int) -> Int {

@@ -8,8 +8,13 @@ struct RowImage {
 
   init(_ bitmap: UnsafeRawPointer, columns: Int) {
     var set = 0
-    for column in 0..<columns {
-      set += Int(bitmap.load(fromByteOffset: column >> 3, as: UInt8.self) >> UInt8(column & 7) & 1)
+    for index in 0..<(columns >> 3) {
+      set &+= bitmap.load(fromByteOffset: index, as: UInt8.self).nonzeroBitCount
+    }
+    let rest = UInt8(truncatingIfNeeded: columns & 7)
+    if rest != 0 {
+      let last = bitmap.load(fromByteOffset: columns >> 3, as: UInt8.self)
+      set &+= (last & ((1 << rest) &- 1)).nonzeroBitCount
     }
     count = set
     present = set == columns ? nil : bitmap

@@ -38,7 +38,16 @@ extension RowReader {
     _ digits: Int, _ isNegative: Bool, _ isFirst: inout Bool, _ column: Int
   ) throws(RowFault) -> UInt64 {
     let count = PackedDecimal.bytes(forDigits: digits)
-    var value = try bigEndian(bytes: count, column)
+    let start = try take(count, column)
+    var value: UInt64
+    switch count {
+    case 1: value = UInt64(start.load(as: UInt8.self))
+    case 2: value = UInt64(UInt16(bigEndian: start.loadUnaligned(as: UInt16.self)))
+    case 3:
+      let high = UInt16(bigEndian: start.loadUnaligned(as: UInt16.self))
+      value = UInt64(high) << 8 | UInt64(start.load(fromByteOffset: 2, as: UInt8.self))
+    default: value = UInt64(UInt32(bigEndian: start.loadUnaligned(as: UInt32.self)))
+    }
     let bits = UInt64(count &* 8)
     if isFirst {
       value ^= 1 << (bits &- 1)

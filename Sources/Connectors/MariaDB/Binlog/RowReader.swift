@@ -31,6 +31,13 @@ struct RowReader {
       return
     }
     var column = 0
+    if RowReader.isZero(nulls, bits: presentCount) {
+      while column < decoders.count {
+        cells[column] = try cell(decoders[column], column)
+        column &+= 1
+      }
+      return
+    }
     while column < decoders.count {
       if nulls.load(fromByteOffset: column >> 3, as: UInt8.self) >> UInt8(truncatingIfNeeded: column & 7) & 1 != 0 {
         cells[column] = .null
@@ -39,6 +46,19 @@ struct RowReader {
       }
       column &+= 1
     }
+  }
+
+  /// Whether no column is NULL, as in most rows. Bits behind the last column say nothing.
+  @inline(__always)
+  private static func isZero(_ bytes: UnsafeRawPointer, bits count: Int) -> Bool {
+    let whole = count >> 3
+    var index = 0
+    while index < whole {
+      if bytes.load(fromByteOffset: index, as: UInt8.self) != 0 { return false }
+      index &+= 1
+    }
+    let rest = UInt8(truncatingIfNeeded: count & 7)
+    return rest == 0 || bytes.load(fromByteOffset: whole, as: UInt8.self) & ((1 << rest) &- 1) == 0
   }
 
   private mutating func partialImage(

@@ -1,4 +1,4 @@
-/// Tells whether bytes are text, eight at a time while they are ASCII.
+/// Tells whether bytes are text, 32 at a time while they are ASCII.
 enum UTF8Check {
   @inline(__always)
   static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool { asciiPrefix(bytes) == bytes.count }
@@ -10,15 +10,25 @@ enum UTF8Check {
     return prefix == bytes.count || isValid(bytes, from: prefix)
   }
 
-  /// How many bytes at the start are ASCII; it may stop up to seven bytes early.
+  /// How many bytes at the start are ASCII; it may stop up to 31 bytes early.
   @inline(__always)
   private static func asciiPrefix(_ bytes: UnsafeRawBufferPointer) -> Int {
     guard let base = bytes.baseAddress else { return 0 }
     let count = bytes.count
     var offset = 0
+    while offset &+ 32 <= count {
+      let block = (base + offset).loadUnaligned(as: SIMD4<UInt64>.self)
+      if (block.x | block.y | block.z | block.w) & 0x8080_8080_8080_8080 != 0 { return offset }
+      offset &+= 32
+    }
     while offset &+ 8 <= count {
       if base.loadUnaligned(fromByteOffset: offset, as: UInt64.self) & 0x8080_8080_8080_8080 != 0 { return offset }
       offset &+= 8
+    }
+    if offset < count, count >= 8 {
+      // The last word overlaps what is known to be ASCII.
+      let last = base.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+      return last & 0x8080_8080_8080_8080 != 0 ? offset : count
     }
     while offset < count {
       if base.load(fromByteOffset: offset, as: UInt8.self) & 0x80 != 0 { return offset }

@@ -15,7 +15,8 @@ final class Catalog: SchemaProvider {
   }
 
   private(set) var tables: [TableName: [Version]] = [:]
-  private(set) var failure: Failure?
+  // Asked for behind each event.
+  @exclusivity(unchecked) private(set) var failure: Failure?
   private(set) var isChanged = false
   /// Where the decoder stands.
   var place = LogPlace(file: "", offset: 0)
@@ -68,6 +69,7 @@ final class Catalog: SchemaProvider {
   }
 
   func takeFailure() -> Failure? {
+    guard failure != nil else { return nil }
     defer { failure = nil }
     return failure
   }

@@ -16,6 +16,8 @@ final class LogReader {
   private let start: StartPoint
   private let output: any SourceOutput
   private let end: StreamEnd
+  /// The number in the name of the log file that `end` names.
+  private let endNumber: UInt32
   private let stop: StopSignal
   /// What happens to each batch before it is sent; nil: nothing of it is left.
   private let refine: (Batch) throws -> Batch
@@ -41,6 +43,7 @@ final class LogReader {
     self.decoder = decoder
     self.start = start
     self.end = end
+    endNumber = if case .place(let place) = end { place.number } else { 0 }
     self.output = output
     self.stop = stop
     self.builder = builder
@@ -59,27 +62,55 @@ final class LogReader {
     }
   }
 
+  /// Why the reading of events pauses.
+  private enum Due {
+    /// A batch is to be sent, and the reading goes on.
+    case batch
+    /// The event holds more than a batch.
+    case rest
+    /// A transaction ended, and the stream may end at its time.
+    case transaction
+    /// The stream ends here.
+    case end
+  }
+
   private func loop() async throws {
+    var due = try read()
     while true {
-      let event: UnsafeRawBufferPointer?
-      do {
-        event = try stream.next()
-      } catch {
-        try Task.checkCancellation()
-        guard stop.isRequested else { throw error }
-        return try await flush()
-      }
-      guard let event else { return try await flush() }
-      if builder.readAt == 0 { builder.readAt = MonotonicTime.now() }
-      if LogReader.mayDefine(event) { noteDefinition() }
-      var action = try decoder.decode(event, from: .network, into: builder)
-      if let failure = catalog.takeFailure() { throw failure }
-      while action == .more {
+      switch due {
+      case .end: return try await flush()
+      case .batch:
+        try await flush()
+        due = try read()
+      case .rest:
         try await flush()
         builder.readAt = MonotonicTime.now()
-        action = try decoder.continueDecoding(into: builder)
+        due = try self.due(after: decoder.continueDecoding(into: builder)) ?? read()
+      case .transaction:
+        if try await isPastTime() { return }
+        due = try read()
       }
-      if try await isFinished(after: action) { return }
+    }
+  }
+
+  /// Decodes events until something is due: a plain loop, since an asynchronous call per event costs more than the event.
+  private func read() throws -> Due {
+    while true {
+      guard let event = try next() else { return .end }
+      if builder.readAt == 0 { builder.readAt = MonotonicTime.now() }
+      if LogReader.mayDefine(event) { noteDefinition() }
+      let action = try decoder.decode(event, from: .network, into: builder)
+      if let failure = catalog.takeFailure() { throw failure }
+      if let due = due(after: action) { return due }
+    }
+  }
+
+  /// The next event; nil at the log's end, and when a stop woke the socket.
+  private func next() throws -> UnsafeRawBufferPointer? {
+    do { return try stream.next() } catch {
+      try Task.checkCancellation()
+      guard stop.isRequested else { throw error }
+      return nil
     }
   }
 
@@ -97,35 +128,33 @@ final class LogReader {
     catalog.definitionsMayHaveChanged()
   }
 
-  /// Sends what is due, and tells whether the stream ends here.
-  private func isFinished(after action: BinlogDecoder.Action) async throws -> Bool {
+  /// What must be done before the next event; nil: nothing.
+  private func due(after action: BinlogDecoder.Action) -> Due? {
     switch action {
+    case .more: return .rest
     case .transactionEnded:
-      if case .time = end { return try await isPastTime() }
-      if isAtEnd {
-        try await flush()
-        return true
-      }
-      let isOld = MonotonicTime.now() &- builder.readAt > LogReader.patience
-      if builder.isFull || isOld || !stream.hasBufferedInput { try await flush() }
+      if case .time = end { return .transaction }
+      if isAtEnd { return .end }
+      if builder.isFull || !stream.hasBufferedInput { return .batch }
+      return MonotonicTime.now() &- builder.readAt > LogReader.patience ? .batch : nil
     case .heartbeat:
-      if !builder.isInsideTransaction { try await flush() }
-      if case .place = end { return true }
+      if case .place = end { return .end }
+      return builder.isInsideTransaction ? nil : .batch
     default:
-      if builder.isFull { try await flush() }
-      if !builder.isInsideTransaction, isAtEnd {
-        try await flush()
-        return true
-      }
+      if !builder.isInsideTransaction, isAtEnd { return .end }
+      return builder.isFull ? .batch : nil
     }
-    return false
   }
 
   private var isAtEnd: Bool {
-    let position = decoder.position
+    let isReached =
+      switch end {
+      case .never, .time: false
+      case .place(let place): decoder.isPosition(atOrBehind: place.offset, inFileNumber: endNumber)
+      case .gtids(let set): decoder.gtids.contains(set) && !decoder.position.file.isEmpty
+      }
     // Before the log's description came it is not known whether this is the log that was meant.
-    guard !position.file.isEmpty, stream.logCreated != 0 else { return false }
-    return end.isReached(at: LogPlace(file: position.file, offset: position.offset), decoder.gtids)
+    return isReached && stream.logCreated != 0
   }
 
   /// Only the end of a transaction tells when it was committed: with a time to stop at, each is looked at alone.

@@ -15,10 +15,10 @@ final class LogStream {
   private let connection: MariaDBConnection
   private let server: LogServer
   /// When the log file at hand was made, once its description came.
-  private(set) var logCreated: UInt32 = 0
-  /// The artificial rotation at a dump's beginning names offset 4 although the events come from further behind; nil:
-  /// none must be kept from the decoder.
-  private var skippedRotation: String?
+  @exclusivity(unchecked) private(set) var logCreated: UInt32 = 0
+  /// The artificial rotation at a dump's beginning names offset 4 although the events come from further behind; nil: none
+  /// must be kept from the decoder.
+  @exclusivity(unchecked) private var skippedRotation: String?
   /// What the first description of the log must say; 0: anything.
   private var expectedCreation: UInt32
 

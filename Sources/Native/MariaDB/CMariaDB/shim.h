@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #ifndef HAVE_TLS
 #define HAVE_TLS
@@ -51,6 +52,53 @@ static inline int freshet_mysql_wait_input(MYSQL *mysql, int timeout_ms) {
   if (pvio->ctls && freshet_mysql_tls_pending(pvio->ctls->ssl) > 0) return 1;
   struct pollfd one = {.fd = mysql_get_socket(mysql), .events = POLLIN, .revents = 0};
   return poll(&one, 1, timeout_ms) > 0 ? 1 : 0;
+}
+
+/* A packet up to this size is read in place; a larger one is the library's. */
+#define FRESHET_READ_AHEAD ((size_t)256 << 10)
+
+/* Reads the next packet in the client's own read-ahead cache, which is first made larger than the library's 16 KiB: one
+   system call then brings many packets, and none is copied. *capacity is 0 before the first call and belongs to this
+   function. 1: *start and *count are the packet, until the next call. 0: the library must read it, because it is large,
+   an error, encrypted, compressed or out of order; nothing was taken. -1: the connection is lost, and mysql_errno says so. */
+static inline int freshet_mysql_next_packet(
+    MYSQL *mysql, size_t *capacity, const unsigned char **start, size_t *count) {
+  NET *net = &mysql->net;
+  MARIADB_PVIO *pvio = net->pvio;
+  if (!pvio || !pvio->cache || !pvio->cache_pos || pvio->ctls || !pvio->set_error || net->compress) return 0;
+  for (;;) {
+    ptrdiff_t rest = pvio->cache + pvio->cache_size - pvio->cache_pos;
+    size_t held = rest > 0 ? (size_t)rest : 0;
+    const unsigned char *p = pvio->cache_pos;
+    if (held >= 5) {
+      size_t length = p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16;
+      if (length == 0 || length + 4 > FRESHET_READ_AHEAD || p[3] != (unsigned char)net->pkt_nr || p[4] == 0xff) return 0;
+      if (held >= length + 4) {
+        net->compress_pkt_nr = ++net->pkt_nr;
+        *start = p + 4;
+        *count = length;
+        pvio->cache_pos += length + 4;
+        return 1;
+      }
+    }
+    if (!*capacity) {
+      size_t offset = (size_t)(pvio->cache_pos - pvio->cache);
+      unsigned char *larger = (unsigned char *)realloc(pvio->cache, FRESHET_READ_AHEAD);
+      if (!larger) return 0;
+      pvio->cache = larger;
+      pvio->cache_pos = larger + offset;
+      *capacity = FRESHET_READ_AHEAD;
+    }
+    memmove(pvio->cache, pvio->cache_pos, held);
+    pvio->cache_pos = pvio->cache;
+    pvio->cache_size = held;
+    ssize_t got = pvio->methods->read(pvio, pvio->cache + held, *capacity - held);
+    if (got <= 0) {
+      pvio->set_error(mysql, CR_SERVER_LOST, "HY000", NULL);
+      return -1;
+    }
+    pvio->cache_size = held + (size_t)got;
+  }
 }
 
 static inline unsigned char *freshet_mysql_packet(MYSQL *mysql) { return mysql->net.read_pos; }

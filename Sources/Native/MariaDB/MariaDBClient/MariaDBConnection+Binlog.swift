@@ -77,7 +77,7 @@ extension MariaDBConnection {
     }
     let packet: UnsafeRawBufferPointer
     do throws(Failure) {
-      packet = try readPacket("cannot read the binary log")
+      packet = try readPacketInPlace("cannot read the binary log")
     } catch {
       close()
       throw error

@@ -14,7 +14,10 @@ package final class MariaDBConnection: @unchecked Sendable {
   let handle: UnsafeMutablePointer<MYSQL>
   package let place: String
   private let wakeSocket: Mutex<Int32>
-  var state = State.ready
+  // Asked for each packet of a log: a run-time exclusivity check would guard nothing, since one thread uses it.
+  @exclusivity(unchecked) var state = State.ready
+  /// Bytes of the read-ahead cache; 0: still the library's own.
+  @exclusivity(unchecked) private var readAhead = 0
 
   enum State { case ready, streaming, dumping, closed }
 
@@ -82,6 +85,19 @@ package final class MariaDBConnection: @unchecked Sendable {
       number: mysql_errno(handle), sqlState: String(cString: mysql_sqlstate(handle)),
       message: String(cString: mysql_error(handle))
     ).failure(attempt, at: place)
+  }
+
+  /// Reads one packet of a stream that only the server feeds, in place where that is possible. The bytes last until the
+  /// next call on this connection. An ERR packet and a broken connection are thrown.
+  @inline(__always)
+  func readPacketInPlace(_ attempt: StaticString) throws(Failure) -> UnsafeRawBufferPointer {
+    var start: UnsafePointer<UInt8>?
+    var count = 0
+    switch freshet_mysql_next_packet(handle, &readAhead, &start, &count) {
+    case 1: return UnsafeRawBufferPointer(start: start, count: count)
+    case 0: return try readPacket(attempt)
+    default: throw lastFailure("\(attempt)")
+    }
   }
 
   /// Reads one packet. The bytes are the library's own buffer and last until the next call on this connection.
