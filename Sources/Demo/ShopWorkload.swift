@@ -82,8 +82,8 @@ final class ShopWorkload: Sendable {
     default:
       let order = 1 + number * 13 % 28_000
       return [
-        "BEGIN", "DELETE FROM shop.order_lines WHERE order_id = \(order)", "DELETE FROM shop.orders WHERE id = \(order)",
-        "COMMIT",
+        "BEGIN", "DELETE FROM shop.order_lines WHERE order_id = \(order)",
+        "DELETE FROM shop.orders WHERE id = \(order)", "COMMIT",
       ]
     }
   }
