@@ -131,7 +131,7 @@ def newest_in_files(directory):
         if (status.st_ino, status.st_mtime_ns) != stamp:
             stamp = (status.st_ino, status.st_mtime_ns)
             manifest = json.load(open(path))
-            count = sum(segment["rows"] for segment in manifest["segments"] if "paced" in segment.get("table", ""))
+            count = sum(segment["changes"] for segment in manifest["segments"] if "paced" in segment.get("table", ""))
         return count
 
     return newest

@@ -61,4 +61,4 @@ def make_huge(server, bytes_total):
     server.run(
         "CREATE DATABASE IF NOT EXISTS bench",
         "CREATE TABLE bench.huge (id BIGINT NOT NULL PRIMARY KEY, body LONGTEXT NOT NULL)",
-        f"""INSERT INTO bench.huge SELECT seq, REPEAT(CHAR(97 + seq % 26), 1000000) FROM seq_1_to_{rows}""")
+        f"""INSERT INTO bench.huge SELECT seq, REPEAT(CHAR(97 + seq % 26), 1000000) FROM bench.seq_1_to_{rows}""")
