@@ -25,7 +25,8 @@ struct DemoCommand: AsyncParsableCommand {
   func run() async throws {
     let path = directory ?? NSTemporaryDirectory() + "freshet-demo-\(UUID().uuidString)"
     guard mkdir(path, 0o700) == 0 else {
-      throw Failure(.inputOutput, "cannot create the demo's directory", at: path, cause: String(cString: strerror(errno)))
+      throw Failure(
+        .inputOutput, "cannot create the demo's directory", at: path, cause: String(cString: strerror(errno)))
     }
     defer {
       if directory == nil {
@@ -79,8 +80,9 @@ private final class DemoPrinter: Sendable {
 enum DemoText {
   static func summary(_ result: DemoResult, directory: String?) -> String {
     let report = result.report
-    var text = "\nThe shop's customers committed \(ProgressText.grouped(result.transactions)) transactions meanwhile.\n\n"
-    text += TextTable.text(header: ["copy", "rows", "rows/s", "commits", "lag p50 ms", "p99", "max"], rows(report))
+    var text =
+      "\nThe shop's customers committed \(ProgressText.grouped(result.transactions)) transactions meanwhile.\n\n"
+    text += TextTable.text(header: ["sink", "rows", "rows/s", "commits", "lag p50 ms", "p99", "max"], rows(report))
     text += "\n"
     text += TextTable.text(header: ["stage", "busy s", "blocked s", "lag p50 ms", "p99", "max"], stages(report))
     text += "\n"
@@ -125,7 +127,8 @@ enum DemoText {
     result.proofs.map { proof in
       [
         proof.table, ProgressText.grouped(proof.source.rows), proof.source.description, proof.copy,
-        proof.target.description, proof.isEqual ? "equal" : "DIFFERENT (\(ProgressText.grouped(proof.target.rows)) rows)",
+        proof.target.description,
+        proof.isEqual ? "equal" : "DIFFERENT (\(ProgressText.grouped(proof.target.rows)) rows)",
       ]
     }
   }
