@@ -3,23 +3,25 @@ package import Pipeline
 /// What can be connected, and every option of it: for people as a table, for programs as JSON.
 package enum ConnectorListing {
   /// One line a connector.
-  package static func overview(_ connectors: [any Connector]) -> String {
+  package static func overview(_ connectors: [any Connector], width: Int? = nil) -> String {
     TextTable.text(
       header: ["NAME", "SOURCE", "SINK", ""],
       connectors.map {
         [$0.name, $0.sourceOptions == nil ? "" : "yes", $0.sinkOptions == nil ? "" : "yes", $0.summary]
-      })
+      }, width: width)
   }
 
   /// Every option of one connector.
-  package static func details(_ connector: any Connector) -> String {
+  package static func details(_ connector: any Connector, width: Int? = nil) -> String {
     var text = "\(connector.name): \(connector.summary)\n"
     for (title, options) in [("source", connector.sourceOptions), ("sink", connector.sinkOptions)] {
       guard let options else { continue }
       text += "\nAs a \(title):\n"
       text +=
         options.isEmpty
-        ? "  no options\n" : TextTable.text(header: ["OPTION", "TYPE", "DEFAULT", ""], rows(options, prefix: ""))
+        ? "  no options\n"
+        : TextTable.text(
+          header: ["OPTION", "TYPE", "DEFAULT", ""], rows(options, prefix: ""), width: width)
     }
     return text
   }

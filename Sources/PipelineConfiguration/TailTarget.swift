@@ -78,6 +78,8 @@ package struct TailTarget: Sendable {
   }
 
   private func start(_ from: String) -> OptionNode {
+    let place = Place(file: "--from", line: 0, column: 0)
+    func scalar(_ text: String) -> OptionNode { OptionNode(.scalar(text, isPlain: true), at: place) }
     switch from {
     case "now": return scalar("latest")
     case "earliest": return scalar("earliest")

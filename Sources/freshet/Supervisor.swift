@@ -1,5 +1,8 @@
 import ArgumentParser
 import Change
+import FilesConnector
+import Flow
+import Glibc
 import Logging
 import Pipeline
 import PipelineConfiguration
@@ -9,16 +12,19 @@ import UnixSignals
 /// Runs pipelines as services of one process, with progress, until they end. The first SIGTERM or SIGINT drains them, the
 /// second one cancels.
 struct Supervisor {
+  private static let echoNanoseconds: UInt64 = 200_000_000
+
   let runs: [PipelineRun]
   private let until: Until
   private let logFormat: LogFormat
   private let redactions: [Redaction]
-  private let showsProgress: Bool
+  /// Whether the run only shows changes: without progress, and with nothing wrong when its reader goes, as `head` does.
+  private let isView: Bool
 
-  init(_ files: [PipelineFile], until: Until, logFormat: LogFormat, showsProgress: Bool = true) {
+  init(_ files: [PipelineFile], until: Until, logFormat: LogFormat, isView: Bool = false) {
     self.until = until
     self.logFormat = logFormat
-    self.showsProgress = showsProgress
+    self.isView = isView
     redactions = files.map(\.redaction)
     runs = files.map { file in
       let name = file.definition.name
@@ -34,11 +40,13 @@ struct Supervisor {
       try await supervise()
     } catch is CancellationError {
       exitStatus = 75
-      StandardError.shared.print("freshet: ended at once; the next run goes on from the checkpoint")
+      tellCancellation()
+    } catch let failure as Failure where isView && StandardOutputSink.isReaderGone(failure) {
+      exitStatus = 0
     } catch {
       exitStatus = tell(error)
     }
-    if showsProgress { finish() }
+    if !isView { finish() }
     return exitStatus == 0 ? .success(()) : .failure(ExitCode(exitStatus))
   }
 
@@ -53,18 +61,24 @@ struct Supervisor {
     }
     let group = ServiceGroup(configuration: .init(services: services, logger: logger))
     let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
-    let progress = showsProgress ? Progress(runs: runs, logFormat: logFormat, redactions: redactions) : nil
+    let progress = isView ? nil : Progress(runs: runs, logFormat: logFormat, redactions: redactions)
     try await withThrowingTaskGroup(of: Bool.self) { tasks in
       tasks.addTask {
         try await group.run()
         return true
       }
       tasks.addTask {
-        var count = 0
+        var first: UInt64?
         for await _ in signals {
-          count += 1
-          if count > 1 { throw CancellationError() }
-          await group.triggerGracefulShutdown()
+          if let first {
+            // `timeout` and others signal a process and then its group: what comes at once is the same wish.
+            guard MonotonicTime.now() &- first > Supervisor.echoNanoseconds else { continue }
+            endWhateverBlocks()
+            throw CancellationError()
+          } else {
+            first = MonotonicTime.now()
+            await group.triggerGracefulShutdown()
+          }
         }
         return false
       }
@@ -77,6 +91,25 @@ struct Supervisor {
       // Only the end of the pipelines is the end.
       while let isEnd = try await tasks.next(), !isEnd { continue }
       tasks.cancelAll()
+    }
+  }
+
+  /// A call that blocks in C, such as a write into a pipe that nobody reads, hears of no cancellation. Ending the process
+  /// under it loses nothing: what is durable has its checkpoint, everything else is read again.
+  private func endWhateverBlocks() {
+    Task.detached {
+      do { try await Task.sleep(for: .seconds(1)) } catch { return }
+      tellCancellation()
+      _exit(75)
+    }
+  }
+
+  private func tellCancellation() {
+    StandardError.shared.show("")
+    let message = "ended at once; the next run goes on from the checkpoint"
+    switch logFormat {
+    case .text: StandardError.shared.print("freshet: \(message)")
+    case .json: Logger(label: "freshet") { _ in LineLogHandler(.json, redaction: Redaction()) }.warning("\(message)")
     }
   }
 

@@ -11,7 +11,7 @@ package final class RootDirectory {
   /// Opens the folder; makes it and its parents when `creates` says so.
   package init(_ path: String, creates: Bool) throws(Failure) {
     self.path = path
-    if creates { try RootDirectory.create(path) }
+    if creates { try RootDirectory.create(path, canMakeParents: true) }
     let number = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard number >= 0 else { throw SystemCall.failure("open the folder", path) }
     descriptor = Descriptor(number)
@@ -24,7 +24,7 @@ package final class RootDirectory {
 
   package func place(_ relative: String) -> String { relative.isEmpty ? path : "\(path)/\(relative)" }
 
-  private static func create(_ path: String) throws(Failure) {
+  private static func create(_ path: String, canMakeParents: Bool) throws(Failure) {
     if mkdir(path, 0o750) == 0 {
       let parent = open(parentPath(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
       guard parent >= 0 else { throw SystemCall.failure("open the folder", parentPath(of: path)) }
@@ -34,9 +34,10 @@ package final class RootDirectory {
     }
     switch errno {
     case EEXIST: return
-    case ENOENT where path != parentPath(of: path):
-      try create(parentPath(of: path))
-      try create(path)
+    // Once: where no folder can be made, as in /proc, it stays missing with all its parents there.
+    case ENOENT where canMakeParents && path != parentPath(of: path):
+      try create(parentPath(of: path), canMakeParents: true)
+      try create(path, canMakeParents: false)
     default: throw SystemCall.failure("make the folder", path)
     }
   }

@@ -8,7 +8,7 @@ package struct Blackhole: Connector {
   package init() {}
 
   package var name: String { "blackhole" }
-  package var summary: String { "counts and discards, for measuring; keeps no checkpoint" }
+  package var summary: String { "Counts and discards, for measuring; it keeps no checkpoint." }
   package var sourceOptions: [Option]? { nil }
   package var sinkOptions: [Option]? { [] }
 

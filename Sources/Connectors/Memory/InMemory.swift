@@ -7,7 +7,7 @@ package struct InMemory: Connector {
 
   package var name: String { "memory" }
   package var summary: String {
-    "a generated workload as a source, a target inside the process as a sink; for measuring and trying out"
+    "A generated workload as a source, a target inside the process as a sink; for measuring and trying out."
   }
 
   package var sourceOptions: [Option]? {

@@ -14,9 +14,11 @@ struct SQLiteSinkDefinition: SinkDefinition {
     var plan = SinkPlan(target: "SQLite \(SQLiteConnection.libraryVersion), \(settings.path)")
     try warnAboutNames(tables, &plan)
     // InnoDB's row log does not hold what its foreign keys do by themselves, nor that they are there.
-    plan.warnings.append(
-      "ON DELETE/UPDATE CASCADE and SET NULL of the source are not in its log: where it has them, create the tables here "
-        + "with the same foreign keys first, and the mirror carries them out")
+    if !tables.isEmpty {
+      plan.warnings.append(
+        "ON DELETE/UPDATE CASCADE and SET NULL of the source are not in its log: where it has them, create the tables here "
+          + "with the same foreign keys first, and the mirror carries them out")
+    }
     guard access(settings.path, F_OK) == 0 else {
       for schema in tables { plan.statements.append(try createStatement(schema)) }
       for schema in tables { warnAboutTypes(schema, &plan) }

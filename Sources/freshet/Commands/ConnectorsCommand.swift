@@ -14,7 +14,9 @@ struct ConnectorsCommand: ParsableCommand {
   func run() throws {
     guard let name else {
       StandardOutput.write(
-        json ? ConnectorListing.json(connectors).text() + "\n" : ConnectorListing.overview(connectors))
+        json
+          ? ConnectorListing.json(connectors).text() + "\n"
+          : ConnectorListing.overview(connectors, width: StandardOutput.width))
       return
     }
     guard let connector = connectors.first(where: { $0.name == name }) else {
@@ -24,7 +26,9 @@ struct ConnectorsCommand: ParsableCommand {
         hint: NearestName.list("connectors", names))
     }
     StandardOutput.write(
-      json ? ConnectorListing.json([connector]).text() + "\n" : ConnectorListing.details(connector))
+      json
+        ? ConnectorListing.json([connector]).text() + "\n"
+        : ConnectorListing.details(connector, width: StandardOutput.width))
   }
 }
 

@@ -80,9 +80,9 @@ private final class DemoPrinter: Sendable {
 enum DemoText {
   static func summary(_ result: DemoResult, directory: String?) -> String {
     let report = result.report
-    let transactions = ProgressText.grouped(result.transactions)
-    var text = "\nThe shop's customers committed \(transactions) transactions meanwhile.\n\n"
-    text += TextTable.text(header: ["copy", "rows", "rows/s", "commits", "lag p50 ms", "p99", "max"], rows(report))
+    var text =
+      "\nThe shop's customers committed \(ProgressText.grouped(result.transactions)) transactions meanwhile.\n\n"
+    text += TextTable.text(header: ["sink", "rows", "rows/s", "commits", "lag p50 ms", "p99", "max"], rows(report))
     text += "\n"
     text += TextTable.text(header: ["stage", "busy s", "blocked s", "lag p50 ms", "p99", "max"], stages(report))
     text += "\n"

@@ -20,6 +20,7 @@ struct RunCommand: AsyncParsableCommand {
 
   func run() async throws {
     let until = try UntilText.until(until)
+    if let report { try ReportFile.check(report) }
     let loaded = try files.map { try pipeline.require($0) }
     try RunCommand.refuseTwins(loaded, files)
     let supervisor = Supervisor(loaded, until: until, logFormat: logFormat)

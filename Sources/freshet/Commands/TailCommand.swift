@@ -38,7 +38,7 @@ struct TailCommand: AsyncParsableCommand {
     let nodes = try PipelineArguments.require(
       target.nodes(source, connectors: connectors, environment: ProcessInfo.processInfo.environment))
     let file = try PipelineArguments.require(PipelineFile.load(nodes, connectors: connectors))
-    let supervisor = Supervisor([file], until: until, logFormat: logFormat, showsProgress: false)
+    let supervisor = Supervisor([file], until: until, logFormat: logFormat, isView: true)
     try await supervisor.run().get()
   }
 }

@@ -6,10 +6,12 @@ extension PipelinePlan {
   /// For people: tables with keys and types, then what happens at each target.
   var text: String {
     var text = "pipeline \(pipeline)\nsource: \(TextTable.printable(source.server))\n"
-    text += "  start \(TextTable.printable(source.start))\n  end   \(TextTable.printable(source.end))\n"
+    text += "  start \(TextTable.printable(start))\n  log's end \(TextTable.printable(source.end))\n"
     text += warnings(source.warnings)
-    text += "\n" + TextTable.text(header: ["TABLE", "ROWS", "KEY"], source.tables.map(row))
-    text += "\n" + TextTable.text(header: ["TABLE", "COLUMN", "TYPE", ""], source.tables.flatMap(columns))
+    if !source.tables.isEmpty {
+      text += "\n" + TextTable.text(header: ["TABLE", "ROWS", "KEY"], source.tables.map(row))
+      text += "\n" + TextTable.text(header: ["TABLE", "COLUMN", "TYPE", ""], source.tables.flatMap(columns))
+    }
     for sink in sinks {
       text += "\nsink \(sink.name): \(TextTable.printable(sink.plan.target))\n"
       text +=
@@ -20,6 +22,13 @@ extension PipelinePlan {
       text += warnings(sink.plan.warnings)
     }
     return text
+  }
+
+  /// The source says where it would begin without a checkpoint; sinks that have one go on from there.
+  private var start: String {
+    let known = sinks.filter { $0.plan.checkpoint != nil }.count
+    if known == 0 { return source.start }
+    return known == sinks.count ? "at the sinks' checkpoints" : "at the checkpoints; without one: \(source.start)"
   }
 
   private func warnings(_ warnings: [String]) -> String {

@@ -53,13 +53,19 @@ enum ProgressText {
     var parts = [status.pipeline]
     if status.state != .running { parts.append(status.state.rawValue) }
     parts.append("\(grouped(status.source.rows)) rows")
+    let queued = status.sinks.reduce(0) { $0 + $1.reading.queuedRows }
+    let copies = status.source.snapshot.map { $0.tablesDone < $0.tables } ?? false
+    if rowsPerSecond == 0, queued == 0, !copies {
+      // The lag of the last row, hours ago perhaps, says nothing about now.
+      parts.append("no changes")
+      return parts.joined(separator: "  ")
+    }
     parts.append("\(grouped(UInt64(max(0, rowsPerSecond))))/s")
     if let lag = status.sinks.compactMap({ $0.reading.lag?.newest }).max() {
       parts.append("lag \(milliseconds(lag)) ms")
     }
-    let queued = status.sinks.reduce(0) { $0 + $1.reading.queuedRows }
     if queued > 0 { parts.append("\(grouped(UInt64(queued))) waiting") }
-    if let snapshot = status.source.snapshot, snapshot.tablesDone < snapshot.tables {
+    if copies, let snapshot = status.source.snapshot {
       parts.append("snapshot \(self.snapshot(snapshot, seconds: status.seconds))")
     }
     return parts.joined(separator: "  ")

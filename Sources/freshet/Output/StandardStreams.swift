@@ -22,7 +22,7 @@ final class StandardError: Sendable {
   /// Replaces the live line; an empty one removes it. For terminals only.
   func show(_ text: String) {
     // A line that wraps could not be erased.
-    let line = String(text.prefix(max(20, columns - 1)))
+    let line = String(text.prefix(max(20, columns(of: STDERR_FILENO) - 1)))
     live.withLock { live in
       guard live != line else { return }
       live = line
@@ -31,22 +31,23 @@ final class StandardError: Sendable {
   }
 }
 
-extension StandardError {
-  /// The terminal's width in characters; 80 when it does not say.
-  private var columns: Int {
-    var size = winsize()
-    let status = unsafe ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size)
-    return status == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
-  }
+/// A terminal's width in characters; 80 when it does not say.
+private func columns(of file: Int32) -> Int {
+  var size = winsize()
+  let status = unsafe ioctl(file, UInt(TIOCGWINSZ), &size)
+  return status == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
 }
 
 /// Standard output: results.
 enum StandardOutput {
+  /// Characters that fit in a line of the terminal; nil: it is none, and lines may be of any length.
+  static var width: Int? { isatty(STDOUT_FILENO) == 1 ? columns(of: STDOUT_FILENO) : nil }
+
   static func print(_ text: String) { write(text + "\n") }
 
   static func write(_ text: String) {
     // A reader that has gone wants no more results, and so no more of us.
-    if !writeFully(text, to: STDOUT_FILENO) { exit(EX_IOERR) }
+    if !writeFully(text, to: STDOUT_FILENO) { exit(errno == EPIPE ? EX_OK : EX_IOERR) }
   }
 }
 

@@ -69,7 +69,14 @@ extension MariaDBSourceOptions {
         throw error.at(block.place(of: "url"))
       }
     }
-    tables = block.strings("tables").map(\.text)
+    for (pattern, place) in block.strings("tables") {
+      guard pattern.contains(where: { ".*?".contains($0) }) else {
+        throw Failure(
+          .configuration, "the pattern matches no table: patterns are over schema.table", at: place.description,
+          hint: "all tables of a schema: SCHEMA.*")
+      }
+      tables.append(pattern)
+    }
     try readSnapshot(block)
     try readStart(block)
     heartbeat = block.duration("heartbeat") ?? heartbeat

@@ -20,7 +20,8 @@ package struct SQLiteFailure: Error, Hashable, Sendable {
   /// The same as a failure for a person, at the database's path.
   package func failure(at place: String) -> Failure {
     Failure(
-      failureCode, "SQLite refused a statement: \(message)", at: place, hint: hint,
+      failureCode, code == SQLITE_CANTOPEN ? "SQLite: \(message)" : "SQLite refused a statement: \(message)",
+      at: place, hint: hint,
       cause: sql.isEmpty ? "result code \(extendedCode)" : "result code \(extendedCode) in: \(sql)")
   }
 
