@@ -31,10 +31,25 @@ package final class BatchBuilder {
 
   @inlinable package var isEmpty: Bool { transactions.isEmpty && open == nil }
   @inlinable package var isInsideTransaction: Bool { open != nil }
-  @inlinable @inline(__always) package var isFull: Bool {
-    arena.count + cells.count * MemoryLayout<Cell>.stride >= byteLimit || changes.count >= 65_536
-      || transactions.count >= 65_536
+  @inlinable package var isFull: Bool {
+    @inline(__always) get {
+      arena.count + cells.count * MemoryLayout<Cell>.stride >= byteLimit || changes.count >= 65_536
+        || transactions.count >= 65_536
+    }
   }
+
+  // Through these a source touches the buffers without the checks that every access from another module makes.
+
+  @inlinable package var arenaCount: Int { @inline(__always) get { arena.count } }
+  @inlinable package var cellCount: Int { @inline(__always) get { cells.count } }
+
+  /// Whether the first bytes of the batch were read.
+  @inlinable package var hasBegunReading: Bool { @inline(__always) get { readAt != 0 } }
+
+  @inlinable @inline(__always) package func count(logBytes bytes: Int) { logBytes += bytes }
+
+  /// Appends the cells of many rows in one step.
+  @inlinable package func append(cells run: UnsafeBufferPointer<Cell>) { unsafe cells.append(contentsOf: run) }
 
   /// Copies `bytes` to the arena's end and returns where they begin there.
   @inlinable package func append(_ bytes: UnsafeRawBufferPointer) -> Int {
