@@ -19,20 +19,38 @@ package final class Batch: Sendable {
   package let logBytes: Int
   /// When the first of its bytes was read: nanoseconds of the monotonic clock.
   package let readAt: UInt64
+  /// Where the buffers go when nobody holds the batch any more; nil: they are not used again.
+  private let memory: BatchMemory?
 
-  package init(
+  package convenience init(
     arena: [UInt8], cells: [Cell], changes: [RowChange], transactions: [TransactionPart], schemas: [TableSchema],
     schemaChanges: [SchemaChange], position: Position, logBytes: Int, readAt: UInt64
   ) {
-    self.arena = arena
-    self.cells = cells
-    self.changes = changes
+    self.init(
+      buffers: BatchMemory.Buffers(arena: arena, cells: cells, changes: changes), memory: nil,
+      transactions: transactions, schemas: schemas, schemaChanges: schemaChanges, position: position,
+      logBytes: logBytes, readAt: readAt)
+  }
+
+  init(
+    buffers: BatchMemory.Buffers, memory: BatchMemory?, transactions: [TransactionPart], schemas: [TableSchema],
+    schemaChanges: [SchemaChange], position: Position, logBytes: Int, readAt: UInt64
+  ) {
+    self.memory = memory
+    arena = buffers.arena
+    cells = buffers.cells
+    changes = buffers.changes
     self.transactions = transactions
     self.schemas = schemas
     self.schemaChanges = schemaChanges
     self.position = position
     self.logBytes = logBytes
     self.readAt = readAt
+  }
+
+  deinit {
+    // An array that another batch shares is copied by who writes to it: giving it is safe in any case.
+    memory?.give(BatchMemory.Buffers(arena: arena, cells: cells, changes: changes))
   }
 
   /// The memory that this batch keeps alive, in bytes.

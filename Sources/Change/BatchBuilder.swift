@@ -21,18 +21,35 @@ package final class BatchBuilder {
 
   /// Bytes of arena and cells at which `isFull` becomes true. A single change may go beyond it.
   package let byteLimit: Int
+  private let memory: BatchMemory
 
   package init(byteLimit: Int = 512 << 10) {
     self.byteLimit = byteLimit
+    memory = BatchMemory(byteLimit: 8 * byteLimit)
     reserve()
   }
 
   @inlinable package var isEmpty: Bool { transactions.isEmpty && open == nil }
   @inlinable package var isInsideTransaction: Bool { open != nil }
-  @inlinable @inline(__always) package var isFull: Bool {
-    arena.count + cells.count * MemoryLayout<Cell>.stride >= byteLimit || changes.count >= 65_536
-      || transactions.count >= 65_536
+  @inlinable package var isFull: Bool {
+    @inline(__always) get {
+      arena.count + cells.count * MemoryLayout<Cell>.stride >= byteLimit || changes.count >= 65_536
+        || transactions.count >= 65_536
+    }
   }
+
+  // Through these a source touches the buffers without the checks that every access from another module makes.
+
+  @inlinable package var arenaCount: Int { @inline(__always) get { arena.count } }
+  @inlinable package var cellCount: Int { @inline(__always) get { cells.count } }
+
+  /// Whether the first bytes of the batch were read.
+  @inlinable package var hasBegunReading: Bool { @inline(__always) get { readAt != 0 } }
+
+  @inlinable @inline(__always) package func count(logBytes bytes: Int) { logBytes += bytes }
+
+  /// Appends the cells of many rows in one step.
+  @inlinable package func append(cells run: UnsafeBufferPointer<Cell>) { unsafe cells.append(contentsOf: run) }
 
   /// Copies `bytes` to the arena's end and returns where they begin there.
   @inlinable package func append(_ bytes: UnsafeRawBufferPointer) -> Int {
@@ -144,10 +161,10 @@ package final class BatchBuilder {
       part.begins = false
       continuation = (part, identifier)
     }
+    let (buffers, memory) = handOver()
     let batch = Batch(
-      arena: BatchBuilder.handOver(&arena), cells: BatchBuilder.handOver(&cells),
-      changes: BatchBuilder.handOver(&changes), transactions: transactions, schemas: schemas,
-      schemaChanges: schemaChanges, position: position, logBytes: logBytes, readAt: readAt)
+      buffers: buffers, memory: memory, transactions: transactions, schemas: schemas, schemaChanges: schemaChanges,
+      position: position, logBytes: logBytes, readAt: readAt)
     reset()
     if var part = continuation?.part, let identifier = continuation?.identifier {
       part.first = 0
@@ -159,16 +176,30 @@ package final class BatchBuilder {
     return batch
   }
 
-  /// The buffer itself when it is well filled, and otherwise a copy that is as long as its content, so that a small batch
-  /// keeps little memory alive and the buffer stays.
-  private static func handOver<Element: BitwiseCopyable>(_ buffer: inout [Element]) -> [Element] {
-    if buffer.count < buffer.capacity / 4 {
-      let copy = buffer.withUnsafeBufferPointer { unsafe Array($0) }
-      buffer.removeAll(keepingCapacity: true)
-      return copy
+  /// The buffers themselves when they are well filled, to come back with the batch's end; otherwise copies that are as long
+  /// as their content, so that a small batch keeps little memory alive and the buffers stay.
+  private func handOver() -> (BatchMemory.Buffers, BatchMemory?) {
+    guard arena.count >= arena.capacity / 4 || cells.count >= cells.capacity / 4 else {
+      let copies = BatchMemory.Buffers(
+        arena: BatchBuilder.copy(arena), cells: BatchBuilder.copy(cells), changes: BatchBuilder.copy(changes))
+      arena.removeAll(keepingCapacity: true)
+      cells.removeAll(keepingCapacity: true)
+      changes.removeAll(keepingCapacity: true)
+      return (copies, nil)
     }
-    defer { buffer = [] }
-    return buffer
+    // Swapped, not assigned: a second reference would make the next write copy.
+    var full = memory.take() ?? BatchMemory.Buffers(arena: [], cells: [], changes: [])
+    swap(&arena, &full.arena)
+    swap(&cells, &full.cells)
+    swap(&changes, &full.changes)
+    arena.removeAll(keepingCapacity: true)
+    cells.removeAll(keepingCapacity: true)
+    changes.removeAll(keepingCapacity: true)
+    return (full, memory)
+  }
+
+  private static func copy<Element: BitwiseCopyable>(_ buffer: [Element]) -> [Element] {
+    buffer.withUnsafeBufferPointer { unsafe Array($0) }
   }
 
   private func reset() {

@@ -51,7 +51,8 @@ package struct Cell: Hashable, Sendable, BitwiseCopyable {
     case bits
   }
 
-  @inlinable package init(_ tag: Tag, _ payload: UInt64, scale: UInt8 = 0) {
+  // Made for each value, in functions that are too large for the compiler to inline more of its own accord.
+  @inlinable @inline(__always) package init(_ tag: Tag, _ payload: UInt64, scale: UInt8 = 0) {
     self.payload = payload
     self.tag = tag
     self.scale = scale
@@ -61,27 +62,32 @@ package struct Cell: Hashable, Sendable, BitwiseCopyable {
   package static let absent = Cell(.absent, 0)
   package static let unavailable = Cell(.unavailable, 0)
 
-  @inlinable package static func int(_ value: Int64) -> Cell { Cell(.int, UInt64(bitPattern: value)) }
-  @inlinable package static func uint(_ value: UInt64) -> Cell { Cell(.uint, value) }
-  @inlinable package static func boolean(_ value: Bool) -> Cell { Cell(.boolean, value ? 1 : 0) }
-  @inlinable package static func float32(_ value: Float) -> Cell { Cell(.float32, UInt64(value.bitPattern)) }
-  @inlinable package static func float64(_ value: Double) -> Cell { Cell(.float64, value.bitPattern) }
-  @inlinable package static func date(days: Int64) -> Cell { Cell(.date, UInt64(bitPattern: days)) }
-  @inlinable package static func time(microseconds: Int64) -> Cell { Cell(.time, UInt64(bitPattern: microseconds)) }
-  @inlinable package static func timestamp(microseconds: Int64) -> Cell {
+  @inlinable @inline(__always) package static func int(_ value: Int64) -> Cell { Cell(.int, UInt64(bitPattern: value)) }
+  @inlinable @inline(__always) package static func uint(_ value: UInt64) -> Cell { Cell(.uint, value) }
+  @inlinable @inline(__always) package static func boolean(_ value: Bool) -> Cell { Cell(.boolean, value ? 1 : 0) }
+  @inlinable @inline(__always) package static func float32(_ value: Float) -> Cell {
+    Cell(.float32, UInt64(value.bitPattern))
+  }
+  @inlinable @inline(__always) package static func float64(_ value: Double) -> Cell { Cell(.float64, value.bitPattern) }
+  @inlinable @inline(__always) package static func date(days: Int64) -> Cell { Cell(.date, UInt64(bitPattern: days)) }
+  @inlinable @inline(__always) package static func time(microseconds: Int64) -> Cell {
+    Cell(.time, UInt64(bitPattern: microseconds))
+  }
+  @inlinable @inline(__always) package static func timestamp(microseconds: Int64) -> Cell {
     Cell(.timestamp, UInt64(bitPattern: microseconds))
   }
-  @inlinable package static func timestampZoned(microseconds: Int64) -> Cell {
+  @inlinable @inline(__always) package static func timestampZoned(microseconds: Int64) -> Cell {
     Cell(.timestampZoned, UInt64(bitPattern: microseconds))
   }
-  @inlinable package static func civil(_ value: CivilTime) -> Cell { Cell(.civil, value.packed) }
-  @inlinable package static func bits(_ value: UInt64) -> Cell { Cell(.bits, value) }
-  @inlinable package static func decimal64(unscaled: Int64, scale: UInt8) -> Cell {
+  @inlinable @inline(__always) package static func civil(_ value: CivilTime) -> Cell { Cell(.civil, value.packed) }
+  @inlinable @inline(__always) package static func bits(_ value: UInt64) -> Cell { Cell(.bits, value) }
+  @inlinable @inline(__always) package static func decimal64(unscaled: Int64, scale: UInt8) -> Cell {
     Cell(.decimal64, UInt64(bitPattern: unscaled), scale: scale)
   }
 
   /// A cell whose value is `length` bytes of the arena from `offset`. Both fit 32 bits: an arena never holds more.
-  @inlinable package static func slice(_ tag: Tag, offset: Int, length: Int, scale: UInt8 = 0) -> Cell {
+  @inlinable @inline(__always) package static func slice(_ tag: Tag, offset: Int, length: Int, scale: UInt8 = 0) -> Cell
+  {
     Cell(tag, UInt64(UInt32(offset)) | UInt64(UInt32(length)) << 32, scale: scale)
   }
 

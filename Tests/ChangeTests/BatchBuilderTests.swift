@@ -99,6 +99,38 @@ import Testing
     #expect(!batch.changes[1].hasAfter && !batch.changes[1].hasBefore)
   }
 
+  /// A full batch of rows `first`, `first + 1`, …
+  private func filled(_ builder: BatchBuilder, from first: Int64) -> Batch {
+    builder.begin(commitTime: EventTime(microseconds: 1), mark: LogMark(sequence: 1), identifier: "")
+    var row = first
+    while !builder.isFull {
+      insert(row, into: builder)
+      row += 1
+    }
+    builder.end(mark: LogMark(sequence: 1))
+    return builder.take(position: position(1))
+  }
+
+  private func address(of batch: Batch) -> UnsafeRawPointer? { batch.arena.withUnsafeBytes(\.baseAddress) }
+
+  @Test func theMemoryOfABatchThatIsGoneIsUsedAgainAndThatOfOneThatLivesIsNot() {
+    let builder = BatchBuilder(byteLimit: 4096)
+    let kept = filled(builder, from: 0)
+    let copy = (arena: Array(kept.arena), cells: Array(kept.cells))
+    let shared = filled(builder, from: 1_000).arena
+    let sharedCopy = Array(shared[...])
+    var addresses: Set<UnsafeRawPointer?> = []
+    for round in 2..<50 {
+      let batch = filled(builder, from: Int64(round) * 1_000)
+      addresses.insert(address(of: batch))
+      #expect(batch.cells.first { $0.tag == .text }.map(batch.text(of:)) == "row \(round * 1_000)")
+    }
+    #expect(addresses.count < 8)
+    #expect(!addresses.contains(address(of: kept)))
+    #expect(kept.arena == copy.arena && kept.cells == copy.cells)
+    #expect(shared == sharedCopy)
+  }
+
   @Test func eachBatchNamesItsSchemasAnew() {
     let builder = BatchBuilder()
     let other = TableSchema(name: TableName(namespace: "shop", table: "users"), columns: [], key: [])

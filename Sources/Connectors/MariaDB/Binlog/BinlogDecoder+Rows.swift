@@ -7,7 +7,7 @@ extension BinlogDecoder {
 
   /// A table map or a rows event: read, passed over, or put aside with its XA transaction.
   func rowEvent(_ header: EventHeader, _ body: UnsafeRawBufferPointer, _ builder: BatchBuilder) throws {
-    if transaction?.xa != nil { return try hold(body, header) }
+    if phase.isHeld { return try hold(body, header) }
     if header.type == .tableMap { return try mapTable(body, builder) }
     if header.type == .partialUpdateRows {
       throw Failure(
@@ -76,9 +76,7 @@ extension BinlogDecoder {
   }
 
   private func rows(_ header: EventHeader, _ body: UnsafeRawBufferPointer, _ builder: BatchBuilder) throws {
-    guard let isSuppressed = transaction?.isSuppressed else {
-      throw Failure(.corruptLog, "rows come outside a transaction")
-    }
+    guard phase.isOpen else { throw Failure(.corruptLog, "rows come outside a transaction") }
     let rows = try rowsHeader(header.type, body)
     // The number 0xffffff only ends a statement.
     if rows.table == 0xff_ffff, rows.rows == body.count { return }
@@ -90,7 +88,7 @@ extension BinlogDecoder {
       skippedBytes += header.byteCount
       return
     }
-    if isSuppressed { return }
+    if phase.isSuppressed { return }
     guard rows.columns == table.plan.decoders.count else {
       throw Failure(
         .corruptLog,
@@ -124,7 +122,7 @@ extension BinlogDecoder {
     _ builder: BatchBuilder
   ) throws {
     guard let base = region.baseAddress, let bodyBase = body.baseAddress, region.count > 0 else { return }
-    guard builder.arena.count + region.count < RowReader.arenaLimit else {
+    guard builder.arenaCount + region.count < RowReader.arenaLimit else {
       throw Failure(.limit, "a rows event of \(region.count) bytes does not fit the batch")
     }
     let columns = rows.columns

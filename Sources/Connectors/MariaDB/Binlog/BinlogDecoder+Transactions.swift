@@ -71,8 +71,7 @@ extension BinlogDecoder {
 
   /// Tells the batch of the transaction before its first change.
   func ensureBegun(_ builder: BatchBuilder) {
-    // Asked for each event: the transaction is copied only where it begins.
-    guard transaction?.isBegun == false, transaction?.isSuppressed == false, let open = transaction else { return }
+    guard phase.isOpen, !phase.isBegun, !phase.isSuppressed, let open = transaction else { return }
     let start = builder.arena.count
     open.gtid?.write(to: &builder.arena)
     let identifier = Range32(offset: start, length: builder.arena.count - start)

@@ -64,7 +64,9 @@ package final class BinlogDecoder {
   @exclusivity(unchecked) var format: FormatDescription? { didSet { layout = format?.layout } }
   /// What events are read by, of the format.
   @exclusivity(unchecked) private(set) var layout: FormatDescription.Layout?
-  @exclusivity(unchecked) var transaction: OpenTransaction?
+  @exclusivity(unchecked) var transaction: OpenTransaction? { didSet { phase = OpenTransaction.Phase(transaction) } }
+  /// What each event asks of the open transaction.
+  @exclusivity(unchecked) private(set) var phase = OpenTransaction.Phase(nil)
   @exclusivity(unchecked) var pending: PendingEvents?
   @exclusivity(unchecked) var tables = MappedTables()
   /// The place of `position`.
@@ -131,9 +133,9 @@ package final class BinlogDecoder {
       }
       locate(header, origin)
       let body = try verifiedBody(event, header)
-      builder.logBytes += event.count
+      builder.count(logBytes: event.count)
       let action = try dispatch(header, body, builder)
-      if transaction == nil, pending == nil { settle() }
+      if !phase.isOpen, pending == nil { settle() }
       return action
     } catch { throw failure(error) }
   }
@@ -142,7 +144,7 @@ package final class BinlogDecoder {
   package func continueDecoding(into builder: BatchBuilder) throws(Failure) -> Action {
     do {
       let action = try resumePending(builder)
-      if transaction == nil, pending == nil { settle() }
+      if !phase.isOpen, pending == nil { settle() }
       return action
     } catch { throw failure(error) }
   }

@@ -20,6 +20,22 @@ struct OpenTransaction {
   var savepoints: [(name: String, changes: UInt64)] = []
   /// Set while the changes of an XA transaction are put aside.
   var xa: HeldEvents?
+
+  /// The yes and no of an open transaction in trivial bytes: asking costs no copy of the rest.
+  struct Phase: BitwiseCopyable {
+    let isOpen: Bool
+    let isBegun: Bool
+    let isSuppressed: Bool
+    /// Whether its changes are put aside.
+    let isHeld: Bool
+
+    init(_ transaction: OpenTransaction?) {
+      isOpen = transaction != nil
+      isBegun = transaction?.isBegun ?? false
+      isSuppressed = transaction?.isSuppressed ?? false
+      isHeld = transaction?.xa != nil
+    }
+  }
 }
 
 /// A prepared XA transaction, as the owner must remember it.

@@ -38,7 +38,7 @@ struct RowLoop {
     guard let scratch = cells.baseAddress, let rows = changes.baseAddress else { return }
     let columns = decoders.count
     let perRow = (before == nil ? 0 : columns) + (after == nil ? 0 : columns)
-    var flushed = builder.cells.count
+    var flushed = builder.cellCount
     var filled = 0
     var row: UInt32 = 0
     var pendingRows = 0
@@ -68,7 +68,7 @@ struct RowLoop {
   private func flush(_ filled: inout Int, _ flushed: inout Int, _ rows: inout Int, _ builder: BatchBuilder) {
     builder.append(contentsOf: UnsafeBufferPointer(rebasing: changes[0..<rows]))
     rows = 0
-    builder.cells.append(contentsOf: UnsafeBufferPointer(rebasing: cells[0..<filled]))
+    builder.append(cells: UnsafeBufferPointer(rebasing: cells[0..<filled]))
     flushed += filled
     filled = 0
   }

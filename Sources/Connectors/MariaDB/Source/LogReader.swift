@@ -97,7 +97,7 @@ final class LogReader {
   private func read() throws -> Due {
     while true {
       guard let event = try next() else { return .end }
-      if builder.readAt == 0 { builder.readAt = MonotonicTime.now() }
+      if !builder.hasBegunReading { builder.readAt = MonotonicTime.now() }
       if LogReader.mayDefine(event) { noteDefinition() }
       let action = try decoder.decode(event, from: .network, into: builder)
       if let failure = catalog.takeFailure() { throw failure }
