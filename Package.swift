@@ -84,7 +84,8 @@ let package = Package(
     .executableTarget(
       name: "freshet",
       dependencies: [
-        "Change", "Pipeline", "Connectors", "FilesConnector", "PipelineConfiguration", "Demo", "Flow", arguments, lifecycle, signals, log,
+        "Change", "Pipeline", "Connectors", "FilesConnector", "PipelineConfiguration", "Demo", "Flow", arguments,
+        lifecycle, signals, log,
       ]),
 
     // Tests mirror the sources.
