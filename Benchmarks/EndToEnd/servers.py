@@ -55,7 +55,8 @@ class Server:
             return cursor.fetchall()
 
     def url(self):
-        return f"mariadb://root@127.0.0.1:{self.port}/"
+        """Through the socket, as the yardsticks connect."""
+        return f"mariadb://root@localhost/?socket={self.socket}"
 
     def logs(self):
         """The binary log files, oldest first."""
