@@ -106,7 +106,7 @@ struct Supervisor {
 
   private func tellCancellation() {
     StandardError.shared.show("")
-    let message = "ended at once; the next run goes on from the checkpoint"
+    let message = isView ? "ended at once" : "ended at once; the next run goes on from the checkpoint"
     switch logFormat {
     case .text: StandardError.shared.print("freshet: \(message)")
     case .json: Logger(label: "freshet") { _ in LineLogHandler(.json, redaction: Redaction()) }.warning("\(message)")

@@ -7,7 +7,7 @@ struct ListingTests {
   @Test func everyOptionOfEveryConnectorIsInTheSchemaAndInTheListing() throws {
     let schema = PipelineSchema.schema(connectors: FakeConnector.all).text()
     #expect(try JSONSerialization.jsonObject(with: Data(schema.utf8)) is [String: Any])
-    let listing = FakeConnector.all.map(ConnectorListing.details).joined()
+    let listing = FakeConnector.all.map { ConnectorListing.details($0) }.joined()
     let json = ConnectorListing.json(FakeConnector.all).text()
     for connector in FakeConnector.all {
       #expect(ConnectorListing.overview(FakeConnector.all).contains(connector.name))
@@ -17,6 +17,19 @@ struct ListingTests {
         #expect(json.contains("\"\(option.name)\""))
       }
     }
+  }
+
+  @Test func aLongLastColumnIsWrappedBetweenWordsToTheTerminal() {
+    let rows = [["tables", "Tables to read, as globs over schema.table, in their order."], ["x", "y"]]
+    #expect(
+      TextTable.text(header: ["OPTION", ""], rows, width: 40) == """
+          OPTION
+          tables  Tables to read, as globs over
+                  schema.table, in their order.
+          x       y
+
+        """)
+    #expect(TextTable.text(header: ["OPTION", ""], rows, width: 20) == TextTable.text(header: ["OPTION", ""], rows))
   }
 
   @Test func aListingTellsTypesUnitsAndDefaultsOfNestedOptions() {

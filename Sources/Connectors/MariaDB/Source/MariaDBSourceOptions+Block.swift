@@ -46,7 +46,7 @@ extension MariaDBSourceOptions {
   private static let tlsOptions: [Option] = [
     Option(
       "mode", .choice(MariaDBTLS.Mode.allCases.map(\.rawValue)),
-      "disabled, required, verify-ca or verify-identity; without it: disabled on this machine, verify-identity elsewhere."
+      "Whether to encrypt, and what to check; without it: disabled on this machine, verify-identity elsewhere."
     ),
     Option("ca", .path, "Certificates of the authorities to trust."),
     Option("certificate", .path, "The client's certificate."),
