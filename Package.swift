@@ -117,7 +117,8 @@ let package = Package(
     .testTarget(
       name: "FilesConnectorTests",
       dependencies: [
-        "Change", "Flow", "Pipeline", "FilesConnector", "Formats", "Compression", "ConnectorConformance", log,
+        "Change", "Flow", "Pipeline", "FilesConnector", "Formats", "Compression", "ConnectorConformance",
+        "MemoryConnector", log,
       ]),
     .testTarget(
       name: "MemoryConnectorTests",

@@ -1,4 +1,5 @@
 import Change
+import Flow
 import Logging
 import MemoryConnector
 import Pipeline
@@ -72,7 +73,10 @@ extension SinkTrial {
     let running = Task { try await run.run(until: .never) }
     try await Task.sleep(nanoseconds: 100_000_000)
     running.cancel()
+    let cancelled = MonotonicTime.now()
     let outcome = await running.result
+    let seconds = Double(MonotonicTime.now() - cancelled) / 1e9
+    expect(seconds < 4, "a cancelled writer that is blocked ends after \(seconds) s")
     if case .success = outcome { expect(false, "a cancelled run ended as if it were done") }
     expect(run.status.state == .cancelled, "the state is \(run.status.state) after a cancellation")
     try await release()

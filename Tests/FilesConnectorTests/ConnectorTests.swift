@@ -49,6 +49,28 @@ import Testing
     #expect(try committedLines(folder.root).first?.contains("\"name\":\"shop\"") == true)
   }
 
+  @Test func changesCarryTheSourceAsItDescribesItselfOrAsTheBlockSays() async throws {
+    for (option, expected) in [([], "mysql ledger.000001"), ([("log_file_base", "other")], "mysql other.000001")] {
+      let root = "\(folder.root)-\(option.count)"
+      let definition = try Files().sink(
+        block(Files(), [("path", root), ("format", "debezium-json"), ("layout", "stream")] + option))
+      let context = context()
+      let sink = try definition.makeSink(context)
+      _ = try await sink.open()
+      context.source.set(kind: "mysql", logFileBase: "ledger")
+      let work = Workload()
+      work.insert(into: [Sample.table("t")])
+      let batch = work.take()
+      try await sink.write(batch, parts: 0..<1)
+      _ = try await sink.commit(Sample.checkpoint(1))
+      await sink.close()
+      let line = try #require(try committedLines(root).first)
+      let source = try JSONMembers.read(try #require(try JSONMembers.read(Array(line.utf8))["source"]))
+      let seen = try ["connector", "file"].map { try JSONMembers.string(try #require(source[$0])) }
+      #expect(seen.joined(separator: " ") == expected)
+    }
+  }
+
   @Test(arguments: [
     ([("format", "json")], 3), ([("path", "x"), ("format", "csv"), ("layout", "stream")], 6),
     ([("path", "x"), ("compression", "gzip"), ("compression_level", "13")], 6),

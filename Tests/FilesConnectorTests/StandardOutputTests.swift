@@ -10,7 +10,7 @@ import Testing
 
   private func print(_ encoder: any ChangeEncoder, _ batch: Batch) async throws -> (text: String, Receipt) {
     let pipe = Pipe()
-    let sink = StandardOutputSink(encoder, to: pipe.fileHandleForWriting.fileDescriptor)
+    let sink = StandardOutputSink(to: pipe.fileHandleForWriting.fileDescriptor) { encoder }
     #expect(try await sink.open() == nil)
     try await sink.write(batch, parts: 0..<batch.transactions.count)
     let receipt = try await sink.commit(Sample.checkpoint(1))
@@ -53,10 +53,48 @@ import Testing
     #expect(!colored.contains("\u{1b}[31mred"))
   }
 
+  @Test func whatTheFormatLeavesOutOrCannotCarryIsNotCountedAsDelivered() async throws {
+    let table = Sample.table("t")
+    work.begin()
+    let first = UInt32(work.builder.cells.count)
+    work.builder.cells += [.int(77), Cell.absent]
+    work.append(table, "a")
+    work.builder.append(
+      RowChange(operation: .insert, schema: work.builder.index(of: table), after: first, time: work.time, logOffset: 1))
+    work.builder.append(
+      SchemaChange(kind: .truncate, table: table.name, before: table, after: table, statement: "TRUNCATE t"),
+      time: work.time, logOffset: 2)
+    work.append(table, "b")
+    work.end()
+    let batch = work.take()
+    let (output, errors) = (Pipe(), Pipe())
+    let (outputEnd, errorsEnd) = (
+      output.fileHandleForWriting.fileDescriptor, errors.fileHandleForWriting.fileDescriptor
+    )
+    let strict = StandardOutputSink(to: outputEnd, errors: errorsEnd) { () throws(Failure) in
+      try CSVChangeEncoder(options: CSVOptions())
+    }
+    let failure = await #expect(throws: Failure.self) { try await strict.write(batch, parts: 0..<1) }
+    #expect(failure?.code == .badValue)
+    let patient = StandardOutputSink(to: outputEnd, errors: errorsEnd, badRows: .quarantine) { () throws(Failure) in
+      try CSVChangeEncoder(options: CSVOptions())
+    }
+    try await patient.write(batch, parts: 0..<1)
+    let receipt = try await patient.commit(Sample.checkpoint(1))
+    #expect(receipt.outcomes == [table.name: Outcome(delivered: 2, filtered: 1, quarantined: 1)])
+    try output.fileHandleForWriting.close()
+    try errors.fileHandleForWriting.close()
+    let lines = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    #expect(lines == "c,1,a\r\nc,2,b\r\n")
+    let told = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    #expect(told.contains("badValue") && told.contains("shop.t") && !told.contains("77"))
+  }
+
   @Test func aReaderThatGoesAwayIsAFailureThatSaysSo() async throws {
     let pipe = Pipe()
-    let sink = StandardOutputSink(
-      JSONChangeEncoder(context: Sample.encoding), to: pipe.fileHandleForWriting.fileDescriptor)
+    let sink = StandardOutputSink(to: pipe.fileHandleForWriting.fileDescriptor) {
+      JSONChangeEncoder(context: Sample.encoding)
+    }
     _ = try await sink.open()
     try pipe.fileHandleForReading.close()
     work.insert(into: [Sample.table("t")])

@@ -116,9 +116,21 @@ import Testing
       harness.batch { builder in
         builder.insert(schema, [.int(1), builder.text("v")])
         builder.update(schema, [.int(1), builder.text("v")], [.int(1), .absent])
+        builder.insert(schema, [.int(2), builder.text("w")])
       }, harness.checkpoint(1))
     await sink.close()
     #expect(try harness.rows("SELECT target FROM _freshet_table") == ["'x\"_\(name)'"])
+    // By bytes: a quote and a combining accent are one character for Swift, and a quote for SQL.
+    let quoted = { (name: String) in
+      let doubled = name.utf8.flatMap { $0 == UInt8(ascii: "\"") ? [$0, $0] : [$0] }
+      return "\"" + String(decoding: doubled, as: UTF8.self) + "\""
+    }
+    let columns = "\(quoted(name)), \(quoted("\"\u{301}"))"
+    #expect(try harness.rows("SELECT \(columns) FROM \(quoted("x\"_" + name))") == ["1|'v'", "2|'w'"])
+    #expect(
+      try harness.rows(
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_freshet%' ESCAPE '\\'")
+        == ["1"])
     let nul = TableSchema(
       name: TableName(namespace: "a", table: "b\u{0}"), columns: schema.columns, key: [0])
     let next = harness.sink()

@@ -40,9 +40,19 @@ struct SQLiteSinkHarness: ConnectorConformance.SinkHarness {
       return rows
     }
 
+    func block() async throws -> (@Sendable () async throws -> Void)? {
+      let connection = try SQLiteConnection(path: settings.path)
+      try connection.execute("BEGIN IMMEDIATE")
+      return { try connection.execute("ROLLBACK") }
+    }
+
     func remove() async throws { try FileManager.default.removeItem(atPath: directory) }
 
-    private func quoted(_ name: String) -> String { "\"" + name.replacing("\"", with: "\"\"") + "\"" }
+    /// By bytes: a quote and a combining accent are one character for Swift, and a quote for SQL.
+    private func quoted(_ name: String) -> String {
+      let doubled = name.utf8.flatMap { $0 == UInt8(ascii: "\"") ? [$0, $0] : [$0] }
+      return "\"" + String(decoding: doubled, as: UTF8.self) + "\""
+    }
   }
 
   var name: String { "sqlite" }
@@ -53,6 +63,8 @@ struct SQLiteSinkHarness: ConnectorConformance.SinkHarness {
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     var settings = SQLiteSettings(path: directory.path + "/target.db")
     settings.synchronous = "off"
+    // So long that only a cancellation ends the wait for a locked file in time.
+    settings.busyTimeoutMilliseconds = 60_000
     settings.tableName = "{schema}_{table}"
     return Target(directory: directory.path, settings: settings)
   }

@@ -189,6 +189,85 @@ import Testing
     #expect(rows == ["5|11|'x'", "2|NULL|'y'"])
   }
 
+  @Test func whatOthersHaveBuiltOnATableIsThereAfterItWasBuiltAnew() async throws {
+    let harness = try SinkHarness()
+    let sink = harness.sink()
+    _ = try await sink.open()
+    try await sink.deliver(
+      harness.batch { builder in
+        builder.insert(Self.base, [.int(1), .int(10), builder.text("x")])
+        builder.insert(Self.base, [.int(2), .null, builder.text("y")])
+      }, harness.checkpoint(1))
+    await sink.close()
+    try harness.execute(
+      """
+      CREATE TABLE seen (b TEXT);
+      CREATE INDEX t_a ON t (a DESC) WHERE a IS NOT NULL;
+      CREATE UNIQUE INDEX t_ab ON t (a, b);
+      CREATE TRIGGER t_seen AFTER INSERT ON t BEGIN INSERT INTO seen VALUES (new.b); END;
+      CREATE VIEW t_view AS SELECT b FROM t;
+      """)
+    let query = "SELECT name, sql FROM sqlite_schema WHERE type <> 'table' AND sql IS NOT NULL ORDER BY name"
+    let built = try harness.rows(query)
+    #expect(built.count == 4)
+    let after = Self.schema(Self.base.columns, key: [2])
+    let next = harness.sink()
+    _ = try await next.open()
+    try await next.deliver(
+      harness.batch { builder in
+        builder.schemaChange(
+          SchemaChange(
+            kind: .alter, table: Self.base.name, before: Self.base, after: after,
+            statement: "ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (b)"))
+        builder.insert(after, [.int(1), .int(7), builder.text("z")])
+      }, harness.checkpoint(2))
+    await next.close()
+    #expect(try harness.rows(query) == built)
+    #expect(try harness.rows("SELECT id, a, b FROM t ORDER BY b") == ["1|10|'x'", "2|NULL|'y'", "1|7|'z'"])
+    // The trigger fired for the row of the source, and for none of those that were carried over.
+    #expect(try harness.rows("SELECT b FROM seen") == ["'z'"])
+    #expect(try harness.rows("SELECT b FROM t_view ORDER BY b") == ["'x'", "'y'", "'z'"])
+  }
+
+  @Test func aComputedDefaultOfAnAddedColumnMattersOnlyWhereRowsAre() async throws {
+    let after = Self.schema(
+      Self.base.columns + [
+        Self.column("c", .text(length: 36), nullable: false, default: .expression("uuid()")),
+        Self.column("d", .timestamp(fraction: 6), default: .expression("current_timestamp(6)")),
+      ])
+    let statement =
+      "ALTER TABLE t ADD c CHAR(36) NOT NULL DEFAULT uuid(), ADD d DATETIME(6) DEFAULT current_timestamp(6)"
+    let empty = try await rows(after: after, statement, fill: []) { builder in
+      builder.schemaChange(
+        SchemaChange(kind: .create, table: Self.base.name, before: nil, after: after, statement: ""))
+      builder.insert(after, [.int(3), .null, .null, builder.text("u"), .timestamp(microseconds: 1)])
+    }
+    #expect(empty == ["3|NULL|NULL|'u'|'1970-01-01 00:00:00.000001'"])
+    let refused = await failure { try await self.rows(after: after, statement) }
+    #expect(refused?.code == .schemaChange)
+    #expect(refused?.description.contains("\"c\"") == true)
+  }
+
+  @Test func aComputedDefaultIsAddedToATableThatIsThereAndEmpty() async throws {
+    let after = Self.schema(
+      Self.base.columns + [Self.column("c", .text(length: 36), nullable: false, default: .expression("uuid()"))])
+    let harness = try SinkHarness()
+    let sink = harness.sink()
+    _ = try await sink.open()
+    try await sink.deliver(
+      harness.batch { builder in
+        builder.schemaChange(
+          SchemaChange(kind: .create, table: Self.base.name, before: nil, after: Self.base, statement: ""))
+        builder.schemaChange(
+          SchemaChange(
+            kind: .alter, table: Self.base.name, before: Self.base, after: after,
+            statement: "ALTER TABLE t ADD c CHAR(36) NOT NULL DEFAULT uuid()"))
+        builder.insert(after, [.int(3), .null, .null, builder.text("u")])
+      }, harness.checkpoint(1))
+    await sink.close()
+    #expect(try harness.rows("SELECT * FROM t") == ["3|NULL|NULL|'u'"])
+  }
+
   @Test func tablesAreCreatedDroppedTruncatedAndRenamed() async throws {
     #expect(
       try await rows(after: nil, kind: .drop, "DROP TABLE t", "SELECT name FROM sqlite_schema WHERE name = 't'") == [])

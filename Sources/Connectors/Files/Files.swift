@@ -44,7 +44,7 @@ package struct Files: Connector {
       throw Failure(.configuration, "\"path\" is not a path", at: block.place(of: "path"))
     }
     var settings = FilesSettings(
-      path: path, format: try format(block), encoding: FormatOptions.encoding(block, pipeline: ""))
+      path: path, format: try format(block), encoding: FormatOptions.encoding(block))
     settings.layout = block.string("layout").flatMap { Layout(rawValue: $0) } ?? .table
     settings.date = block.string("date").flatMap { DateSeparator(rawValue: $0) } ?? .day
     settings.compression = block.string("compression").flatMap { CompressionKind(rawValue: $0) } ?? .none
@@ -62,7 +62,7 @@ package struct Files: Connector {
     if settings.compression == .gzip, let level = settings.compressionLevel, level > 12 {
       throw Failure(.configuration, "gzip has levels 1 to 12", at: block.place(of: "compression_level"))
     }
-    return FilesSinkDefinition(settings: settings, namesItself: block.has("topic.prefix"))
+    return FilesSinkDefinition(settings: settings)
   }
 
   private func format(_ block: OptionBlock) throws(Failure) -> FilesSettings.Format {
@@ -77,13 +77,12 @@ package struct Files: Connector {
 /// A checked `files` block.
 struct FilesSinkDefinition: SinkDefinition {
   let settings: FilesSettings
-  /// The block says the source's logical name; otherwise it is the pipeline's.
-  let namesItself: Bool
 
   func makeSink(_ context: ConnectorContext) throws -> any Sink {
     var settings = settings
-    if !namesItself { settings.encoding.name = context.pipeline }
-    return try FilesSink(settings, pipeline: context.pipeline, badRows: context.badRowPolicy)
+    if settings.encoding.name.isEmpty { settings.encoding.name = context.pipeline }
+    return try FilesSink(
+      settings, pipeline: context.pipeline, badRows: context.badRowPolicy, source: context.source)
   }
 
   func plan(for tables: [TableSchema], _ context: ConnectorContext) async throws -> SinkPlan {

@@ -14,14 +14,19 @@ package final class FilesSink: Sink {
   private let settings: FilesSettings
   private let badRows: BadRowPolicy
   private let pipeline: String
-  private let rows: RowRouter
+  private var rows: RowRouter
+  /// nil: the settings say all of it, or the source has been read.
+  private var source: SourceDescription?
 
   private var store: ManifestStore?
   private var writer: SegmentWriter?
   private var isBroken = false
 
-  package init(_ settings: FilesSettings, pipeline: String, badRows: BadRowPolicy) throws(Failure) {
+  package init(
+    _ settings: FilesSettings, pipeline: String, badRows: BadRowPolicy, source: SourceDescription? = nil
+  ) throws(Failure) {
     self.settings = settings
+    self.source = source
     self.pipeline = pipeline
     self.badRows = badRows
     rows = try RowRouter(settings, badRows: badRows)
@@ -45,11 +50,21 @@ package final class FilesSink: Sink {
   package func write(_ batch: Batch, parts: Range<Int>) async throws {
     guard let writer, !isBroken else { throw unusable }
     do {
+      try readSource()
       try rows.write(batch, parts: parts, to: writer)
     } catch {
       isBroken = true
       throw error
     }
+  }
+
+  /// Names the source as it has described itself by its first batch.
+  private func readSource() throws(Failure) {
+    guard let description = source?.content else { return }
+    source = nil
+    var settings = settings
+    settings.encoding = settings.encoding.completed(by: description)
+    rows = try RowRouter(settings, badRows: badRows)
   }
 
   package func commit(_ checkpoint: Checkpoint) async throws -> Receipt {

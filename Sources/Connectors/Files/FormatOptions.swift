@@ -63,8 +63,10 @@ package enum FormatOptions {
   /// What the log's source is, for formats that name it.
   package static let source: [Option] = [
     Option(
-      "connector", .choice(["mariadb", "mysql"]), default: "mariadb", "The kind of the source, as Debezium names it."),
-    Option("log_file_base", .string, default: "binlog", "The log files' name without its number."),
+      "connector", .choice(["mariadb", "mysql"]),
+      "The kind of the source, as Debezium names it; by default what the source says."),
+    Option(
+      "log_file_base", .string, "The log files' name without its number; by default what the source says."),
   ]
 
   package static func debezium(_ block: OptionBlock) throws(Failure) -> DebeziumOptions {
@@ -92,9 +94,10 @@ package enum FormatOptions {
     return options
   }
 
-  package static func encoding(_ block: OptionBlock, pipeline: String) -> EncodingContext {
+  /// What a block says of its source; the rest is empty until `EncodingContext.completed` fills it.
+  package static func encoding(_ block: OptionBlock) -> EncodingContext {
     EncodingContext(
-      connector: block.string("connector") ?? "mariadb", name: block.string("topic.prefix") ?? pipeline,
+      connector: block.string("connector") ?? "", name: block.string("topic.prefix") ?? "",
       logFileBase: block.string("log_file_base") ?? "")
   }
 
@@ -104,5 +107,14 @@ package enum FormatOptions {
       throw Failure(.configuration, "\"\(name)\" must be one ASCII character", at: block.place(of: name))
     }
     return bytes[0]
+  }
+}
+
+extension EncodingContext {
+  /// With what the source says of itself where the options leave it open.
+  func completed(by source: SourceDescription.Content) -> EncodingContext {
+    EncodingContext(
+      connector: connector.isEmpty ? source.kind : connector, name: name,
+      logFileBase: logFileBase.isEmpty ? source.logFileBase : logFileBase)
   }
 }

@@ -66,6 +66,8 @@ package final class ManifestStore {
     var next = manifest
     next.generation += 1
     next.checkpoint = checkpoint
+    // A restarted pipeline begins without a watermark; what was promised stays promised.
+    if let before = manifest.checkpoint { next.checkpoint?.watermark = max(before.watermark, checkpoint.watermark) }
     next.segments = segments
     try seal(&next)
     next.render(into: &writer)
@@ -124,6 +126,9 @@ package final class ManifestStore {
       if flock(file.number, LOCK_EX | LOCK_NB) == 0 { return file }
       guard errno == EWOULDBLOCK || errno == EINTR else {
         throw SystemCall.failure("lock", root.place(ManifestStore.lockName))
+      }
+      if Task.isCancelled {
+        throw Failure(.busy, "the run was cancelled while it waited", at: root.place(ManifestStore.lockName))
       }
       usleep(attempt < 100 ? 200 : 5000)
     }

@@ -27,8 +27,7 @@ package struct StandardOutput: Connector {
       case "pretty": .pretty
       default: .json
       }
-    return StdoutSinkDefinition(
-      format: format, encoding: FormatOptions.encoding(block, pipeline: ""), namesItself: block.has("topic.prefix"))
+    return StdoutSinkDefinition(format: format, encoding: FormatOptions.encoding(block))
   }
 }
 
@@ -42,19 +41,24 @@ struct StdoutSinkDefinition: SinkDefinition {
 
   let format: Format
   let encoding: EncodingContext
-  let namesItself: Bool
 
   func makeSink(_ context: ConnectorContext) throws -> any Sink {
     var encoding = encoding
-    if !namesItself { encoding.name = context.pipeline }
-    let encoder: any ChangeEncoder =
-      switch format {
-      case .json: JSONChangeEncoder(context: encoding)
-      case .pretty: PrettyChangeEncoder(hasColors: isatty(STDOUT_FILENO) == 1)
-      case .debezium(let options): DebeziumChangeEncoder(options: options, context: encoding)
-      case .csv(let options): try CSVChangeEncoder(options: options)
-      }
-    return StandardOutputSink(encoder)
+    if encoding.name.isEmpty { encoding.name = context.pipeline }
+    // Made once for its errors, which belong to the start of the run.
+    _ = try encoder(encoding)
+    return StandardOutputSink(badRows: context.badRowPolicy) { [source = context.source] () throws(Failure) in
+      try encoder(encoding.completed(by: source.content))
+    }
+  }
+
+  private func encoder(_ encoding: EncodingContext) throws(Failure) -> any ChangeEncoder {
+    switch format {
+    case .json: JSONChangeEncoder(context: encoding)
+    case .pretty: PrettyChangeEncoder(hasColors: isatty(STDOUT_FILENO) == 1)
+    case .debezium(let options): DebeziumChangeEncoder(options: options, context: encoding)
+    case .csv(let options): try CSVChangeEncoder(options: options)
+    }
   }
 
   func plan(for tables: [TableSchema], _ context: ConnectorContext) async throws -> SinkPlan {

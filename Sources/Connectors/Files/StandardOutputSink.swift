@@ -14,13 +14,24 @@ package final class StandardOutputSink: Sink {
 
   package let traits = SinkTraits(groupBytes: 4 << 20, commitInterval: 0)
   private let descriptor: Int32
-  private let encoder: any ChangeEncoder
+  private let errors: Int32
+  private let badRows: BadRowPolicy
+  private let makeEncoder: () throws(Failure) -> any ChangeEncoder
+  private var encoder: (any ChangeEncoder)?
   private var lines = ByteWriter(capacity: 64 << 10)
   private var outcomes: [TableName: Outcome] = [:]
 
-  package init(_ encoder: any ChangeEncoder, to descriptor: Int32 = STDOUT_FILENO) {
-    self.encoder = encoder
+  /// - Parameters:
+  ///   - errors: where a row that the format cannot carry is told of, as one line; its values stay out of it.
+  ///   - makeEncoder: called with the first batch, when the source has described itself.
+  package init(
+    to descriptor: Int32 = STDOUT_FILENO, errors: Int32 = STDERR_FILENO, badRows: BadRowPolicy = .stop,
+    _ makeEncoder: @escaping () throws(Failure) -> any ChangeEncoder
+  ) {
     self.descriptor = descriptor
+    self.errors = errors
+    self.badRows = badRows
+    self.makeEncoder = makeEncoder
   }
 
   /// Whether a failure means that whoever read the lines has gone, as `head` does: nothing is wrong.
@@ -35,18 +46,49 @@ package final class StandardOutputSink: Sink {
   }
 
   package func write(_ batch: Batch, parts: Range<Int>) async throws {
+    let encoder = try self.encoder ?? makeEncoder()
+    self.encoder = encoder
     encoder.start(batch, processingTime: WallClock.microseconds() * 1000)
     for part in batch.transactions[parts] {
       encoder.encodeBegin(of: part, in: batch, into: &lines)
-      do throws(UnencodableChange) {
-        try encoder.encode(part.range, of: part, in: batch, into: &lines)
-      } catch {
-        throw error.failure
-      }
+      try write(part, of: batch, with: encoder)
       encoder.encodeEnd(of: part, in: batch, into: &lines)
-      count(part, batch)
       if lines.count >= StandardOutputSink.chunk { try flush() }
     }
+  }
+
+  /// Each change by itself: a format may leave it out, or be unable to carry it.
+  private func write(_ part: TransactionPart, of batch: Batch, with encoder: any ChangeEncoder) throws(Failure) {
+    for index in part.range {
+      let change = batch.changes[index]
+      let table =
+        change.operation == .schema
+        ? batch.schemaChanges[Int(change.row)].table : batch.schemas[Int(change.schema)].name
+      let before = lines.count
+      do throws(UnencodableChange) {
+        try encoder.encode(index..<index + 1, of: part, in: batch, into: &lines)
+        let isLeftOut = lines.count == before
+        outcomes[table, default: Outcome()] += isLeftOut ? Outcome(filtered: 1) : Outcome(delivered: 1)
+      } catch {
+        guard badRows == .quarantine else { throw error.failure }
+        try tell(error.failure, batch.identifier(of: part))
+        outcomes[table, default: Outcome()] += Outcome(quarantined: 1)
+      }
+    }
+  }
+
+  private func tell(_ failure: Failure, _ transaction: String) throws(Failure) {
+    var line = ByteWriter(capacity: 256)
+    line.append("{\"code\":")
+    line.append(jsonString: failure.code.rawValue)
+    line.append(",\"reason\":")
+    line.append(jsonString: failure.message)
+    line.append(",\"place\":")
+    line.append(jsonString: failure.place)
+    line.append(",\"tx\":")
+    line.append(jsonString: transaction)
+    line.append("}\n")
+    try SystemCall.write(line, toStream: errors, "standard error")
   }
 
   package func commit(_ checkpoint: Checkpoint) async throws -> Receipt {
@@ -56,25 +98,6 @@ package final class StandardOutputSink: Sink {
   }
 
   package func close() async {}
-
-  private func count(_ part: TransactionPart, _ batch: Batch) {
-    var index = part.range.lowerBound
-    while index < part.range.upperBound {
-      let change = batch.changes[index]
-      if change.operation == .schema {
-        outcomes[batch.schemaChanges[Int(change.row)].table, default: Outcome()].delivered += 1
-        index += 1
-        continue
-      }
-      let begin = index
-      while index < part.range.upperBound, batch.changes[index].schema == change.schema,
-        batch.changes[index].operation != .schema
-      {
-        index += 1
-      }
-      outcomes[batch.schemas[Int(change.schema)].name, default: Outcome()].delivered += UInt64(index - begin)
-    }
-  }
 
   private func flush() throws(Failure) {
     try SystemCall.write(lines, toStream: descriptor, "standard output")

@@ -18,6 +18,8 @@ package struct MariaDB: Connector {
   package var sinkOptions: [Option]? { nil }
 
   package func source(_ block: OptionBlock) throws(Failure) -> any SourceDefinition {
-    MariaDBSourceDefinition(options: try MariaDBSourceOptions(block))
+    var options = try MariaDBSourceOptions(block)
+    options.kind = name
+    return MariaDBSourceDefinition(options: options)
   }
 }

@@ -56,7 +56,9 @@ package final class MemoryTarget: Sendable {
       var tables = content.tables
       for change in changes { try tables.apply(change) }
       content.tables = tables
+      let promised = content.checkpoint?.watermark ?? checkpoint.watermark
       content.checkpoint = checkpoint
+      content.checkpoint?.watermark = max(promised, checkpoint.watermark)
       content.commits += 1
       for change in changes {
         content.journal.append(change.record)

@@ -55,11 +55,21 @@ struct CheckpointTable {
       // The statement must reach its end before the commit.
       _ = try next.step()
       next.reset()
+      if position == nil { try forgetTables() }
       try connection.execute("COMMIT")
       return (epoch, position)
     } catch {
       try rollBack(after: error)
     }
+  }
+
+  /// A sink without a checkpoint owns nothing: what an earlier life of it has left is not what the source holds now.
+  private func forgetTables() throws(SQLiteFailure) {
+    let forget = try SQLiteStatement(
+      connection, #"DELETE FROM "_freshet_table" WHERE "pipeline" = ?1 AND "sink" = ?2"#, persistent: false)
+    try forget.bind(1, pipeline)
+    try forget.bind(2, sink)
+    try forget.run()
   }
 
   private func rollBack(after failure: SQLiteFailure) throws(SQLiteFailure) -> Never {
@@ -93,11 +103,13 @@ struct CheckpointTable {
   }
 
   /// The statement that `store` binds: it changes one row, or none when another writer has claimed the target.
+  /// The watermark stays when a restarted pipeline comes with an older one: what was promised stays promised.
   func prepareStore() throws(SQLiteFailure) -> SQLiteStatement {
     let statement = try SQLiteStatement(
       connection,
       """
-      UPDATE "_freshet_checkpoint" SET "position" = ?1, "token" = ?2, "watermark" = ?3, "updated_at" = ?4
+      UPDATE "_freshet_checkpoint"
+      SET "position" = ?1, "token" = ?2, "watermark" = max(coalesce("watermark", ?3), ?3), "updated_at" = ?4
       WHERE "pipeline" = ?5 AND "sink" = ?6 AND "epoch" = ?7
       """)
     try statement.bind(5, pipeline)

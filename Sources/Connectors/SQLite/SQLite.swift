@@ -29,6 +29,9 @@ package struct SQLite: Connector {
         "unsigned64", .choice(Unsigned64Policy.allCases.map(\.rawValue)), default: "text",
         "BIGINT UNSIGNED as text with all digits, or as an integer that refuses values above 9223372036854775807."),
       Option(
+        "existing_rows", .choice(["refuse", "keep"]), default: "refuse",
+        "Of a table that holds rows which this sink has not written: refuse to write to it, or keep them as if it had."),
+      Option(
         "table_name", .string, default: "{table}",
         "The target's table for each of the source's; {schema} and {table} stand for its names. No two may share one."),
     ]
@@ -43,6 +46,7 @@ package struct SQLite: Connector {
     }
     settings.foreignKeys = block.boolean("foreign_keys") ?? settings.foreignKeys
     settings.unsigned64 = block.string("unsigned64").flatMap(Unsigned64Policy.init) ?? settings.unsigned64
+    settings.keepsExistingRows = block.string("existing_rows") == "keep"
     settings.tableName = block.string("table_name") ?? settings.tableName
     guard settings.tableName.contains("{table}") else {
       throw Failure(

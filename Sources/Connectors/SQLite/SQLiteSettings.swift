@@ -9,6 +9,8 @@ struct SQLiteSettings: Sendable {
   /// Whether the foreign keys that the target declares are enforced and cascade.
   var foreignKeys = true
   var unsigned64 = Unsigned64Policy.text
+  /// Whether a table that already holds rows may be taken over; they stay, and only the changes of the source reach them.
+  var keepsExistingRows = false
   /// `{schema}` and `{table}` stand for the source's names.
   var tableName = "{table}"
 

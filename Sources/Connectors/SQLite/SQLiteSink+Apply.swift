@@ -115,7 +115,8 @@ extension SQLiteSink {
       // Where rows may trade values, the order decides whether they fit; `applyTrading` tries another.
       if table.hasOtherUniqueKeys, case .sqlite(let failure) = error, failure.isUniqueConflict { throw failure }
       try refuse(error, net.site(of: entry), table)
-      table.quarantined += 1
+      // The key that a row moved away from is not a change of its own: the change is counted at the key that it moved to.
+      if entry.isOwn { table.quarantined += 1 }
     }
   }
 

@@ -92,7 +92,7 @@ extension SQLiteSink {
     guard try TargetShape(connection, table: from) != nil else { return }
     _ = try claimTarget(for: old)
     try releaseTarget(of: old)
-    let to = try claimTarget(for: new)
+    let to = try claimTarget(for: new, ownsRows: from.lowercased() == settings.targetName(of: new).lowercased())
     guard from != to else { return }
     try connection.execute(
       "ALTER TABLE \(SQLDialect.sqlite.quoted(from)) RENAME TO \(SQLDialect.sqlite.quoted(to))")

@@ -57,7 +57,9 @@ extension SQLiteSink {
 
   /// The target's name of a source's table, which from now on belongs to it alone.
   /// - Throws: `.targetShape` when another table, pipeline or sink already writes there.
-  func claimTarget(for name: TableName) throws -> String {
+  ///   Also when it holds rows that this sink has not written, unless the options or `ownsRows` say that they may stay:
+  ///   a mirror of the source has no others, and a truncation or a new snapshot must not take a stranger's.
+  func claimTarget(for name: TableName, ownsRows: Bool = false) throws -> String {
     let target = settings.targetName(of: name)
     let place = "table \"\(name)\""
     guard !target.lowercased().hasPrefix("sqlite_"), !target.lowercased().hasPrefix("_freshet_") else {
@@ -79,6 +81,8 @@ extension SQLiteSink {
       try claim.bind(index + 1, value)
     }
     try claim.run()
+    let isNew = try opened().changes == 1
+    if isNew, !ownsRows, !settings.keepsExistingRows { try refuseRows(in: target, place) }
     let owner = try SQLiteStatement(
       opened(), #"SELECT "pipeline", "sink", "namespace", "name" FROM "_freshet_table" WHERE "target" = ?1"#,
       persistent: false)
@@ -92,6 +96,15 @@ extension SQLiteSink {
     }
     claimedTargets[folded] = name
     return target
+  }
+
+  private func refuseRows(in target: String, _ place: String) throws {
+    let connection = try opened()
+    guard try TargetShape(connection, table: target) != nil else { return }
+    guard try connection.hasRows(in: SQLDialect.sqlite.quoted(target)) else { return }
+    throw Failure(
+      .targetShape, "\"\(target)\" at the target holds rows that this sink has not written", at: place,
+      hint: "empty or rename it, or set `existing_rows: keep` when they are the source's rows")
   }
 
   private func collision(_ name: TableName, with owner: String, _ target: String) -> Failure {
@@ -112,5 +125,12 @@ extension SQLiteSink {
       try release.bind(index + 1, value)
     }
     try release.run()
+  }
+}
+
+extension SQLiteConnection {
+  /// Whether a table, named as SQL has it, holds any row.
+  func hasRows(in quotedTable: String) throws(SQLiteFailure) -> Bool {
+    try SQLiteStatement(self, "SELECT 1 FROM \(quotedTable) LIMIT 1", persistent: false).step()
   }
 }

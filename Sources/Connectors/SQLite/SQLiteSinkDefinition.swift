@@ -48,6 +48,12 @@ struct SQLiteSinkDefinition: SinkDefinition {
       plan.statements.append(try createStatement(schema))
       return
     }
+    if plan.checkpoint == nil, !settings.keepsExistingRows,
+      try connection.hasRows(in: SQLDialect.sqlite.quoted(target))
+    {
+      plan.warnings.append(
+        "\"\(target)\" holds rows that this sink has not written, and the run would stop: see `existing_rows`")
+    }
     do throws(Failure) {
       _ = try ShapeCheck(
         schema: schema, shape: shape, target: target, unsigned64: settings.unsigned64, allowsMissing: false

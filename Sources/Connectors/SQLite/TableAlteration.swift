@@ -171,7 +171,11 @@ struct TableAlteration {
     try connection.execute(
       "INSERT INTO \"_freshet_rebuild\" (\(names)) SELECT \(values.joined(separator: ", ")) FROM \(table) ORDER BY 1")
     try connection.execute("DROP TABLE \(table)")
-    try connection.execute("ALTER TABLE \"_freshet_rebuild\" RENAME TO \(table)")
+    // Views and other tables' triggers name the table that is not there at this moment; the rename must not look at them.
+    try connection.execute("PRAGMA legacy_alter_table = ON")
+    let renaming = Result { try connection.execute("ALTER TABLE \"_freshet_rebuild\" RENAME TO \(table)") }
+    try connection.execute("PRAGMA legacy_alter_table = OFF")
+    try renaming.get()
     for statement in dependents { try connection.execute(statement) }
   }
 

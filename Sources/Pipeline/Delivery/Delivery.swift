@@ -28,7 +28,7 @@ struct Delivery: ~Copyable {
   /// When the first change of the group came.
   private var groupBegan: UInt64 = 0
 
-  /// A transaction is kept back up to this many bytes before its pieces go to the sink.
+  /// A transaction is kept back up to this many bytes, and not beyond a group's, before its pieces go to the sink.
   private static let heldLimit = 8 << 20
   /// A group that is this old is committed although more is coming, in nanoseconds.
   private static let groupAgeLimit: UInt64 = 1_000_000_000
@@ -113,7 +113,7 @@ struct Delivery: ~Copyable {
     if !isInsideTransaction {
       held.append((batch, part))
       heldBytes += batch.byteCount
-      guard heldBytes > Delivery.heldLimit else { return }
+      guard heldBytes > min(Delivery.heldLimit, sink.traits.groupBytes) else { return }
       try await commit()
       try await release()
       isInsideTransaction = true

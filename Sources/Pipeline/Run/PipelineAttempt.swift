@@ -11,6 +11,14 @@ struct PipelineAttempt: Sendable {
   let meters: PipelineMeters
   let control: SourceControl
   let logger: Logger
+  private let description = SourceDescription()
+
+  init(definition: PipelineDefinition, meters: PipelineMeters, control: SourceControl, logger: Logger) {
+    self.definition = definition
+    self.meters = meters
+    self.control = control
+    self.logger = logger
+  }
 
   func run() async throws {
     let shares = MemoryShares(limit: definition.memoryLimit, sinks: definition.sinks.count)
@@ -87,7 +95,7 @@ struct PipelineAttempt: Sendable {
     return ConnectorContext(
       pipeline: definition.name, name: name, stateDirectory: definition.stateDirectory, memoryLimit: memory,
       schemaChangePolicy: definition.schemaChangePolicy, badRowPolicy: definition.badRowPolicy, thread: thread,
-      logger: logger)
+      logger: logger, source: description)
   }
 }
 

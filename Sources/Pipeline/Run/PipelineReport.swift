@@ -110,8 +110,10 @@ extension PipelineReport.Sink {
     commits = reading.commits
     accounting = PipelineReport.Accounting(read: reading.rowsRead, reading.outcome)
     tables = [:]
-    for (table, read) in reading.read {
-      tables[table.description] = PipelineReport.Accounting(read: read, reading.outcomes[table] ?? Outcome())
+    // Also a table of which a sink tells more than it was given: that is a defect, and must show.
+    for table in Set(reading.read.keys).union(reading.outcomes.keys) {
+      tables[table.description] = PipelineReport.Accounting(
+        read: reading.read[table] ?? 0, reading.outcomes[table] ?? Outcome())
     }
   }
 }

@@ -101,12 +101,25 @@ package final class PipelineRun: Sendable {
     var path = definition.stateDirectory.hasPrefix("/") ? "/" : ""
     for component in definition.stateDirectory.split(separator: "/") {
       path += (path.isEmpty || path == "/" ? "" : "/") + component
-      guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-        throw Failure(
-          errno == EACCES || errno == EROFS ? .permission : .inputOutput, "cannot create the state directory", at: path,
-          hint: "name a directory that this user may write to with `state:`", cause: String(cString: strerror(errno)))
-      }
+      guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw stateFailure("cannot create", path, errno) }
     }
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw stateFailure("cannot look at", path, errno) }
+    guard status.st_mode & S_IFMT == S_IFDIR else { throw stateFailure("cannot use", path, ENOTDIR) }
+    guard access(path, W_OK | X_OK) == 0 else { throw stateFailure("cannot write to", path, errno) }
+  }
+
+  private func stateFailure(_ attempt: String, _ path: String, _ error: Int32) -> Failure {
+    let code: Failure.Code =
+      switch error {
+      case EACCES, EPERM, EROFS: .permission
+      case ENOSPC, EDQUOT: .diskFull
+      default: .inputOutput
+      }
+    return Failure(
+      code, "\(attempt) the state directory", at: path,
+      hint: code == .diskFull ? "make room" : "name a directory that this user may write to with `state:`",
+      cause: String(cString: strerror(error)))
   }
 }
 

@@ -90,10 +90,13 @@ package struct ConnectorContext: Sendable {
   /// Blocking work of the source or sink belongs on this thread; `run`, `open`, `write` and `commit` are called on it.
   package var thread: DedicatedThread
   package var logger: Logger
+  /// The source fills it, the sinks read it.
+  package var source: SourceDescription
 
   package init(
     pipeline: String, name: String, stateDirectory: String, memoryLimit: Int, schemaChangePolicy: SchemaChangePolicy,
-    badRowPolicy: BadRowPolicy, thread: DedicatedThread, logger: Logger
+    badRowPolicy: BadRowPolicy, thread: DedicatedThread, logger: Logger,
+    source: SourceDescription = SourceDescription()
   ) {
     self.pipeline = pipeline
     self.name = name
@@ -103,6 +106,7 @@ package struct ConnectorContext: Sendable {
     self.badRowPolicy = badRowPolicy
     self.thread = thread
     self.logger = logger
+    self.source = source
   }
 }
 

@@ -12,6 +12,8 @@ struct FileRun {
   func run(
     from checkpoints: [Position?], into output: any SourceOutput, control: SourceControl
   ) async throws {
+    let base = FileRun.name(options.files.first ?? "").split(separator: ".").dropLast().joined(separator: ".")
+    context.source.set(kind: options.kind, logFileBase: base)
     let end = try StreamEnd(control.until) { () throws(Failure) in LogPlace(file: "", offset: 0) }
     let start = try startPosition(checkpoints)
     var paths = options.files[...]

@@ -22,6 +22,8 @@ package struct MariaDBSourceOptions: Sendable {
     case latest
   }
 
+  /// `mariadb` or `mysql`, for log files, which do not say it; a server does.
+  package var kind = "mariadb"
   package var url: MariaDBURL?
   package var files: [String] = []
   package var tables: [String] = []

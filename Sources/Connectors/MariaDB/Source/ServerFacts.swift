@@ -14,7 +14,7 @@ struct ServerFacts: Sendable {
     variables = [:]
     let names = [
       "server_id", "server_uuid", "log_bin", "binlog_format", "binlog_row_image", "binlog_row_metadata",
-      "binlog_checksum", "gtid_mode", "hostname",
+      "binlog_checksum", "gtid_mode", "hostname", "log_bin_basename",
     ].map(SQLText.literal).joined(separator: ", ")
     for row in try connection.query("SHOW GLOBAL VARIABLES WHERE Variable_name IN (\(names))") {
       if let name = row[0], let value = row[1] { variables[name] = value }
@@ -25,6 +25,12 @@ struct ServerFacts: Sendable {
 
   /// One line for people.
   var description: String { "\(isMariaDB ? "MariaDB" : "MySQL") \(version), server_id \(identity.id)" }
+
+  /// The system as others name it.
+  var kind: String { isMariaDB ? "mariadb" : "mysql" }
+
+  /// What the log's files are called without their number.
+  var logFileBase: String { variables["log_bin_basename"]?.split(separator: "/").last.map(String.init) ?? "" }
 
   /// Whether transactions have GTIDs: always at MariaDB.
   var hasGTIDs: Bool { isMariaDB || variables["gtid_mode"] == "ON" }

@@ -1,4 +1,5 @@
 import CSQLite
+import Glibc
 
 /// An open SQLite database.
 ///
@@ -9,6 +10,7 @@ package final class SQLiteConnection: @unchecked Sendable {
   // in multi-thread mode allows any one thread at a time.
   let handle: OpaquePointer
   package let path: String
+  private var busyTimeoutMilliseconds: Int32
 
   package struct OpenMode: OptionSet, Sendable {
     package let rawValue: Int32
@@ -43,7 +45,9 @@ package final class SQLiteConnection: @unchecked Sendable {
     }
     handle = opened
     self.path = path
-    sqlite3_busy_timeout(opened, busyTimeoutMilliseconds)
+    self.busyTimeoutMilliseconds = busyTimeoutMilliseconds
+    // The connection outlives its handler: `deinit` closes the handle, and nothing calls the handler after that.
+    sqlite3_busy_handler(opened, SQLiteConnection.waitForLock, Unmanaged.passUnretained(self).toOpaque())
     // Strings in double quotes are a mistake in a name, never a text; a damaged schema must not run code.
     _ = freshet_sqlite3_config_int(opened, SQLITE_DBCONFIG_DQS_DML, 0)
     _ = freshet_sqlite3_config_int(opened, SQLITE_DBCONFIG_DQS_DDL, 0)
@@ -77,7 +81,19 @@ package final class SQLiteConnection: @unchecked Sendable {
   /// Makes the running statement fail with SQLITE_INTERRUPT. Thread: any.
   package func interrupt() { sqlite3_interrupt(handle) }
 
-  package func setBusyTimeout(milliseconds: Int32) { sqlite3_busy_timeout(handle, milliseconds) }
+  package func setBusyTimeout(milliseconds: Int32) { busyTimeoutMilliseconds = milliseconds }
+
+  /// Waits a little for another program's lock; gives up when the time is over, or when the calling task is cancelled.
+  private static let waitForLock: @convention(c) (UnsafeMutableRawPointer?, Int32) -> Int32 = { connection, attempt in
+    guard let connection, !Task.isCancelled else { return 0 }
+    let timeout = Unmanaged<SQLiteConnection>.fromOpaque(connection).takeUnretainedValue().busyTimeoutMilliseconds
+    // The waits are 1, 2, 3 … 20, 20, 20 … milliseconds.
+    let growing = min(attempt, 20)
+    let waited = growing * (growing + 1) / 2 + (attempt - growing) * 20
+    guard waited < timeout else { return 0 }
+    usleep(UInt32(min(attempt + 1, 20)) * 1000)
+    return 1
+  }
 
   /// The most recent failure of this connection, as it stands.
   package func lastFailure(sql: String = "") -> SQLiteFailure {
