@@ -32,13 +32,21 @@ package enum ChildProcess {
     var list: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
     defer { for argument in list { free(argument) } }
     var pid: pid_t = 0
-    let result = posix_spawnp(&pid, arguments[0], &actions, &attributes, &list, environ)
+    let result = posix_spawnp(&pid, path(of: arguments[0]), &actions, &attributes, &list, environ)
     guard result == 0 else {
       throw Failure(
         .inputOutput, "cannot start \"\(arguments[0])\"", hint: "install the program that is missing",
         cause: String(cString: strerror(result)))
     }
     return pid
+  }
+
+  /// Where a program lies. Servers stand in folders that only root's PATH has on Debian: they are looked for there, too.
+  private static func path(of program: String) -> String {
+    let search = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
+    let folders = search.split(separator: ":").map(String.init) + ["/usr/local/sbin", "/usr/sbin", "/sbin"]
+    if program.contains("/") { return program }
+    return folders.lazy.map { "\($0)/\(program)" }.first { access($0, X_OK) == 0 } ?? program
   }
 
   /// Runs a program to its end; anything but exit status 0 is a failure with the last lines of its output.
