@@ -1,5 +1,6 @@
 internal import Change
 internal import Flow
+internal import Glibc
 internal import Logging
 internal import MariaDBClient
 internal import Pipeline
@@ -27,6 +28,8 @@ final class LogReader {
 
   /// A batch is not kept longer than this many nanoseconds while more is coming.
   private static let patience: UInt64 = 5_000_000
+  /// Microseconds.
+  private static let clockDifference: Int64 = 1_000_000
 
   init(
     _ server: LogServer, stream: LogStream, decoder: BinlogDecoder, start: StartPoint, end: StreamEnd,
@@ -71,9 +74,7 @@ final class LogReader {
       }
       guard let event else { return try await flush() }
       if builder.readAt == 0 { builder.readAt = MonotonicTime.now() }
-      if LogReader.mayDefine(event) { noteDefinition() }
-      var action = try decoder.decode(event, from: .network, into: builder)
-      if let failure = catalog.takeFailure() { throw failure }
+      var action = try decode(event)
       while action == .more {
         try await flush()
         builder.readAt = MonotonicTime.now()
@@ -83,18 +84,29 @@ final class LogReader {
     }
   }
 
-  /// Whether the event is a statement, which may change definitions, or announces a table, so that one may be asked
-  /// for.
-  private static func mayDefine(_ event: UnsafeRawBufferPointer) -> Bool {
-    guard event.count > EventHeader.byteCount else { return false }
-    return event[4] == EventType.query.rawValue || event[4] == EventType.queryCompressed.rawValue
+  private func decode(_ event: UnsafeRawBufferPointer) throws(Failure) -> BinlogDecoder.Action {
+    if event.count > EventHeader.byteCount {
+      let type = EventType(rawValue: event[4])
+      if type == .tableMap || type == .query || type == .queryCompressed { place(event) }
+    }
+    let action: BinlogDecoder.Action
+    do throws(Failure) {
+      action = try decoder.decode(event, from: .network, into: builder)
+    } catch {
+      // That no definition could be had says more than that none was there.
+      try catalog.checkFailure()
+      throw error
+    }
+    try catalog.checkFailure()
+    return action
   }
 
-  private func noteDefinition() {
-    catalog.place = LogPlace(file: decoder.position.file, offset: decoder.position.offset)
-    // BEGIN and COMMIT are statements at MySQL, and change nothing.
-    guard !builder.isInsideTransaction else { return }
-    catalog.definitionsMayHaveChanged()
+  /// Tells the catalog where and when the definitions are needed that the event may ask for.
+  private func place(_ event: UnsafeRawBufferPointer) {
+    catalog.eventTime = UInt32(littleEndian: event.loadUnaligned(as: UInt32.self))
+    let position = decoder.position
+    if catalog.place.offset == position.offset, catalog.place.file == position.file { return }
+    catalog.place = LogPlace(file: position.file, offset: position.offset)
   }
 
   /// Sends what is due, and tells whether the stream ends here.
@@ -110,7 +122,12 @@ final class LogReader {
       if builder.isFull || isOld || !stream.hasBufferedInput { try await flush() }
     case .heartbeat:
       if !builder.isInsideTransaction { try await flush() }
-      if case .place = end { return true }
+      switch end {
+      case .place where !builder.isInsideTransaction: return true
+      // Nothing is left to send, and what is committed from now on is later than the end.
+      case .time(let time): return !builder.isInsideTransaction && isPast(time)
+      default: break
+      }
     default:
       if builder.isFull { try await flush() }
       if !builder.isInsideTransaction, isAtEnd {
@@ -135,6 +152,13 @@ final class LogReader {
     if let last = batch.transactions.last, last.commitTime > time { return true }
     try await send(batch)
     return false
+  }
+
+  /// Whether this machine's clock is past `time` by more than two clocks usually differ.
+  private func isPast(_ time: EventTime) -> Bool {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    return Int64(now.tv_sec) * 1_000_000 > time.microseconds + LogReader.clockDifference
   }
 
   private func flush() async throws {
