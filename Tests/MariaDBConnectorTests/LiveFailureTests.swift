@@ -84,17 +84,13 @@ import Testing
     #expect(await failure(inside) != nil)
     try server.run("FLUSH BINARY LOGS", "FLUSH BINARY LOGS", "INSERT INTO shop.orders VALUES (2, 'b')")
     let last = try server.query("SHOW MASTER STATUS")[0][0] ?? ""
-    for _ in 0..<100 where try server.query("SHOW BINARY LOGS").count > 1 {
-      // A file that a dump still reads stays; the server notices only at the next heartbeat that the reader has gone.
-      try server.run("PURGE BINARY LOGS TO '\(last)'")
-      try await Task.sleep(nanoseconds: 100_000_000)
-    }
+    try await server.awaitPurge(to: last)
     #expect(await failure(try server.source(["shop.*"]), from: position)?.code == .positionLost)
     let again = LiveRun(try server.source(["shop.*"], snapshot: .whenNeeded), from: [position], until: .now)
     try await again.finished()
     #expect(again.output.target.schemaChanges == ["truncate shop.orders"])
     #expect(again.output.target.count("shop.orders") == 2)
-    try await Task.sleep(nanoseconds: 1_100_000_000)
+    try await server.awaitNextSecond()
     try server.run("RESET MASTER", "INSERT INTO shop.orders VALUES (3, 'c')")
     let reset = await failure(try server.source(["shop.*"]), from: position)
     #expect(reset?.code == .identity || reset?.code == .positionLost, "\(String(describing: reset))")
@@ -118,7 +114,7 @@ import Testing
     options.snapshotMode = .never
     options.heartbeat = 300_000_000
     let run = LiveRun(options)
-    try await Task.sleep(nanoseconds: 1_000_000_000)
+    try await server.awaitReaders()
     let stalled = Date()
     proxy.stall()
     #expect(await run.failure()?.code == .unreachable)

@@ -76,6 +76,9 @@ final class LiveRun: Sendable {
     }
   }
 
+  /// A context for questions that need no run.
+  var planContext: ConnectorContext { LiveRun.context(thread, nil) }
+
   static func context(_ thread: DedicatedThread, _ directory: String?) -> ConnectorContext {
     let path = directory ?? NSTemporaryDirectory() + "freshet-live-\(UUID().uuidString)"
     try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)  // exists: it is shared
@@ -129,6 +132,40 @@ extension MariaDBServer {
     options.snapshotMode = snapshot
     return options
   }
+
+  /// Returns when so many sources are reading the server's log.
+  func awaitReaders(_ count: Int = 1, seconds: Double = 30) async throws {
+    let connection = try client()
+    let end = Date().addingTimeInterval(seconds)
+    while Date() < end {
+      let rows = try connection.query(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'")
+      if let text = rows[0][0], let found = Int(text), found >= count { return }
+      try await Task.sleep(nanoseconds: 5_000_000)
+    }
+    throw Failure(.unreachable, "no source reads the log of a test's server")
+  }
+
+  /// Returns when the server's clock has gone on to another second: log files tell when they were made in seconds.
+  func awaitNextSecond() async throws {
+    let connection = try client()
+    let begun = try connection.query("SELECT UNIX_TIMESTAMP()")
+    while try connection.query("SELECT UNIX_TIMESTAMP()") == begun { try await Task.sleep(nanoseconds: 5_000_000) }
+  }
+
+  /// Returns when the server has given up its older log files.
+  func awaitPurge(to file: String, seconds: Double = 30) async throws {
+    let end = Date().addingTimeInterval(seconds)
+    while try query("SHOW BINARY LOGS").first?[0] != file {
+      // A file that a dump still reads stays; the server notices only at the next heartbeat that the reader has gone.
+      guard Date() < end else { throw Failure(.inputOutput, "a test's server keeps its log files") }
+      try run("PURGE BINARY LOGS TO '\(file)'")
+      try await Task.sleep(nanoseconds: 20_000_000)
+    }
+  }
+
+  /// The newest transaction of the log, as positions write it.
+  func logEnd() throws -> String { try query("SELECT @@gtid_binlog_pos")[0][0] ?? "" }
 
   func run(_ statements: String...) throws {
     let connection = try client()

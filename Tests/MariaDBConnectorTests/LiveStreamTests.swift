@@ -21,7 +21,7 @@ import Testing
     let server = try server()
     try server.execute("INSERT INTO shop.orders VALUES (1, 1.50, 'old')")
     let run = LiveRun(try server.source(["shop.*"]))
-    try await Task.sleep(nanoseconds: 500_000_000)
+    try await server.awaitReaders()
     try server.run("INSERT INTO shop.orders VALUES (2, 2.50, 'new')", "UPDATE shop.orders SET note='x' WHERE id=2")
     #expect(await run.reaches { $0.changeCount == 2 })
     try await run.stopped()

@@ -6,10 +6,11 @@ extension BinlogDecoder {
     let statement = String(decoding: text.prefix(1 << 20), as: UTF8.self)
     switch definition {
     case .createTable(let name, let hints, let like, let replaces, let ifNotExists):
-      create(name, hints ?? like.flatMap { catalog[$0].hints }, replaces, ifNotExists, statement, builder)
+      create(name, hints ?? like.flatMap { remembered($0).hints }, replaces, ifNotExists, statement, builder)
     case .dropTables(let names): for name in names { drop(name, statement, builder) }
     case .dropDatabase(let database):
-      for name in catalog.tables(in: database) { drop(name, statement, builder) }
+      let remembered = provider?.rememberedTables(in: database) ?? []
+      for name in Set(catalog.tables(in: database) + remembered).sorted() { drop(name, statement, builder) }
       catalog.charsets[database] = nil
     case .truncateTable(let name):
       let schema = catalog[name].schema
@@ -46,6 +47,7 @@ extension BinlogDecoder {
       drop(name, statement, builder)
       entry = TableCatalog.Entry()
     }
+    provider?.forget(name)
     entry.hints = hints
     entry.hints?.charset = hints?.charset ?? catalog.charsets[name.namespace]
     entry.pending = (.create, statement)
@@ -57,17 +59,32 @@ extension BinlogDecoder {
     _ name: TableName, _ alterations: [DataDefinition.Alteration]?, _ statement: String, _ builder: BatchBuilder
   ) {
     guard options.isWanted(name) else { return }
-    var entry = catalog[name]
-    guard entry.schema != nil || entry.pending != nil else { return }
+    var entry = remembered(name)
+    guard entry.schema != nil || entry.pending != nil else {
+      // Not met so far: the next table map asks for the definition, and must not get one from before the statement.
+      provider?.forget(name)
+      return
+    }
     if let hints = entry.hints, let alterations, let altered = hints.applying(alterations) {
       if altered == hints { return }
       entry.hints = altered
     } else {
       entry.hints = nil
+      provider?.forget(name)
     }
     if entry.pending == nil { entry.pending = (.alter, statement) }
     catalog[name] = entry
     settle(name, kind: .alter, statement, builder)
+  }
+
+  /// What is known of a table: from this run, or from an earlier one that stopped before here.
+  private func remembered(_ name: TableName) -> TableCatalog.Entry {
+    let entry = catalog[name]
+    guard entry.schema == nil, entry.pending == nil, options.isWanted(name),
+      let hints = provider?.rememberedHints(for: name)
+    else { return entry }
+    let schema = SchemaResolver.schema(of: name, hints, version: 1, isMariaDB: format?.isMariaDB ?? true)
+    return TableCatalog.Entry(schema: schema ?? hints.schema(named: name), hints: hints)
   }
 
   /// Emits the new schema at its statement where the definition says all of it; else the next table map does.
@@ -90,17 +107,20 @@ extension BinlogDecoder {
     entry.schema = schema
     entry.pending = nil
     catalog[name] = entry
+    provider?.remember(hints, for: name)
   }
 
   private func drop(_ name: TableName, _ statement: String, _ builder: BatchBuilder) {
     temporaries.remove(name)
     let before = catalog.remove(name)?.schema
+    provider?.forget(name)
     guard options.isWanted(name) else { return }
     emit(SchemaChange(kind: .drop, table: name, before: before, after: nil, statement: statement), builder)
   }
 
   private func rename(_ old: TableName, _ name: TableName, _ statement: String, _ builder: BatchBuilder) {
-    var entry = catalog.remove(old) ?? TableCatalog.Entry()
+    var entry = remembered(old)
+    _ = catalog.remove(old)
     let before = entry.schema
     entry.schema = before.map {
       TableSchema(
@@ -108,6 +128,7 @@ extension BinlogDecoder {
         version: $0.version + 1)
     }
     catalog[name] = entry
+    if let hints = entry.hints { provider?.remember(hints, for: name) } else { provider?.forget(name) }
     guard options.isWanted(old) || options.isWanted(name) else { return }
     emit(SchemaChange(kind: .rename, table: old, before: before, after: entry.schema, statement: statement), builder)
   }

@@ -99,7 +99,9 @@ extension BinlogDecoder {
       if transaction == nil { try open(header, nil, isGroup: false, builder) }
       let time = EventTime(seconds: header.time)
       let events = held.remove(identifier)
-      guard verb == "COMMIT" else { return finishTransaction(at: time, builder) }
+      // One that was emitted may have begun before the first one that was not, from where the log is read again.
+      let isEmitted = events == nil && transaction?.isSuppressed == true
+      guard verb == "COMMIT", !isEmitted else { return finishTransaction(at: time, builder) }
       guard let events else {
         throw Failure(
           .positionLost, "an XA transaction is committed whose changes lie before the start position",

@@ -149,12 +149,6 @@ extension BinlogDecoder {
     return finishTransaction(at: EventTime(seconds: header.time), builder)
   }
 
-  /// Emits what was put aside, inside the transaction that is open.
-  func replay(_ events: HeldEvents, time: EventTime, _ builder: BatchBuilder) throws -> Action {
-    pending = .held(events, next: 0, time: time)
-    return try resumePending(builder)
-  }
-
   func hold(_ body: UnsafeRawBufferPointer, _ header: EventHeader) throws {
     let size = held.byteCount + (transaction?.xa?.bytes.count ?? 0) + body.count
     guard size <= options.heldByteLimit else {

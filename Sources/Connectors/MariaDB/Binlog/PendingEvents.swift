@@ -4,7 +4,8 @@ internal import Compression
 /// Events that are read out of one event, as many at a time as a batch holds.
 enum PendingEvents {
   case payload(TransactionPayload)
-  case held(HeldEvents, next: Int, time: EventTime)
+  /// `inside`: the payload in which the transaction is committed, and which goes on behind it.
+  case held(HeldEvents, next: Int, time: EventTime, inside: TransactionPayload?)
 }
 
 /// The events inside a MySQL transaction payload, decompressed piece by piece.
@@ -109,13 +110,25 @@ extension BinlogDecoder {
   func resumePending(_ builder: BatchBuilder) throws -> Action {
     switch pending {
     case .payload(let payload): return try resume(payload, builder)
-    case .held(let events, let next, let time): return try resume(events, next, time, builder)
+    case .held(let events, let next, let time, let payload):
+      let action = try resume(events, next, time, payload, builder)
+      guard action != .more, let payload else { return action }
+      return try resume(payload, after: action, builder)
     case nil: return .none
     }
   }
 
-  private func resume(_ payload: TransactionPayload, _ builder: BatchBuilder) throws -> Action {
-    var last = Action.none
+  /// Emits what an XA transaction put aside, inside the transaction that is open.
+  func replay(_ events: HeldEvents, time: EventTime, _ builder: BatchBuilder) throws -> Action {
+    var outer: TransactionPayload?
+    if case .payload(let payload) = pending { outer = payload }
+    return try resume(events, 0, time, outer, builder)
+  }
+
+  private func resume(
+    _ payload: TransactionPayload, after first: Action = .none, _ builder: BatchBuilder
+  ) throws -> Action {
+    var last = first
     while true {
       let action = try payload.next { event in
         let header = try EventHeader(event)
@@ -130,11 +143,14 @@ extension BinlogDecoder {
         return last
       }
       last = action
+      if action == .more { return .more }
       if builder.isFull, transaction != nil { return .more }
     }
   }
 
-  private func resume(_ events: HeldEvents, _ next: Int, _ time: EventTime, _ builder: BatchBuilder) throws -> Action {
+  private func resume(
+    _ events: HeldEvents, _ next: Int, _ time: EventTime, _ payload: TransactionPayload?, _ builder: BatchBuilder
+  ) throws -> Action {
     let own = eventOffset
     defer { eventOffset = own }
     for index in next..<events.events.count {
@@ -144,11 +160,11 @@ extension BinlogDecoder {
         try rowEvent(event.header, UnsafeRawBufferPointer(rebasing: $0[event.range]), builder)
       }
       if builder.isFull {
-        pending = .held(events, next: index + 1, time: time)
+        pending = .held(events, next: index + 1, time: time, inside: payload)
         return .more
       }
     }
-    pending = nil
+    pending = payload.map { .payload($0) }
     return finishTransaction(at: time, builder)
   }
 }

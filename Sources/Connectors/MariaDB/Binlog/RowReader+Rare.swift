@@ -69,7 +69,8 @@ extension RowReader {
   private mutating func binaryJSON(_ decoder: ColumnDecoder, _ column: Int) throws(RowFault) -> Cell {
     let bytes = try value(prefix: decoder.small, column)
     let start = try room(for: 0, column)
-    let reader = BinaryJSON(limit: RowReader.arenaLimit)
+    // No value grows more than this; a damaged document may name one value many times over.
+    let reader = BinaryJSON(limit: min(RowReader.arenaLimit, start + bytes.count * 16 + 64))
     guard reader.append(bytes, to: &builder.arena) else { throw RowFault(reason: .badValue, column: column) }
     return appended(.json, from: start)
   }

@@ -31,7 +31,10 @@ extension BinlogDecoder {
     var entry = catalog[map.name]
     var candidates: [TableHints] = []
     if let hints = entry.hints { candidates.append(hints) }
-    if let hints = provider?.hints(for: map.name) { candidates.append(hints) }
+    // What a statement of the log gave is of this place; what the server says may be of a later one.
+    if !candidates.contains(where: { SchemaResolver.fits($0, map) }), let hints = provider?.hints(for: map.name) {
+      candidates.append(hints)
+    }
     guard let charset = CharacterSet(named: options.charset) else {
       throw Failure(.configuration, "charset \"\(options.charset)\" is not known")
     }
@@ -48,6 +51,7 @@ extension BinlogDecoder {
           kind: entry.pending?.kind ?? .alter, table: map.name, before: entry.schema, after: schema,
           statement: entry.pending?.statement ?? ""), builder)
     }
+    if let hints { provider?.remember(hints, for: map.name) }
     entry = TableCatalog.Entry(schema: schema, hints: hints, pending: nil)
     catalog[map.name] = entry
     return (schema, plan)

@@ -80,4 +80,19 @@ package struct TableHints: Hashable, Sendable {
 package protocol SchemaProvider: AnyObject {
   /// The definition that holds at the place in the log that is being decoded, or nil when none is known.
   func hints(for table: TableName) -> TableHints?
+  /// The definition that was known to hold here before a statement that is about to change it; nothing is asked for.
+  func rememberedHints(for table: TableName) -> TableHints?
+  /// The tables of a database that `rememberedHints` knows.
+  func rememberedTables(in database: String) -> [TableName]
+  /// The definition that the log itself gave for this place.
+  func remember(_ hints: TableHints, for table: TableName)
+  /// A statement changed the table in a way that was not understood: what was known of it holds no longer.
+  func forget(_ table: TableName)
+}
+
+extension SchemaProvider {
+  package func rememberedHints(for table: TableName) -> TableHints? { nil }
+  package func rememberedTables(in database: String) -> [TableName] { [] }
+  package func remember(_ hints: TableHints, for table: TableName) {}
+  package func forget(_ table: TableName) {}
 }

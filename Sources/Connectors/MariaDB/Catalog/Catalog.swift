@@ -3,75 +3,107 @@ internal import MariaDBClient
 
 /// The definitions of a server's tables, versioned by the place of the log from which each holds.
 ///
-/// Known definitions come from memory. A table that is not known, or that a statement of the log may have changed, is
-/// asked for over a connection of its own; whether the answer is the definition of that place, or of a later one, is
-/// decided by the table map that follows.
+/// Known definitions come from memory: from a snapshot, or from the log's own statements. A table that is not known, or
+/// that a statement changed in a way that was not understood, is asked for over a connection of its own. The answer is
+/// of now, not of the place: where the log has no names it is taken only when the table was not changed since.
 /// *Thread*: the decoder's. *Errors*: `hints` cannot throw; `failure` holds what went wrong until the reader asks.
 final class Catalog: SchemaProvider {
   struct Version: Hashable {
     /// From here on; nil: from the beginning.
     var place: LogPlace?
+    /// Without columns: not known.
     var hints: TableHints
+  }
+
+  /// What the server answers.
+  struct Answer {
+    var hints: TableHints
+    /// When the definition came to be, in seconds since 1970; nil: the server does not tell.
+    var changed: UInt32?
   }
 
   private(set) var tables: [TableName: [Version]] = [:]
   // Asked for behind each event.
   @exclusivity(unchecked) private(set) var failure: Failure?
   private(set) var isChanged = false
-  /// Where the decoder stands.
-  var place = LogPlace(file: "", offset: 0)
-  /// Tables whose definition was asked for since the last statement that may have changed one.
-  private var fresh: Set<TableName> = []
-  private var sawDefinition = false
-  private let ask: (TableName) throws(Failure) -> TableHints?
+  /// Tells where the decoder stands; asked only when a definition is.
+  var locate: () -> LogPlace = { LogPlace(file: "", offset: 0) }
+  private var place: LogPlace { locate() }
+  /// When the event at hand was logged, in seconds since 1970. Set for each event.
+  @exclusivity(unchecked) var eventTime: UInt32 = 0
+  /// Whether the log names columns, so that an answer of a later time cannot give wrong ones.
+  private let logHasNames: Bool
+  private let ask: (TableName) throws(Failure) -> Answer?
 
   /// Versions of one table that are kept.
   private static let versionLimit = 16
 
-  init(ask: @escaping (TableName) throws(Failure) -> TableHints?) { self.ask = ask }
+  init(logHasNames: Bool, ask: @escaping (TableName) throws(Failure) -> Answer?) {
+    self.logHasNames = logHasNames
+    self.ask = ask
+  }
 
   /// Takes over what was stored, or what was just read of all tables.
   func load(_ tables: [TableName: [Version]]) { self.tables = tables }
 
   func insert(_ hints: TableHints, for table: TableName, at place: LogPlace?) {
     var versions = tables[table] ?? []
-    if versions.last?.hints == hints { return }
-    versions.append(Version(place: place, hints: hints))
+    // Log that is read again brings versions from before the newest.
+    let index = place.flatMap { place in versions.firstIndex { $0.place.map { !place.isAtOrAfter($0) } ?? false } }
+    let end = index ?? versions.count
+    if end > 0, versions[end - 1].hints == hints { return }
+    versions.insert(Version(place: place, hints: hints), at: end)
     if versions.count > Catalog.versionLimit { versions.removeFirst() }
     tables[table] = versions
     isChanged = true
   }
 
   func hints(for table: TableName) -> TableHints? {
-    if !sawDefinition || fresh.contains(table), let known = known(table) { return known }
+    if let known = known(table) { return known }
     do throws(Failure) {
-      let asked = try ask(table)
-      fresh.insert(table)
-      if let asked { insert(asked, for: table, at: place) }
-      return asked ?? known(table)
+      guard let answer = try ask(table) else { return nil }
+      if !logHasNames, let changed = answer.changed, changed > eventTime {
+        throw Failure(
+          .schemaMismatch,
+          "table \"\(table)\" was changed after rows that the log holds without column names, and how it was is not known",
+          hint: "SET GLOBAL binlog_row_metadata=FULL at the server, and take a new snapshot")
+      }
+      insert(answer.hints, for: table, at: place)
+      return answer.hints
     } catch {
       failure = error
-      return known(table)
+      return nil
     }
+  }
+
+  func rememberedHints(for table: TableName) -> TableHints? { known(table) }
+
+  func rememberedTables(in database: String) -> [TableName] {
+    tables.keys.filter { $0.namespace == database && known($0) != nil }.sorted()
+  }
+
+  func remember(_ hints: TableHints, for table: TableName) {
+    if known(table) != hints { insert(hints, for: table, at: place) }
+  }
+
+  /// A version without columns is kept, so that a restart does not take an older one for what holds.
+  func forget(_ table: TableName) {
+    if known(table) != nil { insert(TableHints(columns: []), for: table, at: place) }
   }
 
   /// The newest definition that holds here; for a place before all of them, the oldest.
   private func known(_ table: TableName) -> TableHints? {
     guard let versions = tables[table] else { return nil }
     let holds = versions.last { version in version.place.map { place.isAtOrAfter($0) } ?? true }
-    return (holds ?? versions.first)?.hints
+    guard let hints = (holds ?? versions.first)?.hints, !hints.columns.isEmpty else { return nil }
+    return hints
   }
 
-  /// A statement of the log may have changed any definition.
-  func definitionsMayHaveChanged() {
-    sawDefinition = true
-    fresh.removeAll()
-  }
-
-  func takeFailure() -> Failure? {
-    guard failure != nil else { return nil }
-    defer { failure = nil }
-    return failure
+  /// - Throws: what `hints` could not tell.
+  func checkFailure() throws(Failure) {
+    guard let failure else { return }
+    self.failure = nil
+    throw failure
   }
 
   func markSaved() { isChanged = false }

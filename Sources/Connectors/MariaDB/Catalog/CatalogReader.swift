@@ -7,6 +7,8 @@ struct CatalogReader {
     var hints: TableHints
     /// The server's estimate of its rows; nil when it has none.
     var rows: UInt64?
+    /// When it was made or last altered, in seconds since 1970; nil: the server does not tell.
+    var changed: UInt32?
   }
 
   let connection: MariaDBConnection
@@ -26,14 +28,31 @@ struct CatalogReader {
     return try read(condition) { $0 == name }[name]
   }
 
+  /// - Throws: `.permission` when the user may not read the table, whether it exists or not.
+  func requireSelect(_ name: TableName) throws(Failure) {
+    let quoted = SQLText.identifier(name.namespace) + "." + SQLText.identifier(name.table)
+    do throws(Failure) {
+      _ = try connection.query("SELECT 1 FROM \(quoted) LIMIT 0")
+    } catch {
+      guard error.code == .permission || error.code == .authentication else { return }
+      throw Failure(
+        .permission, "the log has rows of table \"\(name)\", which the user may not read: the snapshot was without it",
+        at: connection.place,
+        hint:
+          "GRANT SELECT ON \(quoted) TO the pipeline's user and take a new snapshot, or add \"!\(name)\" to `tables`",
+        cause: error.cause)
+    }
+  }
+
   private func read(_ condition: String, _ includes: (TableName) -> Bool) throws(Failure) -> [TableName: Entry] {
     var entries: [TableName: Entry] = [:]
     for row in try connection.query(
-      "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_ROWS FROM information_schema.TABLES "
+      "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_ROWS, UNIX_TIMESTAMP(CREATE_TIME) FROM information_schema.TABLES "
         + "WHERE \(condition) AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')")
     {
       guard let name = CatalogReader.name(row), includes(name) else { continue }
-      entries[name] = Entry(hints: TableHints(columns: []), rows: row[2].flatMap { UInt64($0) })
+      entries[name] = Entry(
+        hints: TableHints(columns: []), rows: row[2].flatMap { UInt64($0) }, changed: row[3].flatMap { UInt32($0) })
     }
     try readColumns(condition, into: &entries)
     if connection.isMariaDB { try readJSON(condition, into: &entries) }

@@ -23,6 +23,9 @@ struct SnapshotRun {
       options.snapshotThreads, attempt.server, attempt.url, options, context.logger)
     defer { for connection in views.connections { connection.close() } }
     let tables = try readTables(at: views.place)
+    // A checkpoint inside or behind the snapshot finds the definitions of the view again, whatever the tables become.
+    try CatalogFile(directory: context.stateDirectory).write(catalog.tables)
+    catalog.markSaved()
     var position = MariaDBPosition(gtids: views.gtids, log: views.place, server: attempt.server.facts.identity)
     position.server.logCreated = 0
     if let base = plan.base, let state = base.snapshot { try await catchUp(base, state, to: views.place) }

@@ -28,12 +28,19 @@ struct FileRun {
     }
     let offset = start.map { $0.prepared.first?.start.offset ?? $0.log.offset } ?? 4
     let reader = FileReader(
-      decoder: decoder(start, first: paths.first ?? "", offset: offset), batchBytes: options.batchBytes, output: output,
+      decoder: decoder(start, first: paths.first ?? "", offset: offset), expectedCreation: expectedCreation(start),
+      batchBytes: options.batchBytes, output: output,
       control: control, end: end)
     for (index, path) in paths.enumerated() {
       guard try await reader.read(path, offset: index == 0 ? max(offset, 4) : 4) else { return }
     }
     try await reader.finish()
+  }
+
+  /// When the first file was made that is read; 0: it is not known.
+  private func expectedCreation(_ start: MariaDBPosition?) -> UInt32 {
+    guard let start, start.prepared.first.map({ $0.start.file == start.log.file }) ?? true else { return 0 }
+    return start.server.logCreated
   }
 
   private func startPosition(_ checkpoints: [Position?]) throws(Failure) -> MariaDBPosition? {
@@ -83,14 +90,18 @@ private final class FileReader {
   private let control: SourceControl
   private let end: StreamEnd
   private var logCreated: UInt32 = 0
+  /// When the file was made in which the checkpoint lies, until its description was seen; 0: any file will do.
+  private var expectedCreation: UInt32
   private var serverId: UInt32 = 0
   private var watermark = EventTime.distantPast
 
   init(
-    decoder: BinlogDecoder, batchBytes: Int, output: any SourceOutput, control: SourceControl, end: StreamEnd
+    decoder: BinlogDecoder, expectedCreation: UInt32, batchBytes: Int, output: any SourceOutput, control: SourceControl,
+    end: StreamEnd
   ) {
     builder = BatchBuilder(byteLimit: batchBytes)
     self.decoder = decoder
+    self.expectedCreation = expectedCreation
     self.output = output
     self.control = control
     self.end = end
@@ -125,9 +136,18 @@ private final class FileReader {
       if event[4] == EventType.formatDescription.rawValue {
         logCreated = UInt32(littleEndian: event.loadUnaligned(as: UInt32.self))
         serverId = UInt32(littleEndian: event.loadUnaligned(fromByteOffset: 5, as: UInt32.self))
+        try checkCreation()
       }
       return try decoder.decode(event, from: .file, into: builder)
     }
+  }
+
+  private func checkCreation() throws(Failure) {
+    defer { expectedCreation = 0 }
+    guard expectedCreation != 0, logCreated != 0, logCreated != expectedCreation else { return }
+    throw Failure(
+      .identity, "the log file of the checkpoint was replaced by another one of the same name",
+      at: decoder.position.file, hint: "name the file that was read before, or reset the pipeline's sinks")
   }
 
   private func isFinished(after first: BinlogDecoder.Action) async throws -> Bool {

@@ -1,5 +1,6 @@
 internal import Change
 internal import Flow
+internal import Glibc
 internal import Logging
 internal import MariaDBClient
 internal import Pipeline
@@ -29,6 +30,8 @@ final class LogReader {
 
   /// A batch is not kept longer than this many nanoseconds while more is coming.
   private static let patience: UInt64 = 5_000_000
+  /// Microseconds.
+  private static let clockDifference: Int64 = 1_000_000
 
   init(
     _ server: LogServer, stream: LogStream, decoder: BinlogDecoder, start: StartPoint, end: StreamEnd,
@@ -48,6 +51,10 @@ final class LogReader {
     self.stop = stop
     self.builder = builder
     self.refine = refine
+    catalog.locate = { [unowned decoder] in
+      let position = decoder.position
+      return LogPlace(file: position.file, offset: position.offset)
+    }
   }
 
   /// Reads until the end, a stop or a cancellation.
@@ -85,7 +92,7 @@ final class LogReader {
       case .rest:
         try await flush()
         builder.readAt = MonotonicTime.now()
-        due = try self.due(after: decoder.continueDecoding(into: builder)) ?? read()
+        due = try self.due(after: continueDecoding()) ?? read()
       case .transaction:
         if try await isPastTime() { return }
         due = try read()
@@ -98,10 +105,7 @@ final class LogReader {
     while true {
       guard let event = try next() else { return .end }
       if !builder.hasBegunReading { builder.readAt = MonotonicTime.now() }
-      if LogReader.mayDefine(event) { noteDefinition() }
-      let action = try decoder.decode(event, from: .network, into: builder)
-      if let failure = catalog.takeFailure() { throw failure }
-      if let due = due(after: action) { return due }
+      if let due = due(after: try decode(event)) { return due }
     }
   }
 
@@ -114,18 +118,27 @@ final class LogReader {
     }
   }
 
-  /// Whether the event is a statement, which may change definitions, or announces a table, so that one may be asked
-  /// for.
-  private static func mayDefine(_ event: UnsafeRawBufferPointer) -> Bool {
-    guard event.count > EventHeader.byteCount else { return false }
-    return event[4] == EventType.query.rawValue || event[4] == EventType.queryCompressed.rawValue
+  private func decode(_ event: UnsafeRawBufferPointer) throws(Failure) -> BinlogDecoder.Action {
+    // Definitions that the event may ask for must not be newer than it.
+    if event.count > EventHeader.byteCount {
+      catalog.eventTime = UInt32(littleEndian: event.loadUnaligned(as: UInt32.self))
+    }
+    let action: BinlogDecoder.Action
+    do throws(Failure) {
+      action = try decoder.decode(event, from: .network, into: builder)
+    } catch {
+      // That no definition could be had says more than that none was there.
+      try catalog.checkFailure()
+      throw error
+    }
+    try catalog.checkFailure()
+    return action
   }
 
-  private func noteDefinition() {
-    catalog.place = LogPlace(file: decoder.position.file, offset: decoder.position.offset)
-    // BEGIN and COMMIT are statements at MySQL, and change nothing.
-    guard !builder.isInsideTransaction else { return }
-    catalog.definitionsMayHaveChanged()
+  private func continueDecoding() throws(Failure) -> BinlogDecoder.Action {
+    let action = try decoder.continueDecoding(into: builder)
+    try catalog.checkFailure()
+    return action
   }
 
   /// What must be done before the next event; nil: nothing.
@@ -138,8 +151,13 @@ final class LogReader {
       if builder.isFull || !stream.hasBufferedInput { return .batch }
       return MonotonicTime.now() &- builder.readAt > LogReader.patience ? .batch : nil
     case .heartbeat:
-      if case .place = end { return .end }
-      return builder.isInsideTransaction ? nil : .batch
+      if builder.isInsideTransaction { return nil }
+      switch end {
+      case .place: return .end
+      // Nothing is left to send, and what is committed from now on is later than the end.
+      case .time(let time) where isPast(time): return .end
+      default: return .batch
+      }
     default:
       if !builder.isInsideTransaction, isAtEnd { return .end }
       return builder.isFull ? .batch : nil
@@ -164,6 +182,13 @@ final class LogReader {
     if let last = batch.transactions.last, last.commitTime > time { return true }
     try await send(batch)
     return false
+  }
+
+  /// Whether this machine's clock is past `time` by more than two clocks usually differ.
+  private func isPast(_ time: EventTime) -> Bool {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    return Int64(now.tv_sec) * 1_000_000 > time.microseconds + LogReader.clockDifference
   }
 
   private func flush() async throws {

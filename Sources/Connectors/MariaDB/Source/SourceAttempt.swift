@@ -111,7 +111,15 @@ struct SourceAttempt {
   /// The definitions as they were stored, or as the server has them now.
   private func makeCatalog() throws(Failure) -> Catalog {
     let reader = CatalogReader(connection: server.connection)
-    let catalog = Catalog { name throws(Failure) in try reader.table(name)?.hints }
+    let needsSelect = options.snapshotMode != .never && options.start == nil
+    let catalog = Catalog(logHasNames: server.facts.logHasNames) { name throws(Failure) in
+      guard let entry = try reader.table(name) else {
+        // A snapshot could not see it, either: its rows in the log would be changes of rows that no target has.
+        if needsSelect { try reader.requireSelect(name) }
+        return nil
+      }
+      return Catalog.Answer(hints: entry.hints, changed: entry.changed)
+    }
     let file = CatalogFile(directory: source.context.stateDirectory)
     if let stored = try file.read() { catalog.load(stored) }
     return catalog
