@@ -138,12 +138,14 @@ import Testing
     #expect(try rows("SELECT token FROM _freshet_checkpoint") == checkpoint)
   }
 
-  @Test func aTargetTableOfAnotherShapeIsNamedAndLeftAlone() throws {
+  @Test func aTargetTableWithRowsOrOfAnotherShapeIsNamedAndLeftAlone() throws {
     let server = try TroubleTests.shop()
     let connection = try SQLiteConnection(path: directory.appending("copy.db"))
     try connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, state TEXT)")
     try connection.execute("INSERT INTO orders VALUES (9, 'mine')")
-    try expectFailure(.targetShape, try pipeline(url: server.url()), saying: "orders", "status")
+    try expectFailure(.targetShape, try pipeline(url: server.url()), saying: "orders", "existing_rows")
+    let sink = "{ name: copy, type: sqlite, path: \"\(directory.appending("copy.db"))\", existing_rows: keep }"
+    try expectFailure(.targetShape, try pipeline(url: server.url(), sink: sink), saying: "orders", "status")
     #expect(try rows("SELECT state FROM orders") == ["mine"])
   }
 
