@@ -14,6 +14,8 @@ final class LogStream {
 
   private let connection: MariaDBConnection
   private let server: LogServer
+  /// The connection's number at the server.
+  private let serverThread: UInt64
   /// When the log file at hand was made, once its description came.
   @exclusivity(unchecked) private(set) var logCreated: UInt32 = 0
   /// The artificial rotation at a dump's beginning names offset 4 although the events come from further behind; nil: none
@@ -35,6 +37,7 @@ final class LogStream {
     var settings = options.connectionOptions(address, url)
     settings.readTimeoutSeconds = options.silenceSeconds
     connection = try MariaDBConnection(settings)
+    serverThread = connection.threadId
     do throws(Failure) {
       try begin(start, heartbeat: options.heartbeat, serverId: serverId)
     } catch {
@@ -47,6 +50,11 @@ final class LogStream {
     let connection = self.connection
     return { connection.shutdownSocket() }
   }
+
+  /// Ends the server's side, too. Left alone it would notice at its next heartbeat only, keep its log file from being
+  /// purged until then, and hold up the next reader with this id.
+  /// - Throws: what the server answers; the reading is over either way.
+  func end() throws(Failure) { try server.connection.execute("KILL CONNECTION \(serverThread)") }
 
   var hasBufferedInput: Bool { connection.hasBufferedInput() }
 

@@ -88,6 +88,11 @@ struct SourceAttempt {
     }
     source.context.logger.info("reading the log of \(server.facts.description) from \(describe(point))")
     try await reader.run()
+    do throws(Failure) {
+      try stream.end()
+    } catch {
+      source.context.logger.debug("the server's end of the stream was not ended", metadata: ["error": "\(error)"])
+    }
   }
 
   private func describe(_ point: StartPoint) -> String {
