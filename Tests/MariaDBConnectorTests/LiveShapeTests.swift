@@ -17,7 +17,7 @@ import Testing
 
   private func change(_ server: MariaDBServer) throws {
     try server.run(
-      "INSERT INTO shop.orders VALUES (4000000000, 'a', 'long')", "UPDATE shop.orders SET note='b'",
+      "UPDATE shop.orders SET note='b'",
       "ALTER TABLE shop.orders ADD COLUMN extra BIGINT UNSIGNED FIRST, DROP COLUMN note",
       "INSERT INTO shop.orders VALUES (18446744073709551615, 2, 'x')",
       "UPDATE shop.orders SET id = id + 5 WHERE id = 2",
@@ -31,6 +31,9 @@ import Testing
     let server = try server(["binlog_row_metadata": metadata, "binlog_row_image": image])
     let run = LiveRun(try server.source(["shop.*"]))
     try await server.awaitReaders()
+    // With MINIMAL metadata a table is asked for at its first row, which must be read before the table changes.
+    try server.execute("INSERT INTO shop.orders VALUES (4000000000, 'a', 'long')")
+    #expect(await run.reaches { $0.target.count("shop.orders") == 1 })
     try change(server)
     let end = try server.query("SELECT @@gtid_binlog_pos")[0][0] ?? ""
     #expect(await run.reaches { $0.batches.last?.position.text == end })
