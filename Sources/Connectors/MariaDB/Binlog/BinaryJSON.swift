@@ -94,6 +94,7 @@ struct BinaryJSON {
       return appendValue(type, bytes, depth: depth + 1, to: &output)
     }
     var cursor = ByteCursor(UnsafeRawBufferPointer(rebasing: whole[(place + 1)...]).bytes)
+    // An entry that is cut off is as wrong as one that points outside: the caller tells the document's place.
     guard let start = try? BinaryJSON.offset(&cursor, isLarge), start < whole.count else { return false }
     return appendValue(type, UnsafeRawBufferPointer(rebasing: whole[Int(start)...]), depth: depth + 1, to: &output)
   }

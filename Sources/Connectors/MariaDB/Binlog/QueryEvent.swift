@@ -23,7 +23,10 @@ struct QueryEvent {
     _ = try cursor.uint16()
     let variableBytes = Int(try cursor.uint16())
     var variables = ByteCursor(try cursor.take(variableBytes))
-    database = String(validating: try cursor.take(databaseBytes)) ?? ""
+    guard let database = String(validating: try cursor.take(databaseBytes)) else {
+      throw Failure(.corruptLog, "a statement's database has a name that is no text")
+    }
+    self.database = database
     _ = try cursor.uint8()
     statement = cursor.offset
     dialect.isMariaDB = isMariaDB

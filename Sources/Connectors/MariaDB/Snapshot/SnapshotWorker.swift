@@ -118,9 +118,9 @@ struct SnapshotWorker {
 /// The planner, used by the workers one at a time.
 final class SharedPlanner: Sendable {
   private let turn = Turn()
+  /// Only the holder of the turn touches it.
   private nonisolated(unsafe) var planner: ChunkPlanner
 
-  /// Only the holder of the turn touches `planner`.
   init(_ planner: ChunkPlanner) { self.planner = planner }
 
   func next(

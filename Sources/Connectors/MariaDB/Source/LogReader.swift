@@ -51,17 +51,24 @@ final class LogReader {
     self.stop = stop
     self.builder = builder
     self.refine = refine
-    catalog.locate = { [unowned decoder] in
-      let position = decoder.position
-      return LogPlace(file: position.file, offset: position.offset)
-    }
+    // `run` replaces it before the decoder goes: the catalog outlives this reader.
+    catalog.locate = { [unowned decoder] in LogReader.place(of: decoder) }
+  }
+
+  private static func place(of decoder: BinlogDecoder) -> LogPlace {
+    let position = decoder.position
+    return LogPlace(file: position.file, offset: position.offset)
   }
 
   /// Reads until the end, a stop or a cancellation.
   func run() async throws {
     let wake = stream.wake
     let id = stop.whenRequested(wake)
-    defer { stop.forget(id) }
+    defer {
+      stop.forget(id)
+      let last = LogReader.place(of: decoder)
+      catalog.locate = { last }
+    }
     try await withTaskCancellationHandler {
       try await loop()
     } onCancel: {

@@ -72,6 +72,7 @@ extension MariaDBConnection {
   private func columnCount(_ packet: UnsafeRawBufferPointer) throws(Failure) -> Int {
     if packet.first == 0x00 { return 0 }
     var cursor = ByteCursor(packet.bytes)
+    // A number that is cut off is told below like one that cannot be.
     guard let count = try? cursor.lengthEncoded(), (1...4096).contains(count) else {
       // 0xfb asks for a local file, which is never given; the rest is no answer to a query.
       close()
@@ -84,6 +85,7 @@ extension MariaDBConnection {
     var columns: [MariaDBColumn] = []
     for _ in 0..<count {
       let packet = try readPacket("cannot read a result's columns")
+      // That the definition ends early is all that its error says.
       guard let column = try? MariaDBColumn(packet.bytes) else {
         throw Failure(.unreachable, "a column definition of a result is damaged", at: place)
       }
