@@ -94,25 +94,30 @@ let package = Package(
     .target(
       name: "ConnectorConformance", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", log],
       path: "Tests/ConnectorConformance"),
+    .target(name: "TestRandom", path: "Tests/TestRandom"),
     .target(name: "DebeziumFixtures", path: "Tests/DebeziumFixtures"),
     .testTarget(name: "ChangeTests", dependencies: ["Change"]),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
     .testTarget(name: "SQLiteDatabaseTests", dependencies: ["Change", "SQLiteDatabase"]),
     .testTarget(name: "MariaDBClientTests", dependencies: ["Change", "MariaDBClient", "TestServers"]),
     .testTarget(name: "FlowTests", dependencies: ["Change", "Flow"]),
-    .testTarget(name: "PipelineTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", log]),
-    .testTarget(name: "PipelineConfigurationTests", dependencies: ["Change", "Pipeline", "PipelineConfiguration"]),
+    .testTarget(
+      name: "PipelineTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", "TestRandom", log]),
+    .testTarget(
+      name: "PipelineConfigurationTests",
+      dependencies: ["Change", "Pipeline", "PipelineConfiguration", "TestRandom"]),
     .testTarget(name: "FormatsTests", dependencies: ["Change", "Pipeline", "Formats", "DebeziumFixtures"]),
     .testTarget(
       name: "MariaDBConnectorTests",
       dependencies: [
         "Change", "Flow", "Pipeline", "MariaDBConnector", "MariaDBClient", "TestServers", "ConnectorConformance",
-        "Formats", "DebeziumFixtures",
+        "Formats", "DebeziumFixtures", "TestRandom",
       ]),
     .testTarget(
       name: "SQLiteConnectorTests",
       dependencies: [
         "Change", "Flow", "Pipeline", "SQLiteConnector", "SQLiteDatabase", "ConnectorConformance", "MemoryConnector",
+        "TestRandom",
       ]),
     .testTarget(
       name: "FilesConnectorTests",
@@ -128,7 +133,7 @@ let package = Package(
       name: "EndToEndTests",
       dependencies: [
         "Change", "Pipeline", "MariaDBClient", "SQLiteDatabase", "FilesConnector", "PrivateServers", "TestServers",
-        "freshet",
+        "TestRandom", "freshet",
       ]),
   ]
 )

@@ -2,6 +2,7 @@ import Change
 import Foundation
 import PrivateServers
 import SQLiteDatabase
+import TestRandom
 import Testing
 
 /// Two writers on one pipeline: the newer one wins, whatever the older one was doing.

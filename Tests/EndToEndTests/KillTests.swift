@@ -1,6 +1,7 @@
 import Change
 import Foundation
 import PrivateServers
+import TestRandom
 import TestServers
 import Testing
 

@@ -3,6 +3,7 @@ import Foundation
 import MariaDBClient
 import PrivateServers
 import Synchronization
+import TestRandom
 
 /// A writer that does everything a pipeline must survive, and keeps a ledger of what the server has acknowledged.
 ///

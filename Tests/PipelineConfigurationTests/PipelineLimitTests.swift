@@ -1,6 +1,7 @@
 import Change
 import Pipeline
 import PipelineConfiguration
+import TestRandom
 import Testing
 
 struct PipelineLimitTests {
@@ -68,7 +69,7 @@ struct PipelineLimitTests {
   }
 
   @Test func noMutationOfAFileTraps() {
-    var random = SplitMix(state: 42)
+    var random = SeededRandom(seed: 42)
     let bytes = Array((valid + "\nx: &a [1, *a, !t \"\\x41\\ud800\"]\n? {b: c}\n: |\n  d\n").utf8)
     let interesting = Array("[]{}:,&*!|>'\"%@`#?-$~<\t\n \u{0}\u{ff}${file:".utf8)
     for _ in 0..<3000 {
@@ -85,18 +86,5 @@ struct PipelineLimitTests {
       _ = PipelineFile.load(
         mutated, name: "p.yaml", connectors: FakeConnector.all, environment: ["SHOP_PASSWORD": "x"])
     }
-  }
-}
-
-/// Reproducible randomness (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators).
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var value = state
-    value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-    return value ^ (value >> 31)
   }
 }

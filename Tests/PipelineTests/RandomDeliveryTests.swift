@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import MemoryConnector
 import Pipeline
+import TestRandom
 import Testing
 
 /// Random logs, cuts, sinks, failures, cancellations and restarts: what a sink holds is always a beginning of the log.
@@ -150,20 +151,5 @@ struct DeliveryTrial {
     #expect(seen == right, "seed \(seed) \(sink.name) at \(count)")
     let commits = Dictionary(grouping: content.journal, by: \.sequence).mapValues { Set($0.map(\.commit)).count }
     #expect(commits.values.allSatisfy { $0 == 1 }, "seed \(seed) \(sink.name): a transaction is torn")
-  }
-}
-
-/// SplitMix64: the same numbers for the same seed (Steele, Lea, Flood, "Fast splittable pseudorandom number generators").
-struct SeededRandom: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }

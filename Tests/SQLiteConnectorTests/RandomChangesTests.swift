@@ -1,6 +1,7 @@
 import Change
 import Pipeline
 import SQLiteDatabase
+import TestRandom
 import Testing
 
 @testable import SQLiteConnector
@@ -15,7 +16,7 @@ private struct Player {
 
   enum Key { case integer, text, composite }
 
-  var random: SplitMix
+  var random: SeededRandom
   let key: Key
   let hasPartialImages: Bool
   let schema: TableSchema
@@ -24,7 +25,7 @@ private struct Player {
   var changes: UInt64 = 0
 
   init(seed: UInt64) {
-    random = SplitMix(state: seed)
+    random = SeededRandom(seed: seed)
     key = [Key.integer, .text, .composite][Int(seed % 3)]
     hasPartialImages = seed % 2 == 1
     let number = ColumnType.integer(bits: 64, unsigned: false)
@@ -136,16 +137,8 @@ private struct Player {
   }
 }
 
-struct SplitMix {
-  var state: UInt64
-
-  mutating func next(below limit: Int) -> Int {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var word = state
-    word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-    return Int((word ^ (word >> 31)) % UInt64(limit))
-  }
+extension SeededRandom {
+  fileprivate mutating func next(below limit: Int) -> Int { Int.random(in: 0..<limit, using: &self) }
 }
 
 @Suite struct RandomChangesTests {

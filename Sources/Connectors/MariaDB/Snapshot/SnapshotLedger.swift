@@ -100,11 +100,14 @@ struct SnapshotLedger {
     tables[chunk.table] = table
   }
 
+  /// Joins complete entries that touch. One that its worker is still advancing stays apart: `set` replaces it whole.
   private mutating func merge(_ name: TableName) {
     guard var table = tables[name] else { return }
     var merged: [Entry] = []
     for entry in table.entries {
-      if let last = merged.last, last.isComplete, last.range.through != nil, last.range.through == entry.range.after {
+      if let last = merged.last, last.isComplete, entry.isComplete, last.range.through != nil,
+        last.range.through == entry.range.after
+      {
         var joined = entry
         joined.range.after = last.range.after
         merged[merged.count - 1] = joined
