@@ -60,6 +60,7 @@ extension BinlogDecoder {
   func emit(_ change: SchemaChange, _ builder: BatchBuilder) {
     guard let open = transaction, !open.isSuppressed else { return }
     ensureBegun(builder)
+    transaction?.holdsDefinition = true
     builder.append(change, time: open.time, logOffset: eventOffset)
   }
 }
