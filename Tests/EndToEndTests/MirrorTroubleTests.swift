@@ -68,7 +68,8 @@ import Testing
   private static func lockRows(_ target: PrivateMariaDB, seconds: Double) throws {
     let connection = try target.client()
     try connection.execute("BEGIN")
-    _ = try? connection.query("SELECT COUNT(*) FROM bank.accounts FOR UPDATE")  // the writer may have them; then it waits less
+    // The writer may have them; then it waits less.
+    _ = try? connection.query("SELECT COUNT(*) FROM bank.accounts FOR UPDATE")
     usleep(UInt32(seconds * 1e6))
     try connection.execute("ROLLBACK")
   }
