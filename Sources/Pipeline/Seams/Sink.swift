@@ -34,10 +34,14 @@ package struct SinkTraits: Sendable {
   package var groupBytes: Int
   /// The least time between two commits while more is coming, in nanoseconds; 0 commits whenever the queue runs dry.
   package var commitInterval: UInt64
+  /// The target cannot undo a schema change: everything before one is committed before `write` is given it, and a commit
+  /// follows right behind its batch. What it is given twice after a crash, the sink must find done.
+  package var separatesSchemaChanges: Bool
 
-  package init(groupBytes: Int = 32 << 20, commitInterval: UInt64 = 0) {
+  package init(groupBytes: Int = 32 << 20, commitInterval: UInt64 = 0, separatesSchemaChanges: Bool = false) {
     self.groupBytes = groupBytes
     self.commitInterval = commitInterval
+    self.separatesSchemaChanges = separatesSchemaChanges
   }
 }
 
