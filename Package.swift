@@ -58,7 +58,8 @@ let package = Package(
     .target(name: "SQLRendering", dependencies: ["Change", "Pipeline"], path: "Sources/Connectors/SQL"),
     .target(name: "Formats", dependencies: ["Change", "Pipeline"], path: "Sources/Connectors/Formats"),
     .target(
-      name: "MariaDBConnector", dependencies: ["Change", "Flow", "Pipeline", "MariaDBClient", "Compression", log],
+      name: "MariaDBConnector",
+      dependencies: ["Change", "Flow", "Pipeline", "SQLRendering", "MariaDBClient", "Compression", log],
       path: "Sources/Connectors/MariaDB"),
     .target(
       name: "SQLiteConnector", dependencies: ["Change", "Flow", "Pipeline", "SQLRendering", "SQLiteDatabase", log],
