@@ -112,7 +112,7 @@ let package = Package(
       name: "MariaDBConnectorTests",
       dependencies: [
         "Change", "Flow", "Pipeline", "MariaDBConnector", "MariaDBClient", "TestServers", "ConnectorConformance",
-        "Formats", "DebeziumFixtures", "TestRandom",
+        "Formats", "DebeziumFixtures", "TestRandom", "MemoryConnector", "SQLRendering", log,
       ]),
     .testTarget(
       name: "SQLiteConnectorTests",

@@ -7,7 +7,7 @@ struct MariaDBSinkDefinition: SinkDefinition {
   let settings: MariaDBSinkSettings
 
   func makeSink(_ context: ConnectorContext) throws -> any Sink {
-    throw Failure(.internal, "no writer")
+    MariaDBSink(settings: settings, context: context)
   }
 
   func plan(for tables: [TableSchema], _ context: ConnectorContext) async throws -> SinkPlan {

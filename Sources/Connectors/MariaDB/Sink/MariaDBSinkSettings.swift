@@ -49,7 +49,9 @@ struct MariaDBSinkSettings: Sendable {
       options.tls = tls
       // A table of any size may be altered: the server says nothing meanwhile.
       options.readTimeoutSeconds = purpose == .definitions ? 7 * 86_400 : UInt32(clamping: lockWaitSeconds + 60)
-      options.initCommands = purpose == .definitions ? definitionCommands : []
+      options.initCommands = purpose == .definitions ? definitionCommands : rowCommands
+      options.countsFoundRows = purpose == .rows
+      options.allowsScripts = purpose == .rows
       do throws(Failure) {
         return try MariaDBConnection(options)
       } catch {
