@@ -88,6 +88,12 @@ struct MariaDBSinkHarness: ConnectorConformance.SinkHarness {
     }
   }
 
+  /// The zero second of 1970 is how TIMESTAMP says that there is none.
+  func canHold(_ value: MemoryValue, in column: ColumnSchema) -> Bool { value != .timestampZoned(microseconds: 0) }
+
+  /// Characters of the basic plane only, and no space at the end (mariadb.com/kb/en/identifier-names).
+  func canName(_ name: String) -> Bool { !name.hasSuffix(" ") && name.unicodeScalars.allSatisfy { $0.value < 0x10000 } }
+
   /// As the server prints it: without a fraction that is none, and with a plain exponent.
   private func number(_ value: Double) -> String {
     var text = "\(value)"
