@@ -53,4 +53,32 @@ enum ExpressionText {
     guard Double(text) != nil else { return false }
     return text.utf8.allSatisfy { (0x30...0x39).contains($0) || [0x2b, 0x2d, 0x2e, 0x45, 0x65].contains($0) }
   }
+
+  /// Whether the expression gives the same whenever and by whomever it is evaluated.
+  static func isConstant(_ text: String) -> Bool {
+    guard let tokens = SQLTokenizer.tokens(Array(text.utf8), SQLTokenizer.Dialect()) else { return false }
+    for (index, token) in tokens.enumerated() {
+      let isCall = index + 1 < tokens.count && tokens[index + 1].kind == .sign && tokens[index + 1].text == "("
+      switch token.kind {
+      case .sign where token.text.contains("@"): return false
+      case .word where isCall: if !repeatable.contains(token.text.lowercased()) { return false }
+      case .word: if changing.contains(token.text.lowercased()) { return false }
+      default: break
+      }
+    }
+    return true
+  }
+
+  private static let repeatable: Set<String> = [
+    "abs", "ascii", "cast", "ceil", "char_length", "coalesce", "concat", "concat_ws", "convert", "floor", "greatest",
+    "hex", "if", "ifnull", "in", "json_array", "json_compact", "json_extract", "json_object", "json_quote", "lcase",
+    "least", "left", "length", "lower", "lpad", "ltrim", "md5", "mod", "nullif", "octet_length", "repeat", "replace",
+    "reverse", "right", "rpad", "rtrim", "sha1", "sha2", "sign", "st_geomfromtext", "substr", "substring", "trim",
+    "truncate", "ucase", "unhex", "upper",
+  ]
+
+  private static let changing: Set<String> = [
+    "current_date", "current_time", "current_timestamp", "current_user", "current_role", "localtime", "localtimestamp",
+    "now", "rand", "sysdate", "utc_date", "utc_time", "utc_timestamp", "uuid", "nextval",
+  ]
 }

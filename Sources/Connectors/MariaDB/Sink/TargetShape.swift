@@ -21,10 +21,9 @@ struct TargetShape {
 
   var engine: String
   var columns: [Column]
-  /// Unique keys over whole columns, by lowercase names; the primary key is among them.
-  var uniqueKeys: [[String]]
-  /// Whether a unique index covers only the beginning of a column, or an expression.
-  var hasOtherUniqueIndexes: Bool
+  /// By lowercase names of columns; the primary key is among them.
+  var uniqueIndexes: [(name: String, columns: [String])]
+  var uniqueKeys: [[String]] { uniqueIndexes.map(\.columns) }
   var hasPrimaryKey: Bool
   /// Every index by its lowercase name, the primary key too.
   var indexNames: Set<String>
@@ -56,16 +55,20 @@ struct TargetShape {
         isAutoIncrement: extra.contains("auto_increment"), charset: column.charset?.lowercased(),
         collation: column.collation)
     }
-    let primary = entry.hints.primaryKey
-    uniqueKeys = ((primary.isEmpty ? [] : [primary]) + entry.hints.uniqueKeys).map { $0.map { $0.lowercased() } }
+    uniqueIndexes = []
+    for row in try connection.query(
+      "SELECT INDEX_NAME, COLUMN_NAME, SUB_PART FROM information_schema.STATISTICS "
+        + "WHERE \(here) AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX")
+    {
+      guard let name = row[0] else { continue }
+      if uniqueIndexes.last?.name != name { uniqueIndexes.append((name, [])) }
+      // A part of a column, or an expression, then equals no key.
+      uniqueIndexes[uniqueIndexes.count - 1].columns.append(row[2] == nil ? row[1]?.lowercased() ?? "" : "")
+    }
     indexNames = []
     for row in try connection.query("SELECT DISTINCT INDEX_NAME FROM information_schema.STATISTICS WHERE \(here)") {
       if let name = row[0] { indexNames.insert(name.lowercased()) }
     }
-    hasOtherUniqueIndexes = try !connection.query(
-      "SELECT 1 FROM information_schema.STATISTICS WHERE \(here) AND NON_UNIQUE = 0 "
-        + "AND (SUB_PART IS NOT NULL OR COLUMN_NAME IS NULL) LIMIT 1"
-    ).isEmpty
     hasPrimaryKey = indexNames.contains("primary")
     let refers = TargetShape.condition(table, "CONSTRAINT_SCHEMA")
     let referred =

@@ -40,7 +40,7 @@ final class TargetTable {
     }
     keyColumns = keys
     let key = Set(schema.key.map { schema.columns[$0].name.lowercased() })
-    hasOtherUniqueKeys = shape.uniqueKeys.contains { Set($0) != key } || shape.hasOtherUniqueIndexes
+    hasOtherUniqueKeys = shape.uniqueKeys.contains { Set($0) != key }
     hasForeignKeys = shape.hasForeignKeys
     hasTriggers = shape.hasTriggers
     keyIsCaseInsensitive = schema.key.contains { index in

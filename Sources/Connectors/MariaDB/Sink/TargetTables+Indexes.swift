@@ -30,21 +30,27 @@ extension TargetTables {
     let settings = settings
     let width = max(1, min(settings.indexThreads, waiting.count))
     context.logger.info("making the indexes of \(waiting.count) tables", metadata: ["sink": "\(context.name)"])
-    try guarded { () throws(Failure) in }
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      for lane in 0..<width {
-        let share = waiting.enumerated().filter { $0.offset % width == lane }.map(\.element)
-        group.addTask(executorPreference: DedicatedThread(name: "indexes")) {
-          let connection = try settings.connect(.definitions)
-          defer { connection.close() }
-          for (target, indexes) in share { try TargetTables.make(indexes, at: target, connection) }
+    try takeLock()
+    do {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for lane in 0..<width {
+          let share = waiting.enumerated().filter { $0.offset % width == lane }.map(\.element)
+          let thread = DedicatedThread(name: "indexes")
+          group.addTask(executorPreference: thread) {
+            defer { thread.stop() }
+            let connection = try settings.connect(.definitions)
+            defer { connection.close() }
+            for (target, indexes) in share { try TargetTables.make(indexes, at: target, connection) }
+          }
         }
+        try await group.waitForAll()
       }
-      try await group.waitForAll()
-    }
-    try guarded { () throws(Failure) in
       for (target, _) in waiting { try forgetIndexes(of: target) }
+    } catch {
+      freeLock()
+      throw error
     }
+    freeLock()
     forgetAll()
   }
 
@@ -81,15 +87,28 @@ extension TargetTables {
   private static func make(
     _ indexes: [(name: String, definition: String)], at target: TableName, _ connection: MariaDBConnection
   ) throws(Failure) {
-    guard let shape = try TargetShape(connection, target) else { return }
-    let missing = indexes.filter { !shape.indexNames.contains($0.name.lowercased()) }
-    guard !missing.isEmpty else { return }
+    for attempt in 1...3 {
+      guard let shape = try TargetShape(connection, target) else { return }
+      let missing = indexes.filter { !shape.indexNames.contains($0.name.lowercased()) }
+      if missing.isEmpty { return }
+      do throws(Failure) {
+        return try add(missing.map(\.definition), to: target, connection)
+      } catch {
+        // 1061: a statement that a killed writer has left running has made it meanwhile.
+        guard error.cause.hasPrefix("1061 "), attempt < 3 else { throw error }
+      }
+    }
+  }
+
+  private static func add(
+    _ definitions: [String], to target: TableName, _ connection: MariaDBConnection
+  ) throws(Failure) {
     // InnoDB makes one full-text index a statement.
-    let fulltext = missing.filter { $0.definition.hasPrefix("FULLTEXT") }
-    let others = missing.filter { !$0.definition.hasPrefix("FULLTEXT") }
+    let fulltext = definitions.filter { $0.hasPrefix("FULLTEXT") }
+    let others = definitions.filter { !$0.hasPrefix("FULLTEXT") }
     for group in (others.isEmpty ? [] : [others]) + fulltext.map({ [$0] }) {
       let statement =
-        "ALTER TABLE \(try TargetText.name(target)) \(group.map { "ADD \($0.definition)" }.joined(separator: ", "))"
+        "ALTER TABLE \(try TargetText.name(target)) \(group.map { "ADD \($0)" }.joined(separator: ", "))"
       do throws(Failure) {
         try connection.execute(statement)
       } catch {

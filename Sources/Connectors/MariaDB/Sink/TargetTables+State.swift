@@ -1,4 +1,5 @@
 internal import Change
+internal import Logging
 internal import MariaDBClient
 internal import Pipeline
 
@@ -35,13 +36,13 @@ extension TargetTables {
   }
 
   private func definitions() throws(Failure) -> [String] {
-    let owner = "`pipeline` VARCHAR(190) NOT NULL, `sink` VARCHAR(190) NOT NULL"
+    let owner = "`pipeline` VARCHAR(255) NOT NULL, `sink` VARCHAR(255) NOT NULL"
     let options = "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
     return [
       """
       CREATE TABLE IF NOT EXISTS \(try stateTable("_freshet_table")) (
         `target_database` VARCHAR(64) NOT NULL, `target_table` VARCHAR(64) NOT NULL, \(owner),
-        `namespace` VARCHAR(190) NOT NULL, `name` VARCHAR(190) NOT NULL,
+        `namespace` VARCHAR(255) NOT NULL, `name` VARCHAR(255) NOT NULL,
         PRIMARY KEY (`target_database`, `target_table`)) \(options)
       """,
       """
@@ -74,34 +75,45 @@ extension TargetTables {
   /// A server goes on with a definition whose client is gone, and the lock with it: whoever comes next waits for its end.
   func guarded<Result>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
     if isGuarding { return try body() }
-    let lock = TargetText.literal(lockName)
-    let answer = try connection.query("SELECT GET_LOCK(\(lock), \(settings.lockWaitSeconds))").first?.first
+    try takeLock()
+    let result: Result
+    do throws(Failure) {
+      result = try body()
+    } catch {
+      freeLock()
+      throw error
+    }
+    freeLock()
+    return result
+  }
+
+  /// - Throws: `.busy` when another writer has the lock, `.fenced` when another one has taken over.
+  func takeLock() throws(Failure) {
+    let answer = try connection.query(
+      "SELECT GET_LOCK(\(TargetText.literal(lockName)), \(settings.lockWaitSeconds))"
+    ).first?.first
     guard answer == "1" else {
       throw Failure(
         .busy, "another writer of sink \"\(context.name)\" is changing the target's schema", at: connection.place,
         hint: "it goes on when that one has finished; SHOW PROCESSLIST at the target shows what it does")
     }
     isGuarding = true
-    defer { isGuarding = false }
-    let result: Result
     do throws(Failure) {
       guard try standing().epoch == epoch else { throw fenced }
-      result = try body()
     } catch {
-      try releaseLock(lock, after: error)
+      freeLock()
+      throw error
     }
-    _ = try connection.query("SELECT RELEASE_LOCK(\(lock))")
-    return result
   }
 
-  private func releaseLock(_ lock: String, after failure: Failure) throws(Failure) -> Never {
+  func freeLock() {
+    isGuarding = false
     do throws(Failure) {
-      _ = try connection.query("SELECT RELEASE_LOCK(\(lock))")
+      _ = try connection.query("SELECT RELEASE_LOCK(\(TargetText.literal(lockName)))")
     } catch {
-      // What went wrong first is what a person must know; the server frees the lock with the connection.
-      throw failure
+      // The server frees the lock with the connection, which the next statement finds broken.
+      context.logger.debug("the lock of the sink was not freed", metadata: ["cause": "\(error.message)"])
     }
-    throw failure
   }
 
   private var fenced: Failure {
