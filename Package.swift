@@ -58,7 +58,8 @@ let package = Package(
     .target(name: "SQLRendering", dependencies: ["Change", "Pipeline"], path: "Sources/Connectors/SQL"),
     .target(name: "Formats", dependencies: ["Change", "Pipeline"], path: "Sources/Connectors/Formats"),
     .target(
-      name: "MariaDBConnector", dependencies: ["Change", "Flow", "Pipeline", "MariaDBClient", "Compression", log],
+      name: "MariaDBConnector",
+      dependencies: ["Change", "Flow", "Pipeline", "SQLRendering", "MariaDBClient", "Compression", log],
       path: "Sources/Connectors/MariaDB"),
     .target(
       name: "SQLiteConnector", dependencies: ["Change", "Flow", "Pipeline", "SQLRendering", "SQLiteDatabase", log],
@@ -111,7 +112,7 @@ let package = Package(
       name: "MariaDBConnectorTests",
       dependencies: [
         "Change", "Flow", "Pipeline", "MariaDBConnector", "MariaDBClient", "TestServers", "ConnectorConformance",
-        "Formats", "DebeziumFixtures", "TestRandom",
+        "Formats", "DebeziumFixtures", "TestRandom", "MemoryConnector", "SQLRendering", log,
       ]),
     .testTarget(
       name: "SQLiteConnectorTests",

@@ -38,10 +38,15 @@ package struct ColumnSchema: Hashable, Sendable {
   /// The column's character set and collation at the source, for text; nil where they do not apply.
   package var charset: String?
   package var collation: String?
+  /// The expression of a generated column, in the source's dialect; nil where it is not known.
+  package var generationExpression: String?
+  /// Whether the source numbers rows by it; false also where the log does not say.
+  package var isAutoIncrement: Bool
 
   package init(
     name: String, type: ColumnType, isNullable: Bool = true, nativeType: String = "", defaultValue: Default? = nil,
-    generation: Generation = .no, isInvisible: Bool = false, charset: String? = nil, collation: String? = nil
+    generation: Generation = .no, isInvisible: Bool = false, charset: String? = nil, collation: String? = nil,
+    generationExpression: String? = nil, isAutoIncrement: Bool = false
   ) {
     self.name = name
     self.type = type
@@ -52,6 +57,35 @@ package struct ColumnSchema: Hashable, Sendable {
     self.isInvisible = isInvisible
     self.charset = charset
     self.collation = collation
+    self.generationExpression = generationExpression
+    self.isAutoIncrement = isAutoIncrement
+  }
+}
+
+/// An index of a table besides its primary key, as the source declares it.
+package struct TableIndex: Hashable, Sendable {
+  package enum Kind: String, Hashable, Sendable { case ordinary, unique, fulltext, spatial }
+
+  package struct Part: Hashable, Sendable {
+    /// An index into the table's columns.
+    package var column: Int
+    /// How many characters or bytes of a value count; nil: all.
+    package var prefix: Int?
+
+    package init(column: Int, prefix: Int? = nil) {
+      self.column = column
+      self.prefix = prefix
+    }
+  }
+
+  package var name: String
+  package var kind: Kind
+  package var parts: [Part]
+
+  package init(name: String, kind: Kind, parts: [Part]) {
+    self.name = name
+    self.kind = kind
+    self.parts = parts
   }
 }
 
@@ -65,25 +99,31 @@ package final class TableSchema: Sendable, CustomStringConvertible {
   package let keyIsPrimary: Bool
   /// The other unique keys that are known, each as indexes into `columns`.
   package let uniqueKeys: [[Int]]
+  /// Every index but the primary key, unique ones too, in the source's order; nil where they are not known.
+  package let indexes: [TableIndex]?
   /// Grows by one each time the source sees this table with a different shape.
   package let version: UInt32
 
   package init(
     name: TableName, columns: [ColumnSchema], key: [Int], keyIsPrimary: Bool = true, uniqueKeys: [[Int]] = [],
-    version: UInt32 = 1
+    indexes: [TableIndex]? = nil, version: UInt32 = 1
   ) {
     precondition(key.allSatisfy(columns.indices.contains), "a key names columns of its table")
+    precondition(
+      (indexes ?? []).allSatisfy { $0.parts.allSatisfy { columns.indices.contains($0.column) } },
+      "an index names columns of its table")
     self.name = name
     self.columns = columns
     self.key = key
     self.keyIsPrimary = keyIsPrimary
     self.uniqueKeys = uniqueKeys
+    self.indexes = indexes
     self.version = version
   }
 
   package var description: String { "\(name) (version \(version))" }
 
-  /// Whether both describe the same shape: name, columns and keys, whatever the version.
+  /// Whether both describe the same shape: name, columns and keys, whatever the version and the indexes.
   package func hasSameShape(as other: TableSchema) -> Bool {
     self === other
       || (name == other.name && columns == other.columns && key == other.key && keyIsPrimary == other.keyIsPrimary

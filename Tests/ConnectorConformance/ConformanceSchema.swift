@@ -8,7 +8,8 @@ enum ConformanceSchema {
   static let name = TableName(namespace: "conformance", table: "items")
   static let items = TableSchema(name: name, columns: [id, note], key: [0])
   static let keyless = TableSchema(
-    name: TableName(namespace: "conformance", table: "events"), columns: [id, note], key: [])
+    name: TableName(namespace: "conformance", table: "events"),
+    columns: [ColumnSchema(name: "id", type: id.type), note], key: [])
 
   static func item(_ id: Int, _ note: String) -> [MemoryValue] { [.int(Int64(id)), .text(note)] }
 

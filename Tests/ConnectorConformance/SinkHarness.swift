@@ -12,6 +12,15 @@ package protocol SinkHarness: Sendable {
   func makeTarget() async throws -> Target
   /// How the target writes a value of a column: what reading it back must give. Nil: NULL.
   func text(of value: MemoryValue, in column: ColumnSchema) -> String?
+  /// Whether the target's type for a column has the value at all. A sink must refuse it otherwise, which its own tests show.
+  func canHold(_ value: MemoryValue, in column: ColumnSchema) -> Bool
+  /// Whether the target can name a table or a column so.
+  func canName(_ name: String) -> Bool
+}
+
+extension SinkHarness {
+  package func canHold(_ value: MemoryValue, in column: ColumnSchema) -> Bool { true }
+  package func canName(_ name: String) -> Bool { true }
 }
 
 package struct SinkCapabilities: Sendable {

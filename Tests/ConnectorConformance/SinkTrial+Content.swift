@@ -29,8 +29,11 @@ extension SinkTrial {
   func everyTypeComesBackExactly() async throws {
     let columns = ConformanceSchema.columns
     let types = ConformanceSchema.types
-    let first = [.int(1)] + columns.map { $0.values[0] }
-    let second = [.int(2)] + columns.map { $0.values[1] }
+    func held(_ number: Int) -> [MemoryValue] {
+      columns.map { harness.canHold($0.values[number], in: $0.column) ? $0.values[number] : .null }
+    }
+    let first = [.int(1)] + held(0)
+    let second = [.int(2)] + held(1)
     let nothing = [.int(3)] + columns.map { _ in MemoryValue.null }
     try await session { session in
       try await session.write([.insert(types, first), .insert(types, second), .insert(types, nothing)])
@@ -111,7 +114,7 @@ extension SinkTrial {
     let names = [
       "a\"b`c'd", "../../etc", "..", ".", "new\nline", "semi;colon -- x", long, "select", " space ", "a/b\\c",
     ]
-    let schemas = names.map { name in
+    let schemas = names.filter(harness.canName).map { name in
       TableSchema(
         name: TableName(namespace: name, table: name),
         columns: [ConformanceSchema.id, ColumnSchema(name: name, type: .text(length: 0))], key: [0])

@@ -11,15 +11,19 @@ package struct MariaDB: Connector {
   private init(name: String) { self.name = name }
 
   package var summary: String {
-    "Reads the binary log of \(name == "mysql" ? "MySQL" : "MariaDB"), live or from files, after a snapshot of its tables."
+    "Reads the binary log of \(name == "mysql" ? "MySQL" : "MariaDB"), live or from files, after a snapshot of its tables; mirrors tables into a server, exactly once."
   }
 
   package var sourceOptions: [Option]? { MariaDBSourceOptions.declared }
-  package var sinkOptions: [Option]? { nil }
+  package var sinkOptions: [Option]? { MariaDBSinkSettings.declared }
 
   package func source(_ block: OptionBlock) throws(Failure) -> any SourceDefinition {
     var options = try MariaDBSourceOptions(block)
     options.kind = name
     return MariaDBSourceDefinition(options: options)
+  }
+
+  package func sink(_ block: OptionBlock) throws(Failure) -> any SinkDefinition {
+    MariaDBSinkDefinition(settings: try MariaDBSinkSettings(block))
   }
 }

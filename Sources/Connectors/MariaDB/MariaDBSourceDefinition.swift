@@ -20,6 +20,9 @@ package struct MariaDBSourceDefinition: SourceDefinition {
     }
     let server = try LogServer(url, options)
     try server.facts.check(at: server.connection.place)
+    context.source.set(
+      kind: server.facts.kind, logFileBase: server.facts.logFileBase,
+      server: try TargetServer.identity(of: server.connection))
     let wanted = WantedTables(options: options, filter: TableFilter(options.tables))
     let entries = try CatalogReader(connection: server.connection).tables { wanted.includes($0) }
     let tables = entries.sorted { $0.key < $1.key }.map { name, entry in

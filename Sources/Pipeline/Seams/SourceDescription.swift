@@ -10,6 +10,8 @@ package final class SourceDescription: Sendable {
     package var kind = ""
     /// What the log's files are called without their number; empty where a log is not cut into files.
     package var logFileBase = ""
+    /// What tells the server from every other of its kind; empty where there is none, or nobody has said it.
+    package var server = ""
   }
 
   private let state = Mutex(Content())
@@ -18,7 +20,7 @@ package final class SourceDescription: Sendable {
 
   package var content: Content { state.withLock { $0 } }
 
-  package func set(kind: String, logFileBase: String) {
-    state.withLock { $0 = Content(kind: kind, logFileBase: logFileBase) }
+  package func set(kind: String, logFileBase: String, server: String = "") {
+    state.withLock { $0 = Content(kind: kind, logFileBase: logFileBase, server: server) }
   }
 }

@@ -40,11 +40,12 @@ struct PipelinePlan {
     let logger = Logger.freshet(logFormat, redaction: file.redaction, pipeline: definition.name)
     let thread = DedicatedThread(name: "plan")
     defer { thread.stop() }
+    let description = SourceDescription()
     func context(_ name: String) -> ConnectorContext {
       ConnectorContext(
         pipeline: definition.name, name: name, stateDirectory: definition.stateDirectory,
         memoryLimit: definition.memoryLimit / 4, schemaChangePolicy: definition.schemaChangePolicy,
-        badRowPolicy: definition.badRowPolicy, thread: thread, logger: logger)
+        badRowPolicy: definition.badRowPolicy, thread: thread, logger: logger, source: description)
     }
     return try await withTaskExecutorPreference(thread) {
       let source = try await definition.source.definition.plan(context(definition.source.name))

@@ -20,10 +20,8 @@ extension BinlogDecoder {
     case .alterTable(let name, let alterations, let newName):
       alter(name, alterations, statement, builder)
       if let newName { rename(name, newName, statement, builder) }
-    case .createIndex(let name, let unique):
-      guard let unique else { return }
-      alter(name, [.addUnique(unique)], statement, builder)
-    case .dropIndex(let name): alter(name, [.dropIndex], statement, builder)
+    case .createIndex(let name, let index): alter(name, [.addIndex(index)], statement, builder)
+    case .dropIndex(let name, let index): alter(name, [.dropIndex(index)], statement, builder)
     case .createDatabase(let name, let charset, let ifNotExists):
       if ifNotExists, catalog.charsets[name] != nil { break }
       let server = event.serverCollation.flatMap { CharacterSet(collation: $0)?.name }
@@ -95,7 +93,7 @@ extension BinlogDecoder {
       let schema = SchemaResolver.schema(
         of: name, hints, version: version, isMariaDB: format?.isMariaDB ?? true)
     else { return }
-    if let known = entry.schema, known.hasSameShape(as: schema) {
+    if let known = entry.schema, known.hasSameShape(as: schema), known.indexes == schema.indexes {
       entry.pending = nil
       catalog[name] = entry
       return
@@ -125,7 +123,7 @@ extension BinlogDecoder {
     entry.schema = before.map {
       TableSchema(
         name: name, columns: $0.columns, key: $0.key, keyIsPrimary: $0.keyIsPrimary, uniqueKeys: $0.uniqueKeys,
-        version: $0.version + 1)
+        indexes: $0.indexes, version: $0.version + 1)
     }
     catalog[name] = entry
     if let hints = entry.hints { provider?.define(name, as: hints) } else { provider?.forget(name) }

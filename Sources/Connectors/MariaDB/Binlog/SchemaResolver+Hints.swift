@@ -19,12 +19,14 @@ extension SchemaResolver {
           name: hint.name, type: type, isNullable: isNullable, nativeType: hint.nativeType,
           defaultValue: hint.defaultValue,
           generation: hint.generation, isInvisible: hint.isInvisible, charset: isText ? hint.charset : nil,
-          collation: isText ? hint.collation : nil))
+          collation: isText ? hint.collation : nil, generationExpression: hint.generationExpression,
+          isAutoIncrement: hint.isAutoIncrement))
     }
     let key = hints.key { columns[$0].isNullable }
     let unique = hints.uniqueKeys.compactMap { hints.indexes(of: $0) }.filter { $0 != key.indexes }
     return TableSchema(
-      name: name, columns: columns, key: key.indexes, keyIsPrimary: key.isPrimary, uniqueKeys: unique, version: version)
+      name: name, columns: columns, key: key.indexes, keyIsPrimary: key.isPrimary, uniqueKeys: unique,
+      indexes: hints.tableIndexes, version: version)
   }
 
   private static func type(of hint: TableHints.Column) -> ColumnType? {

@@ -40,7 +40,7 @@ struct SchemaResolver {
     let unique = (hints?.uniqueKeys ?? []).compactMap { hints?.indexes(of: $0) }.filter { $0 != key.indexes }
     let schema = TableSchema(
       name: map.name, columns: columns, key: key.indexes, keyIsPrimary: key.isPrimary, uniqueKeys: unique,
-      version: version)
+      indexes: hints?.tableIndexes, version: version)
     return (schema, plan, hints)
   }
 
@@ -57,7 +57,8 @@ struct SchemaResolver {
       name: column.name ?? hint?.name ?? "@\(index + 1)", type: type, isNullable: column.isNullable,
       nativeType: hint?.nativeType ?? "", defaultValue: hint?.defaultValue, generation: hint?.generation ?? .no,
       isInvisible: hint?.isInvisible ?? column.isInvisible, charset: isText ? charset : nil,
-      collation: isText ? hint?.collation : nil)
+      collation: isText ? hint?.collation : nil, generationExpression: hint?.generationExpression,
+      isAutoIncrement: hint?.isAutoIncrement ?? false)
   }
 
   /// The log's word on which columns are the key stands over the definition's; only the definition tells a primary key

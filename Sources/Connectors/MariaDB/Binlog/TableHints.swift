@@ -13,11 +13,14 @@ package struct TableHints: Hashable, Sendable {
     package var isInvisible: Bool
     package var charset: String?
     package var collation: String?
+    /// The expression of a generated column; nil where it is not known.
+    package var generationExpression: String?
+    package var isAutoIncrement: Bool
 
     package init(
       name: String, nativeType: String, isNullable: Bool? = true, defaultValue: ColumnSchema.Default? = nil,
       generation: ColumnSchema.Generation = .no, isInvisible: Bool = false, charset: String? = nil,
-      collation: String? = nil
+      collation: String? = nil, generationExpression: String? = nil, isAutoIncrement: Bool = false
     ) {
       self.name = name
       self.nativeType = nativeType
@@ -27,6 +30,31 @@ package struct TableHints: Hashable, Sendable {
       self.isInvisible = isInvisible
       self.charset = charset
       self.collation = collation
+      self.generationExpression = generationExpression
+      self.isAutoIncrement = isAutoIncrement
+    }
+  }
+
+  /// An index besides the primary key.
+  package struct Index: Hashable, Sendable {
+    package struct Part: Hashable, Sendable {
+      package var column: String
+      package var prefix: Int?
+
+      package init(column: String, prefix: Int? = nil) {
+        self.column = column
+        self.prefix = prefix
+      }
+    }
+
+    package var name: String
+    package var kind: TableIndex.Kind
+    package var parts: [Part]
+
+    package init(name: String, kind: TableIndex.Kind, parts: [Part]) {
+      self.name = name
+      self.kind = kind
+      self.parts = parts
     }
   }
 
@@ -35,15 +63,19 @@ package struct TableHints: Hashable, Sendable {
   package var primaryKey: [String]
   /// Names of the columns of every other unique key, in order of definition.
   package var uniqueKeys: [[String]]
+  /// Every index but the primary key, those over expressions left out; nil where they are not known.
+  package var indexes: [Index]?
   /// The character set of text columns that name none; nil: it is not known.
   package var charset: String?
 
   package init(
-    columns: [Column], primaryKey: [String] = [], uniqueKeys: [[String]] = [], charset: String? = nil
+    columns: [Column], primaryKey: [String] = [], uniqueKeys: [[String]] = [], indexes: [Index]? = nil,
+    charset: String? = nil
   ) {
     self.columns = columns
     self.primaryKey = primaryKey
     self.uniqueKeys = uniqueKeys
+    self.indexes = indexes
     self.charset = charset
   }
 
@@ -56,6 +88,21 @@ package struct TableHints: Hashable, Sendable {
       }
     }
     return ([], true)
+  }
+
+  /// The indexes as a schema has them; nil where they are not known.
+  package var tableIndexes: [TableIndex]? {
+    guard let indexes else { return nil }
+    var result: [TableIndex] = []
+    for index in indexes {
+      var parts: [TableIndex.Part] = []
+      for part in index.parts {
+        guard let column = self.index(of: part.column) else { return nil }
+        parts.append(TableIndex.Part(column: column, prefix: part.prefix))
+      }
+      result.append(TableIndex(name: index.name, kind: index.kind, parts: parts))
+    }
+    return result
   }
 
   /// nil when a name is none of the columns.

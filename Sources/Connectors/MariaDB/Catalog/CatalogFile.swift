@@ -87,6 +87,16 @@ extension CatalogFile {
     var columns: [Column]
     var primaryKey: [String]
     var uniqueKeys: [[String]]
+    /// Absent in files of an earlier version, as are the optional values of a column.
+    var indexes: [Index]?
+  }
+
+  private struct Index: Codable {
+    var name: String
+    var kind: String
+    var columns: [String]
+    /// 0: the whole value.
+    var prefixes: [Int]
   }
 
   private struct Column: Codable {
@@ -99,6 +109,8 @@ extension CatalogFile {
     var invisible: Bool
     var charset: String?
     var collation: String?
+    var generationExpression: String?
+    var autoIncrement: Bool?
   }
 
   private static func entries(_ tables: [TableName: [Catalog.Version]]) -> [Entry] {
@@ -108,15 +120,29 @@ extension CatalogFile {
         versions: versions.map { version in
           Version(
             file: version.place?.file, offset: version.place?.offset, columns: version.hints.columns.map(column),
-            primaryKey: version.hints.primaryKey, uniqueKeys: version.hints.uniqueKeys)
+            primaryKey: version.hints.primaryKey, uniqueKeys: version.hints.uniqueKeys,
+            indexes: version.hints.indexes?.map(index))
         })
     }
+  }
+
+  private static func index(_ index: TableHints.Index) -> Index {
+    Index(
+      name: index.name, kind: index.kind.rawValue, columns: index.parts.map(\.column),
+      prefixes: index.parts.map { $0.prefix ?? 0 })
+  }
+
+  private static func index(_ stored: Index) -> TableHints.Index {
+    TableHints.Index(
+      name: stored.name, kind: TableIndex.Kind(rawValue: stored.kind) ?? .ordinary,
+      parts: zip(stored.columns, stored.prefixes).map { TableHints.Index.Part(column: $0, prefix: $1 == 0 ? nil : $1) })
   }
 
   private static func column(_ column: TableHints.Column) -> Column {
     var stored = Column(
       name: column.name, type: column.nativeType, nullable: column.isNullable, invisible: column.isInvisible,
-      charset: column.charset, collation: column.collation)
+      charset: column.charset, collation: column.collation, generationExpression: column.generationExpression,
+      autoIncrement: column.isAutoIncrement ? true : nil)
     switch column.defaultValue {
     case .literal(let text): stored.literal = text
     case .expression(let text): stored.expression = text
@@ -138,7 +164,8 @@ extension CatalogFile {
         return Catalog.Version(
           place: place,
           hints: TableHints(
-            columns: version.columns.map(column), primaryKey: version.primaryKey, uniqueKeys: version.uniqueKeys))
+            columns: version.columns.map(column), primaryKey: version.primaryKey, uniqueKeys: version.uniqueKeys,
+            indexes: version.indexes?.map(index)))
       }
     }
     return tables
@@ -149,6 +176,7 @@ extension CatalogFile {
       name: stored.name, nativeType: stored.type, isNullable: stored.nullable,
       defaultValue: stored.literal.map { .literal($0) } ?? stored.expression.map { .expression($0) },
       generation: stored.generation == "virtual" ? .virtual : stored.generation == "stored" ? .stored : .no,
-      isInvisible: stored.invisible, charset: stored.charset, collation: stored.collation)
+      isInvisible: stored.invisible, charset: stored.charset, collation: stored.collation,
+      generationExpression: stored.generationExpression, isAutoIncrement: stored.autoIncrement ?? false)
   }
 }

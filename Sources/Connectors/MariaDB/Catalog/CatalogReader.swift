@@ -52,11 +52,12 @@ struct CatalogReader {
     {
       guard let name = CatalogReader.name(row), includes(name) else { continue }
       entries[name] = Entry(
-        hints: TableHints(columns: []), rows: row[2].flatMap { UInt64($0) }, changed: row[3].flatMap { UInt32($0) })
+        hints: TableHints(columns: [], indexes: []), rows: row[2].flatMap { UInt64($0) }, changed: row[3].flatMap { UInt32($0) })
     }
     try readColumns(condition, into: &entries)
     if connection.isMariaDB { try readJSON(condition, into: &entries) }
     try readKeys(condition, into: &entries)
+    try readIndexes(condition, into: &entries)
     return entries
   }
 
@@ -69,7 +70,7 @@ struct CatalogReader {
     let isMariaDB = connection.isMariaDB
     for row in try connection.query(
       "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, "
-        + "CHARACTER_SET_NAME, COLLATION_NAME FROM information_schema.COLUMNS "
+        + "CHARACTER_SET_NAME, COLLATION_NAME, GENERATION_EXPRESSION FROM information_schema.COLUMNS "
         + "WHERE \(condition) ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION")
     {
       guard let name = CatalogReader.name(row), let column = row[2], let type = row[3] else { continue }
@@ -79,7 +80,8 @@ struct CatalogReader {
           name: column, nativeType: type, isNullable: row[4] == "YES",
           defaultValue: CatalogReader.defaultValue(row[5], extra: extra, isMariaDB: isMariaDB),
           generation: CatalogReader.generation(extra), isInvisible: extra.contains("INVISIBLE"), charset: row[7],
-          collation: row[8]))
+          collation: row[8], generationExpression: row[9].flatMap { $0.isEmpty ? nil : $0 },
+          isAutoIncrement: extra.contains("AUTO_INCREMENT")))
     }
   }
 
@@ -141,6 +143,40 @@ struct CatalogReader {
       }
     }
     for name in entries.keys { entries[name]?.hints.dropPartialKeys() }
+  }
+}
+
+extension CatalogReader {
+  /// Every index but the primary key, with its name and the lengths of its parts.
+  private func readIndexes(_ condition: String, into entries: inout [TableName: Entry]) throws(Failure) {
+    var open: (table: TableName, index: String)?
+    for row in try connection.query(
+      "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NON_UNIQUE, INDEX_TYPE "
+        + "FROM information_schema.STATISTICS WHERE \(condition) AND INDEX_NAME <> 'PRIMARY' "
+        + (connection.isMariaDB ? "" : "ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"))
+    {
+      guard let name = CatalogReader.name(row), let index = row[2], entries[name] != nil else { continue }
+      if open?.table != name || open?.index != index {
+        entries[name]?.hints.indexes?.append(
+          TableHints.Index(name: index, kind: CatalogReader.kind(row[6], isUnique: row[5] == "0"), parts: []))
+      }
+      open = (name, index)
+      guard let last = entries[name]?.hints.indexes?.indices.last else { continue }
+      let prefix = row[6] == "SPATIAL" ? nil : row[4].flatMap { Int($0) }
+      // An index over an expression has no column there: it is left out below.
+      entries[name]?.hints.indexes?[last].parts.append(TableHints.Index.Part(column: row[3] ?? "", prefix: prefix))
+    }
+    for name in entries.keys {
+      entries[name]?.hints.indexes?.removeAll { index in index.parts.contains { $0.column.isEmpty } }
+    }
+  }
+
+  private static func kind(_ type: String?, isUnique: Bool) -> TableIndex.Kind {
+    switch type {
+    case "FULLTEXT": .fulltext
+    case "SPATIAL": .spatial
+    default: isUnique ? .unique : .ordinary
+    }
   }
 }
 

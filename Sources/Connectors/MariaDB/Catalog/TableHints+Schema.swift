@@ -9,12 +9,14 @@ extension TableHints {
         name: column.name, type: type, isNullable: column.isNullable ?? true, nativeType: column.nativeType,
         defaultValue: column.defaultValue, generation: column.generation, isInvisible: column.isInvisible,
         charset: type.isCharacters ? column.charset?.lowercased() : nil,
-        collation: type.isCharacters ? column.collation : nil)
+        collation: type.isCharacters ? column.collation : nil, generationExpression: column.generationExpression,
+        isAutoIncrement: column.isAutoIncrement)
     }
     let key = self.key { columns[$0].isNullable }
     let unique = uniqueKeys.compactMap { indexes(of: $0) }.filter { $0 != key.indexes }
     return TableSchema(
-      name: name, columns: columns, key: key.indexes, keyIsPrimary: key.isPrimary, uniqueKeys: unique, version: version)
+      name: name, columns: columns, key: key.indexes, keyIsPrimary: key.isPrimary, uniqueKeys: unique,
+      indexes: tableIndexes, version: version)
   }
 }
 

@@ -33,7 +33,9 @@ package final class MariaDBSource: Source {
     try server.facts.check(at: server.connection.place)
     for warning in server.facts.warnings { context.logger.warning("\(warning)") }
     positions.setServer(server.facts.identity)
-    context.source.set(kind: server.facts.kind, logFileBase: server.facts.logFileBase)
+    context.source.set(
+      kind: server.facts.kind, logFileBase: server.facts.logFileBase,
+      server: try TargetServer.identity(of: server.connection))
     var begun: [MariaDBPosition?] = []
     for checkpoint in checkpoints {
       begun.append(try checkpoint.map { position throws(Failure) in try MariaDBPosition(position) })

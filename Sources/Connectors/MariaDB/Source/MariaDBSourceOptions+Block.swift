@@ -43,7 +43,7 @@ extension MariaDBSourceOptions {
     Option("offset", .integer(4...Int.max), default: "4", "The offset in that file, between two transactions."),
   ]
 
-  private static let tlsOptions: [Option] = [
+  static let tlsOptions: [Option] = [
     Option(
       "mode", .choice(MariaDBTLS.Mode.allCases.map(\.rawValue)),
       "Whether to encrypt, and what to check; without it: disabled on this machine, verify-identity elsewhere."
@@ -84,7 +84,7 @@ extension MariaDBSourceOptions {
       throw Failure(.configuration, "\"heartbeat\" is from 10ms to 1h", at: block.place(of: "heartbeat"))
     }
     if let table = block.string("heartbeat_table") { heartbeatTable = try MariaDBSourceOptions.table(table, block) }
-    readTLS(block)
+    tls = MariaDBTLS(block.block("tls"))
     serverId = block.integer("server_id").map { UInt32($0) }
   }
 
@@ -126,11 +126,13 @@ extension MariaDBSourceOptions {
     }
     return TableName(namespace: String(parts[0]), table: String(parts[1]))
   }
+}
 
-  private mutating func readTLS(_ block: OptionBlock) {
-    guard let nested = block.block("tls") else { return }
-    tls = MariaDBTLS(
-      mode: nested.string("mode").flatMap(MariaDBTLS.Mode.init(rawValue:)), ca: nested.string("ca"),
-      certificate: nested.string("certificate"), key: nested.string("key"))
+extension MariaDBTLS {
+  /// What a `tls:` block says; without one, what a connection does by itself.
+  init(_ block: OptionBlock?) {
+    self.init(
+      mode: block?.string("mode").flatMap(MariaDBTLS.Mode.init(rawValue:)), ca: block?.string("ca"),
+      certificate: block?.string("certificate"), key: block?.string("key"))
   }
 }

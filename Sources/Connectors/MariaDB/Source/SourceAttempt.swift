@@ -131,7 +131,8 @@ struct SourceAttempt {
   }
 }
 
-/// Which tables a source takes: those of its patterns, and the server's own schemas only where a pattern names them.
+/// Which tables a source takes: those of its patterns, and the server's own schemas only where a pattern names them. What
+/// sinks keep for themselves it never takes.
 struct WantedTables: Sendable {
   private let patterns: [String]
   private let filter: TableFilter
@@ -142,7 +143,7 @@ struct WantedTables: Sendable {
   }
 
   func includes(_ table: TableName) -> Bool {
-    guard filter.includes(table) else { return false }
+    guard filter.includes(table), !table.table.hasPrefix("_freshet_") else { return false }
     return !CatalogReader.systemSchemas.contains(table.namespace.lowercased())
       || patterns.contains { $0.hasPrefix(table.namespace + ".") }
   }

@@ -92,24 +92,34 @@ struct AlterationReader {
   }
 
   private mutating func readAddKey() -> [DataDefinition.Alteration]? {
+    var constraint: String?
     if tokens.accept("CONSTRAINT"), !tokens.isWord("PRIMARY"), !tokens.isWord("UNIQUE"), !tokens.isWord("FOREIGN"),
       !tokens.isWord("CHECK")
     {
-      _ = tokens.name()
+      constraint = tokens.name()
     }
-    let isPrimary = tokens.accept("PRIMARY", "KEY")
-    guard isPrimary || tokens.accept("UNIQUE") else { return [.nothing] }
-    var reader = TableDefinitionReader(tokens: tokens)
-    let columns = reader.keyColumns()
+    if tokens.accept("PRIMARY", "KEY") {
+      var reader = TableDefinitionReader(tokens: tokens)
+      let columns = reader.keyColumns()
+      tokens = reader.tokens
+      return columns.map { [.addPrimaryKey($0)] }
+    }
+    // The server may make an index for a foreign key, of which the statement says nothing.
+    if tokens.isWord("FOREIGN") { return [.forgetIndexes] }
+    if tokens.isWord("CHECK") { return [.nothing] }
+    var reader = IndexReader(tokens: tokens)
+    let index = reader.read(constraint: constraint)
     tokens = reader.tokens
-    guard let columns else { return isPrimary ? nil : [.nothing] }
-    return [isPrimary ? .addPrimaryKey(columns) : .addUnique(columns)]
+    return [.addIndex(index)]
   }
 
   private mutating func readDrop() -> [DataDefinition.Alteration]? {
     if tokens.accept("PRIMARY", "KEY") { return [.dropPrimaryKey] }
     if tokens.accept("FOREIGN", "KEY") || tokens.accept("CHECK") || tokens.accept("PARTITION") { return [.nothing] }
-    if tokens.accept("INDEX") || tokens.accept("KEY") || tokens.accept("CONSTRAINT") { return [.dropIndex] }
+    if tokens.accept("INDEX") || tokens.accept("KEY") || tokens.accept("CONSTRAINT") {
+      _ = tokens.accept("IF", "EXISTS")
+      return tokens.name().map { [.dropIndex($0)] }
+    }
     if tokens.isWord("SYSTEM") || tokens.isWord("PERIOD") { return nil }
     _ = tokens.accept("COLUMN")
     _ = tokens.accept("IF", "EXISTS")
@@ -122,7 +132,10 @@ struct AlterationReader {
       guard let old = tokens.name(), tokens.accept("TO"), let name = tokens.name() else { return nil }
       return [.rename(old, name)]
     }
-    if tokens.accept("INDEX") || tokens.accept("KEY") { return [.nothing] }
+    if tokens.accept("INDEX") || tokens.accept("KEY") {
+      guard let old = tokens.name(), tokens.accept("TO"), let name = tokens.name() else { return nil }
+      return [.renameIndex(old, name)]
+    }
     _ = tokens.accept("TO") || tokens.accept("AS") || tokens.acceptSign("=")
     newName = tokens.tableName(database)
     return newName == nil ? nil : [.nothing]
@@ -150,7 +163,7 @@ struct AlterationReader {
     tokens = reader.tokens
     var all = [make(column, reader.place)]
     if reader.isPrimary { all.append(.addPrimaryKey([name])) }
-    if reader.isUnique { all.append(.addUnique([name])) }
+    if reader.isUnique { all.append(.addIndex(TableHints.Index(name: "", kind: .unique, parts: [.init(column: name)]))) }
     return all
   }
 }

@@ -63,6 +63,7 @@ struct ColumnDefinitionReader {
       text = "bigint(20) unsigned"
       isUnique = true
       column.isNullable = false
+      column.isAutoIncrement = true
     }
     column.nativeType = text
     return ColumnDefinitionReader.types.contains(NativeType(text).base)
@@ -101,6 +102,7 @@ struct ColumnDefinitionReader {
     if tokens.accept("ON", "UPDATE") { return skipExpression() }
     if tokens.accept("AUTO_INCREMENT") {
       column.isNullable = false
+      column.isAutoIncrement = true
       return true
     }
     if tokens.accept("PRIMARY", "KEY") || tokens.accept("PRIMARY") || tokens.accept("KEY") {
@@ -210,7 +212,9 @@ struct ColumnDefinitionReader {
 
   private mutating func readGeneration() -> Bool {
     if tokens.isWord("ROW") { return false }
+    let start = tokens.index
     guard tokens.skipParentheses() else { return false }
+    column.generationExpression = String(tokens.text(from: start).dropFirst().dropLast())
     column.generation = .virtual
     if tokens.accept("STORED") || tokens.accept("PERSISTENT") {
       column.generation = .stored

@@ -15,9 +15,9 @@ package enum DataDefinition: Sendable {
   case createDatabase(String, charset: String?, ifNotExists: Bool)
   case alterDatabase(String, charset: String?)
   case dropDatabase(String)
-  /// An index came or went; `columns` are those of a new unique one.
-  case createIndex(TableName, unique: [String]?)
-  case dropIndex(TableName)
+  /// An index came or went; nil: what was read of it does not tell its columns.
+  case createIndex(TableName, TableHints.Index?)
+  case dropIndex(TableName, name: String)
   /// Temporary tables, views, triggers, users and all else that changes no table that is replicated.
   case other
 
@@ -35,8 +35,12 @@ package enum DataDefinition: Sendable {
     case rename(String, String)
     case addPrimaryKey([String])
     case dropPrimaryKey
-    case addUnique([String])
-    case dropIndex
+    /// nil: an index over an expression, or one that could not be read. Without a name the server gives it one.
+    case addIndex(TableHints.Index?)
+    case dropIndex(String)
+    case renameIndex(String, String)
+    /// An index may have come that the statement does not name.
+    case forgetIndexes
     case setDefault(String, ColumnSchema.Default?)
     /// It changes nothing that a schema says.
     case nothing

@@ -31,9 +31,8 @@ struct DataDefinitionReader {
       guard let name = tokens.name() else { return .other }
       return .createDatabase(name, charset: tokens.charsetOptions().charset, ifNotExists: ifNotExists)
     }
-    let isUnique = tokens.accept("UNIQUE")
-    _ = tokens.accept("FULLTEXT") || tokens.accept("SPATIAL") || tokens.accept("VECTOR")
-    if tokens.accept("INDEX") || tokens.accept("KEY") { return createIndex(isUnique: isUnique) }
+    let kind = IndexReader.kind(&tokens)
+    if tokens.accept("INDEX") || tokens.accept("KEY") { return createIndex(kind) }
     return .other
   }
 
@@ -54,13 +53,14 @@ struct DataDefinitionReader {
     return result(definition)
   }
 
-  private mutating func createIndex(isUnique: Bool) -> DataDefinition {
+  private mutating func createIndex(_ kind: TableIndex.Kind?) -> DataDefinition {
     _ = tokens.accept("IF", "NOT", "EXISTS")
-    if !tokens.isWord("ON") { _ = tokens.name() }
+    let name = tokens.isWord("ON") ? nil : tokens.name()
     if tokens.accept("USING") { _ = tokens.name() }
     guard tokens.accept("ON"), let table = tokens.tableName(database) else { return .other }
-    var reader = TableDefinitionReader(tokens: tokens)
-    return .createIndex(table, unique: isUnique ? reader.keyColumns() : nil)
+    guard let kind, let name else { return .createIndex(table, nil) }
+    var reader = IndexReader(tokens: tokens)
+    return .createIndex(table, reader.parts().map { TableHints.Index(name: name, kind: kind, parts: $0) })
   }
 
   private mutating func drop() -> DataDefinition {
@@ -80,8 +80,8 @@ struct DataDefinitionReader {
     }
     if tokens.accept("INDEX") || tokens.accept("KEY") {
       _ = tokens.accept("IF", "EXISTS")
-      guard tokens.name() != nil, tokens.accept("ON"), let table = tokens.tableName(database) else { return .other }
-      return .dropIndex(table)
+      guard let name = tokens.name(), tokens.accept("ON"), let table = tokens.tableName(database) else { return .other }
+      return .dropIndex(table, name: name)
     }
     return .other
   }

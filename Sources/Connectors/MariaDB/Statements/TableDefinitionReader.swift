@@ -3,7 +3,7 @@ internal import Change
 /// Reads columns and keys between the parentheses of a CREATE TABLE.
 struct TableDefinitionReader {
   var tokens: SQLTokens
-  private var definition = TableHints(columns: [])
+  private var definition = TableHints(columns: [], indexes: [])
 
   init(tokens: SQLTokens) { self.tokens = tokens }
 
@@ -35,27 +35,30 @@ struct TableDefinitionReader {
     guard let column = reader.read(name: name) else { return false }
     tokens = reader.tokens
     if reader.isPrimary { definition.primaryKey = [name] }
-    if reader.isUnique { definition.uniqueKeys.append([name]) }
     definition.columns.append(column)
+    if reader.isUnique { definition.add(TableHints.Index(name: "", kind: .unique, parts: [.init(column: name)])) }
     return true
   }
 
   private mutating func readKey() -> Bool {
+    var constraint: String?
     if tokens.accept("CONSTRAINT"), !tokens.isWord("PRIMARY"), !tokens.isWord("UNIQUE"), !tokens.isWord("FOREIGN"),
       !tokens.isWord("CHECK")
     {
-      _ = tokens.name()
+      constraint = tokens.name()
     }
     if tokens.accept("PRIMARY", "KEY") {
       guard let columns = keyColumns() else { return false }
       definition.primaryKey = columns
       return skipElement()
     }
-    if tokens.accept("UNIQUE") {
-      // A unique key over an expression names no columns; it identifies no rows, either.
-      if let columns = keyColumns() { definition.uniqueKeys.append(columns) }
-      return skipElement()
-    }
+    // An index that the server makes for a foreign key is not in the statement.
+    if tokens.isWord("FOREIGN") { definition.indexes = nil }
+    if tokens.isWord("FOREIGN") || tokens.isWord("CHECK") { return skipElement() }
+    var reader = IndexReader(tokens: tokens)
+    // One over an expression names no columns; it identifies no rows, either.
+    definition.add(reader.read(constraint: constraint))
+    tokens = reader.tokens
     return skipElement()
   }
 

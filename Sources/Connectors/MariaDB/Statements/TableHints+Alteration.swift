@@ -25,17 +25,19 @@ extension TableHints {
       columns.remove(at: index)
       primaryKey.removeAll { $0.lowercased() == name.lowercased() }
       uniqueKeys.removeAll { $0.contains { $0.lowercased() == name.lowercased() } }
+      dropFromIndexes(name)
     case .rename(let old, let name):
       guard let index = index(of: old) else { return false }
       columns[index].name = name
       renameInKeys(old, name)
     case .addPrimaryKey(let names): primaryKey = names
     case .dropPrimaryKey: primaryKey = []
-    case .addUnique(let names): uniqueKeys.append(names)
-    case .dropIndex:
-      // Keys are known by their columns, not by name: which one went cannot be told.
-      guard uniqueKeys.isEmpty || !primaryKey.isEmpty else { return false }
-      uniqueKeys = []
+    case .addIndex(let index): add(index)
+    case .dropIndex(let name): return drop(index: name)
+    case .renameIndex(let old, let name):
+      guard let place = indexes?.firstIndex(where: { $0.name.lowercased() == old.lowercased() }) else { break }
+      indexes?[place].name = name
+    case .forgetIndexes: indexes = nil
     case .setDefault(let name, let value):
       guard let index = index(of: name) else { return false }
       columns[index].defaultValue = value
@@ -61,6 +63,38 @@ extension TableHints {
     func renamed(_ names: [String]) -> [String] { names.map { $0.lowercased() == old.lowercased() ? name : $0 } }
     primaryKey = renamed(primaryKey)
     uniqueKeys = uniqueKeys.map(renamed)
+    indexes = indexes?.map { index in
+      var index = index
+      for place in index.parts.indices where index.parts[place].column.lowercased() == old.lowercased() {
+        index.parts[place].column = name
+      }
+      return index
+    }
+  }
+
+  /// The server drops a column out of its indexes, and an index with the last of its columns.
+  private mutating func dropFromIndexes(_ column: String) {
+    indexes = indexes?.compactMap { index in
+      var index = index
+      index.parts.removeAll { $0.column.lowercased() == column.lowercased() }
+      return index.parts.isEmpty ? nil : index
+    }
+  }
+
+  private mutating func drop(index name: String) -> Bool {
+    if let place = indexes?.firstIndex(where: { $0.name.lowercased() == name.lowercased() }),
+      let index = indexes?.remove(at: place)
+    {
+      let columns = index.parts.map { $0.column.lowercased() }
+      guard index.kind == .unique, let key = uniqueKeys.firstIndex(where: { $0.map { $0.lowercased() } == columns })
+      else { return true }
+      uniqueKeys.remove(at: key)
+      return true
+    }
+    // Without names keys are known by their columns: which one went cannot be told.
+    guard uniqueKeys.isEmpty || !primaryKey.isEmpty else { return false }
+    if indexes == nil { uniqueKeys = [] }
+    return true
   }
 
   private func index(for place: DataDefinition.Alteration.Place) -> Int? {

@@ -121,3 +121,14 @@ static inline int freshet_mysql_option_bool(MYSQL *mysql, int option, int value)
 static inline int freshet_mysql_has_eof_packets(MYSQL *mysql) {
   return !(mysql->client_flag & mysql->server_capabilities & (1UL << 24));
 }
+
+/* MARIADB_CLIENT_STMT_BULK_OPERATIONS, which MySQL does not have: bit 34 of the capabilities, bit 2 of MariaDB's own. */
+static inline int freshet_mysql_has_bulk(MYSQL *mysql) {
+  unsigned long capabilities = 0;
+  if (!mariadb_connection(mysql)) return 0;
+  if (mariadb_get_infov(mysql, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &capabilities)) return 0;
+  return (capabilities & (1UL << 2)) != 0;
+}
+
+static inline unsigned long freshet_mysql_statement_id(const MYSQL_STMT *statement) { return statement->stmt_id; }
+static inline unsigned int freshet_mysql_warnings(const MYSQL *mysql) { return mysql->warning_count; }

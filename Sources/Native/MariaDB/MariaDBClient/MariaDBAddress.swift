@@ -98,6 +98,10 @@ package struct MariaDBConnectionOptions: Sendable {
   package var writeTimeoutSeconds: UInt32 = 60
   /// A larger packet breaks the connection rather than the memory limit.
   package var packetByteLimit = 1 << 30
+  /// Whether a statement that changes rows answers with the rows that it found, changed or not (CLIENT_FOUND_ROWS).
+  package var countsFoundRows = false
+  /// Whether one text may hold several statements (CLIENT_MULTI_STATEMENTS). Only for texts whose every part is ours.
+  package var allowsScripts = false
   /// Run in order after connecting.
   package var initCommands: [String] = []
 

@@ -84,8 +84,11 @@ extension MariaDBConnection {
     case .socket(let path): socket = path
     }
     let credentials = options.credentials
+    var flags: UInt = 0
+    if options.countsFoundRows { flags |= UInt(CLIENT_FOUND_ROWS) }
+    if options.allowsScripts { flags |= UInt(CLIENT_MULTI_STATEMENTS) }
     let connected = mysql_real_connect(
-      handle, host, credentials.user, credentials.password?.reveal() ?? "", options.database, port, socket, 0)
+      handle, host, credentials.user, credentials.password?.reveal() ?? "", options.database, port, socket, flags)
     guard connected != nil else {
       throw MariaDBError(
         number: mysql_errno(handle), sqlState: String(cString: mysql_sqlstate(handle)),

@@ -1,30 +1,31 @@
-import Change
-import Pipeline
-import SQLRendering
+package import Change
 
 /// What has to be done to a table at the target so that its rows become what the source has made of its own.
-struct SchemaDifference {
-  struct Renaming {
-    var old: ColumnSchema
-    var new: Int
+package struct SchemaDifference {
+  package struct Renaming {
+    package var old: ColumnSchema
+    package var new: Int
   }
 
-  var added: [Int] = []
-  var dropped: [ColumnSchema] = []
-  var renamed: [Renaming] = []
+  package private(set) var added: [Int] = []
+  package private(set) var dropped: [ColumnSchema] = []
+  package private(set) var renamed: [Renaming] = []
   /// Columns whose values may change: the column before, and the index of the one after.
-  var retyped: [Renaming] = []
-  var changesKey = false
+  package private(set) var retyped: [Renaming] = []
+  package private(set) var changesKey = false
 
-  let after: TableSchema
+  /// For each column of `after` the index of the column of `before` that it was; nil: it is new.
+  package let origins: [Int?]
+  package let after: TableSchema
 
-  init(before: TableSchema, after: TableSchema, words: StatementWords) throws(Failure) {
+  package init(before: TableSchema, after: TableSchema, words: StatementWords) throws(Failure) {
     self.after = after
     let pairs = words.renamedColumns.filter { $0.old.lowercased() != $0.new.lowercased() }
     var origins: [Int?] = []
     for column in after.columns {
       origins.append(SchemaDifference.origin(of: column, in: before, pairs, words))
     }
+    self.origins = origins
     for (index, origin) in origins.enumerated() {
       guard let origin else {
         added.append(index)

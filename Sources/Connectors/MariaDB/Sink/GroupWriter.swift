@@ -1,0 +1,236 @@
+import Change
+import MariaDBClient
+import Pipeline
+import SQLRendering
+
+/// Writes changes into one open transaction of one connection.
+///
+/// *Ordering*: statements reach the server in the order of the calls; while it works on one, the next is written.
+/// *Memory*: two buffers of about `statementBytes`, larger only for a row that is. *Thread*: one at a time.
+final class GroupWriter {
+  /// Decides what becomes of a row that the target cannot hold: throws, or lets the writer go on without the row.
+  typealias Refusal = (_ problem: RowProblem, _ place: ChangePlace, _ table: MirrorTable) throws -> Void
+
+  /// Bytes at which a statement is sent.
+  static let statementBytes = 512 << 10
+
+  let connection: MariaDBConnection
+  /// Which of the pipeline's writers it is, and how many share the keys.
+  let number: Int
+  let count: Int
+  /// The largest statement that the server takes, in bytes.
+  let packetLimit: Int
+  let hasBulk: Bool
+  var refuse: Refusal = { _, _, _ in preconditionFailure("a writer is told what to do with bad rows") }
+  var buffers = [StatementBuffer(), StatementBuffer()]
+  var flight: Flight?
+  /// Statements of changes that are carried out one by one, in log order, and were not sent yet.
+  let direct = DirectQueue()
+  /// Entries of the net change in hand that were put aside.
+  private var refused: Set<Int> = []
+  private var prepared: [PreparedKey: MariaDBStatement] = [:]
+
+  private struct PreparedKey: Hashable {
+    var table: ObjectIdentifier
+    var isInsert: Bool
+  }
+
+  /// What was sent and is not answered yet.
+  struct Flight {
+    var table: MirrorTable
+    var step: Step
+    var range: Range<Int>
+  }
+
+  init(connection: MariaDBConnection, number: Int, count: Int) throws(Failure) {
+    self.connection = connection
+    self.number = number
+    self.count = count
+    hasBulk = connection.hasBulkExecution
+    let limit = try connection.query("SELECT @@max_allowed_packet").first?.first ?? nil
+    // Room for the command and what the server counts besides.
+    packetLimit = max(1024, (limit.flatMap { Int($0) } ?? 1 << 20) - 64)
+  }
+
+  /// Gives up what was prepared: the tables may have changed.
+  func forget() { prepared.removeAll() }
+
+  // MARK: A table's net change
+
+  /// Applies this writer's share of a table's net change.
+  func apply(_ table: MirrorTable, _ net: NetChange) throws {
+    refused.removeAll()
+    let all = net.entries.indices
+    if table.target.hasOtherUniqueKeys {
+      try run(Step(.deletedOrStored, .delete), table, net, all)
+      try run(Step(.partial, .update), table, net, all)
+      try run(Step(.rows, .insert), table, net, all)
+    } else {
+      try run(Step(.deleted, .delete), table, net, all)
+      try run(Step(.newRows, .insert), table, net, all)
+      try run(Step(.storedRows, .upsert), table, net, all)
+      try run(Step(.partial, .update), table, net, all)
+    }
+    try finish()
+  }
+
+  func run(_ step: Step, _ table: MirrorTable, _ net: NetChange, _ range: Range<Int>) throws {
+    var step = step
+    step.isBulk = hasBulk && (step.form == .insert || (step.form == .delete && table.keyColumns.count > 1))
+    var begin = range.lowerBound
+    while begin < range.upperBound {
+      let buffer = buffers[0]
+      buffer.removeAll()
+      let written = try write(step, table, net, begin..<range.upperBound, to: buffer)
+      try finish()
+      if written.rows > 0 {
+        try send(buffer, step)
+        flight = Flight(table: table, step: step, range: begin..<written.end)
+        buffers.swapAt(0, 1)
+      }
+      begin = written.end
+    }
+  }
+
+  private func send(_ buffer: StatementBuffer, _ step: Step) throws(Failure) {
+    do throws(MariaDBError) {
+      if step.isBulk {
+        try connection.send(bulk: unsafe buffer.bytes)
+      } else {
+        try connection.send(text: unsafe buffer.bytes)
+      }
+    } catch {
+      throw failure(error)
+    }
+  }
+
+  /// Waits for the answer to what was sent, and carries on where the server refused a row.
+  func finish() throws {
+    guard let flight else { return }
+    self.flight = nil
+    guard let net = flight.table.net else { return }
+    if flight.step.form == .update { return try finishUpdates(flight, net) }
+    do throws(MariaDBError) {
+      let answer = try connection.receive()
+      if answer.warnings > 0 { try refuseLosses(flight.table) }
+    } catch {
+      try recover(flight, net, error)
+    }
+  }
+
+  /// Every statement must find its row.
+  private func finishUpdates(_ flight: Flight, _ net: NetChange) throws {
+    var missing: [Int] = []
+    var isFirst = true
+    for index in flight.range where takes(flight.step.rows, net, index) {
+      do throws(MariaDBError) {
+        let answer = isFirst ? try connection.receive() : try connection.receiveNext()
+        isFirst = false
+        if answer.affectedRows == 0 { missing.append(index) }
+        if answer.warnings > 0, !answer.hasMore { try refuseLosses(flight.table) }
+      } catch {
+        guard error.isAboutTheRow else { throw failure(error) }
+        for entry in missing { try refuseEntry(.missing, entry, flight.table, net) }
+        try refuseEntry(.refused(error.message), index, flight.table, net)
+        return try run(flight.step, flight.table, net, (index + 1)..<flight.range.upperBound)
+      }
+    }
+    for entry in missing { try refuseEntry(.missing, entry, flight.table, net) }
+  }
+
+  /// Finds the row that made a statement fail, and carries out the others. The failed statement itself has changed nothing.
+  private func recover(_ flight: Flight, _ net: NetChange, _ error: MariaDBError) throws {
+    guard error.isAboutTheRow else { throw failure(error) }
+    let table = flight.table
+    var step = flight.step
+    if error.isUniqueConflict, step.form == .insert, !step.isRetry {
+      // The rows are there already: they came with a snapshot, or another writer has put them there.
+      step.isRetry = true
+      if table.target.hasOtherUniqueKeys {
+        try run(Step(step.rows, .delete), table, net, flight.range)
+      } else {
+        step.form = .upsert
+      }
+      try run(step, table, net, flight.range)
+      return try finish()
+    }
+    let indexes = flight.range.filter { takes(step.rows, net, $0) }
+    guard indexes.count > 1 else {
+      for index in indexes { try refuseEntry(.refused(error.message), index, table, net) }
+      return
+    }
+    let middle = indexes[indexes.count / 2]
+    try run(step, table, net, flight.range.lowerBound..<middle)
+    try finish()
+    try run(step, table, net, middle..<flight.range.upperBound)
+    try finish()
+  }
+
+  func refuseEntry(_ problem: RowProblem, _ index: Int, _ table: MirrorTable, _ net: NetChange) throws {
+    try finish()
+    let entry = net.entries[index]
+    refused.insert(index)
+    try refuse(problem, net.place(of: entry), table)
+    // The key that a row moved away from is not a change of its own: the change is counted at the key that it moved to.
+    if entry.isOwn { table.addQuarantined(1, writer: number) }
+  }
+
+  /// Whether an entry belongs to a step, and to this writer, and was not put aside.
+  @inline(__always)
+  func takes(_ rows: Step.Rows, _ net: NetChange, _ index: Int) -> Bool {
+    takes(rows, net.entries[index]) && (refused.isEmpty || !refused.contains(index))
+  }
+
+  /// The strict mode refuses most of what does not fit; what it only mentions is refused here.
+  private func refuseLosses(_ table: MirrorTable) throws(MariaDBError) {
+    let rows: [[String?]]
+    do throws(Failure) {
+      rows = try connection.query("SHOW WARNINGS LIMIT 64")
+    } catch {
+      throw MariaDBError(number: 2013, sqlState: "HY000", message: error.message)
+    }
+    let losses: Set<String> = ["1264", "1265", "1292", "1366", "1406", "1411"]
+    guard let loss = rows.first(where: { $0.count > 2 && losses.contains($0[1] ?? "") }) else { return }
+    throw MariaDBError(
+      number: MariaDBError.valueCut, sqlState: "01000",
+      message: "the target has cut a value: "
+        + MariaDBError(
+          number: UInt32(loss[1] ?? "") ?? 1265, sqlState: "01000", message: loss[2] ?? ""
+        ).message)
+  }
+
+  /// The statement for whole rows or keys in the binary form, prepared once.
+  func statement(_ table: MirrorTable, isInsert: Bool) throws -> MariaDBStatement {
+    let key = PreparedKey(table: ObjectIdentifier(table), isInsert: isInsert)
+    if let known = prepared[key] { return known }
+    try finish()
+    do throws(MariaDBError) {
+      let statement = try MariaDBStatement(connection, isInsert ? table.insertText : table.deleteText)
+      prepared[key] = statement
+      return statement
+    } catch {
+      throw failure(error)
+    }
+  }
+
+  func failure(_ error: MariaDBError) -> Failure {
+    if error.number == MariaDBError.valueCut { return Failure(.badValue, error.message, at: connection.place) }
+    return error.failure("cannot write to the target", at: connection.place)
+  }
+
+  /// Runs statements of ours, and returns the answers.
+  @discardableResult
+  func runScript(_ text: String) throws(MariaDBError) -> [MariaDBAnswer] {
+    let buffer = StatementBuffer(capacity: text.utf8.count + 16)
+    buffer.append(text)
+    try connection.send(text: unsafe buffer.bytes)
+    var answers = [try connection.receive()]
+    while answers[answers.count - 1].hasMore { answers.append(try connection.receiveNext()) }
+    return answers
+  }
+}
+
+extension MariaDBError {
+  /// Ours: the server stored a value that is not the one that it was given.
+  static let valueCut: UInt32 = 900_001
+}

@@ -1,0 +1,140 @@
+import Change
+import Logging
+import MariaDBClient
+import Pipeline
+import SQLRendering
+
+/// Mirrors tables into a MariaDB or MySQL server: after each commit the target holds a state that the source has had, and
+/// where it was.
+///
+/// *Durability*: a group and its checkpoint are one transaction of the target, as durable as the server makes it.
+/// *Ordering*: the changes of a group are reduced to the net change per key, or, where foreign keys act, applied one by
+/// one. *Fencing*: `open` raises the epoch of the checkpoint row; a group begins by locking that row under its own epoch.
+/// *Memory*: batches wait by reference until the commit; beyond `applyLimit` they are written into the open transaction.
+/// *Cancellation*: cuts the connection, so that a wait for the server or for somebody's lock ends.
+final class MariaDBSink: Sink {
+  let settings: MariaDBSinkSettings
+  let context: ConnectorContext
+  let segment = Segment()
+  var writer: GroupWriter?
+  var targets: TargetTables?
+  var checkpoints: SinkCheckpoint?
+  var epoch: UInt64 = 0
+  var groupNumber: UInt64 = 0
+  var tables: [TableName: MirrorTable] = [:]
+  var tableOrder: [MirrorTable] = []
+  var outcomes: [TableName: Outcome] = [:]
+  var isInTransaction = false
+
+  init(settings: MariaDBSinkSettings, context: ConnectorContext) {
+    self.settings = settings
+    self.context = context
+  }
+
+  var traits: SinkTraits {
+    var traits = SinkTraits(groupBytes: min(32 << 20, max(1 << 20, context.memoryLimit / 4)))
+    traits.separatesSchemaChanges = true
+    return traits
+  }
+
+  /// Bytes of held batches and net changes beyond which they are applied before the group ends.
+  var applyLimit: Int { max(1 << 20, context.memoryLimit / 2) }
+
+  func open() async throws -> Position? {
+    let connection = try settings.connect(.rows)
+    return try await guarded(by: connection) {
+      let checkpoints = try SinkCheckpoint(
+        connection: connection, stateDatabase: settings.stateDatabase, pipeline: context.pipeline, sink: context.name)
+      let claim = try checkpoints.claim()
+      try checkpoints.markConnection()
+      let writer = try GroupWriter(connection: connection, number: 0, count: 1)
+      writer.refuse = { [unowned self] in try refuse($0, $1, $2) }
+      self.writer = writer
+      self.checkpoints = checkpoints
+      epoch = claim.epoch
+      groupNumber = claim.groupNumber
+      // Definitions commit whatever a connection has open: they have one of their own.
+      targets = try TargetTables(
+        connection: try settings.connect(.definitions), settings: settings, context: context,
+        epoch: Int64(clamping: claim.epoch))
+      return claim.position
+    }
+  }
+
+  func write(_ batch: Batch, parts: Range<Int>) async throws {
+    try await guarded(by: opened().connection) { try take(batch, parts: parts) }
+  }
+
+  func commit(_ checkpoint: Checkpoint) async throws -> Receipt {
+    try await guarded(by: opened().connection) {
+      if try !applyQuickly() {
+        try begin()
+        try applyAll()
+      }
+      try store(checkpoint)
+    }
+    defer { outcomes = [:] }
+    return Receipt(outcomes: outcomes)
+  }
+
+  func close() async {
+    tables = [:]
+    tableOrder = []
+    segment.removeAll()
+    targets = nil
+    checkpoints = nil
+    writer?.forget()
+    writer?.connection.close()
+    writer = nil
+  }
+
+  /// Runs blocking work that a cancellation ends. A failure ends the connection, and with it what was not committed.
+  private func guarded<Result>(by connection: MariaDBConnection, _ body: () throws -> Result) async throws -> Result {
+    try await withTaskCancellationHandler {
+      do {
+        return try body()
+      } catch {
+        connection.close()
+        // The cut connection is how the cancellation showed.
+        try Task.checkCancellation()
+        throw (error as? MariaDBError)?.failure("cannot write to the target", at: connection.place) ?? error
+      }
+    } onCancel: {
+      connection.shutdownSocket()
+    }
+  }
+
+  // MARK: The transaction
+
+  func opened() throws(Failure) -> GroupWriter {
+    guard let writer else { throw Failure(.internal, "the sink is used before it was opened") }
+    return writer
+  }
+
+  func openedCheckpoints() throws(Failure) -> SinkCheckpoint {
+    guard let checkpoints else { throw Failure(.internal, "the sink is used before it was opened") }
+    return checkpoints
+  }
+
+  /// Begins the group's transaction unless it is open, as the owner of the target: from here on no other writer can claim it.
+  func begin() throws {
+    guard !isInTransaction else { return }
+    let checkpoints = try openedCheckpoints()
+    let answers = try opened().runScript("START TRANSACTION;\(checkpoints.ownership(epoch))")
+    // Asked before anything is applied: what this writer still holds may contradict what another one has written.
+    guard answers.count == 2, answers[1].resultRows == 1 else { throw checkpoints.fenced() }
+    isInTransaction = true
+  }
+
+  private func store(_ checkpoint: Checkpoint) throws {
+    let checkpoints = try openedCheckpoints()
+    Failpoint.hit("mariadb.before_commit")
+    // The row is locked since the group's beginning: the first statement finds it, or the second is not reached.
+    let answers = try opened().runScript(
+      checkpoints.store(checkpoint, epoch: epoch, groupNumber: groupNumber + 1) + ";COMMIT")
+    Failpoint.hit("mariadb.after_commit")
+    isInTransaction = false
+    groupNumber += 1
+    guard answers.first?.affectedRows == 1 else { throw checkpoints.fenced() }
+  }
+}

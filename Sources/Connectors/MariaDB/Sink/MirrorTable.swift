@@ -1,0 +1,78 @@
+import Change
+import Pipeline
+import SQLRendering
+
+/// A table of the target with what waits to be written to it.
+final class MirrorTable {
+  let target: TargetTable
+  /// The columns that are written, in the source's order.
+  let columns: [WrittenColumn]
+  let keyColumns: [WrittenColumn]
+  /// What waits to be applied; nil for a table whose changes are applied one by one.
+  let net: NetChange?
+  /// `INSERT INTO … (…) VALUES `, and what makes an upsert of it.
+  let insertHead: String
+  let upsertTail: String
+  let deleteHead: String
+  /// The statements with a parameter for each value.
+  let insertText: String
+  let deleteText: String
+  /// Rows of `net` that were put aside since it was last empty, by writer.
+  private var quarantinedRows: [UInt64]
+
+  var schema: TableSchema { target.schema }
+
+  init(_ target: TargetTable, segment: Segment, writers: Int, direct: Bool) {
+    self.target = target
+    let schema = target.schema
+    let columns = target.columns.map { WrittenColumn($0, of: schema) }
+    self.columns = columns
+    keyColumns = target.keyColumns.map { WrittenColumn($0, of: schema) }
+    net = schema.key.isEmpty || direct ? nil : NetChange(schema: schema, segment: segment)
+    let names = columns.map(\.name).joined(separator: ",")
+    insertHead = "INSERT INTO \(target.quotedName) (\(names)) VALUES "
+    let key = Set(schema.key)
+    var others = columns.filter { !key.contains($0.index) }
+    // A row that is all key stays as it is.
+    if others.isEmpty { others = Array(columns.prefix(1)) }
+    // The key, too: where the target takes two spellings for one key, the row gets the source's.
+    let set = (others + columns.filter { key.contains($0.index) && $0.form == .text })
+    upsertTail =
+      " ON DUPLICATE KEY UPDATE " + set.map { "\($0.name)=VALUES(\($0.name))" }.joined(separator: ",")
+    deleteHead = "DELETE FROM \(target.quotedName) WHERE "
+    insertText = insertHead + "(" + columns.map { _ in "?" }.joined(separator: ",") + ")"
+    deleteText = deleteHead + keyColumns.map { "\($0.name)=?" }.joined(separator: " AND ")
+    quarantinedRows = [UInt64](repeating: 0, count: writers)
+  }
+
+  /// What became of the changes that were carried out one by one since the last `takeDirect`.
+  private var directOutcome = Outcome()
+
+  func addDirect(_ outcome: Outcome) { directOutcome += outcome }
+
+  func takeDirect() -> Outcome {
+    defer { directOutcome = Outcome() }
+    return directOutcome
+  }
+
+  /// Thread: that of the writer, while no other asks for the sum.
+  func addQuarantined(_ count: UInt64, writer: Int) { quarantinedRows[writer] += count }
+
+  func takeQuarantined() -> UInt64 {
+    defer { for index in quarantinedRows.indices { quarantinedRows[index] = 0 } }
+    return quarantinedRows.reduce(0, +)
+  }
+
+  /// What became of the changes in `net`, all of which were applied.
+  func outcome(of net: NetChange) -> Outcome {
+    var outcome = Outcome()
+    for entry in net.entries {
+      if entry.isOwn { outcome.delivered += 1 }
+      outcome.superseded += UInt64(entry.count) - (entry.isOwn ? 1 : 0)
+    }
+    let quarantined = takeQuarantined()
+    outcome.delivered -= quarantined
+    outcome.quarantined = quarantined
+    return outcome
+  }
+}

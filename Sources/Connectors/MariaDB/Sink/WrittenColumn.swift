@@ -1,0 +1,66 @@
+import Change
+
+/// A column that the sink writes, with what it takes to write a cell of it.
+struct WrittenColumn {
+  /// How its values cross the wire.
+  enum Form: Equatable {
+    case signed, unsigned, decimal, float, double, text, bytes, date, dateTime, time
+  }
+
+  /// Index in the source's schema, and in a row image.
+  let index: Int
+  /// Quoted.
+  let name: String
+  let form: Form
+
+  init(_ column: TargetColumn, of schema: TableSchema) {
+    index = column.index
+    name = column.quotedName
+    // A decimal without limits is kept as text.
+    form = column.writing == .text ? .text : WrittenColumn.form(of: schema.columns[column.index].type)
+  }
+
+  private static func form(of type: ColumnType) -> Form {
+    switch type {
+    case .integer(_, let unsigned): unsigned ? .unsigned : .signed
+    case .bit: .unsigned
+    case .boolean, .year: .signed
+    case .decimal, .unboundedDecimal: .decimal
+    case .float32: .float
+    case .float64: .double
+    case .text, .enumeration, .set, .json, .uuid, .address: .text
+    case .bytes, .geometry: .bytes
+    case .date: .date
+    case .timestamp, .timestampZoned: .dateTime
+    case .time: .time
+    }
+  }
+
+  /// The parameter's type in a prepared statement (mariadb.com/kb/en/result-set-packets, field types), and whether it is unsigned.
+  var wireType: (type: UInt8, flags: UInt8) {
+    switch form {
+    case .signed: (8, 0)
+    case .unsigned: (8, 0x80)
+    case .decimal: (246, 0)
+    case .float: (4, 0)
+    case .double: (5, 0)
+    case .text: (253, 0)
+    case .bytes: (252, 0)
+    case .date: (10, 0)
+    case .dateTime: (12, 0)
+    case .time: (11, 0)
+    }
+  }
+}
+
+/// Why one row cannot be stored.
+enum RowProblem: Error {
+  /// The value of a column, by its index at the source.
+  case value(column: Int, reason: String)
+  /// The whole row: larger than what the target takes.
+  case tooLarge(bytes: Int, limit: Int)
+  /// What the target says about it.
+  case refused(String)
+  /// The target does not have the row that the change is about.
+  case missing
+}

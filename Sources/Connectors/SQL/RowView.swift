@@ -1,0 +1,88 @@
+package import Change
+
+/// A row image in memory that stays while it is lent.
+package struct RowView {
+  package let cells: UnsafeBufferPointer<Cell>
+  package let arena: UnsafeRawBufferPointer
+  /// Index of the image's first cell.
+  package var row: Int
+
+  @inlinable package init(cells: UnsafeBufferPointer<Cell>, arena: UnsafeRawBufferPointer, row: Int) {
+    unsafe self.cells = cells
+    unsafe self.arena = arena
+    self.row = row
+  }
+
+  @inlinable package subscript(column: Int) -> Cell { unsafe cells[row + column] }
+
+  @inlinable package func slice(of cell: Cell) -> UnsafeRawBufferPointer { unsafe .init(rebasing: arena[cell.range]) }
+}
+
+/// Where a change stands: its batch, and its index there.
+package struct ChangePlace {
+  package let batch: Batch
+  package let index: Int
+
+  package init(batch: Batch, index: Int) {
+    self.batch = batch
+    self.index = index
+  }
+
+  package var change: RowChange { batch.changes[index] }
+
+  /// For people: the transaction and the offset of the event in the log.
+  package var text: String {
+    let part = batch.transactions.first { $0.range.contains(index) }
+    let identifier = part.map { batch.identifier(of: $0) } ?? ""
+    let transaction = identifier.isEmpty ? "" : "transaction \(identifier), "
+    return "\(transaction)log offset \(change.logOffset), before position \(batch.position.text)"
+  }
+
+  /// Lends the image whose first cell has this index.
+  @inlinable package func lendImage<Problem: Error>(
+    at row: UInt32, _ body: (RowView) throws(Problem) -> Void
+  ) throws(Problem) {
+    try unsafe batch.cells.withUnsafeBufferPointer { (cells) throws(Problem) in
+      try unsafe batch.arena.withUnsafeBufferPointer { (arena) throws(Problem) in
+        try body(unsafe RowView(cells: cells, arena: UnsafeRawBufferPointer(arena), row: Int(row)))
+      }
+    }
+  }
+}
+
+extension NetChange {
+  /// Lends the image that holds an entry's key, and the one that holds its values.
+  @inlinable package func lendImages<Problem: Error>(
+    of entry: Entry, _ body: (_ key: RowView, _ image: RowView) throws(Problem) -> Void
+  ) throws(Problem) {
+    guard entry.batch != Entry.merged else { return try lendMergedImages(of: entry, body) }
+    let batch = segment.batches[Int(entry.batch)]
+    try unsafe batch.cells.withUnsafeBufferPointer { (cells) throws(Problem) in
+      try unsafe batch.arena.withUnsafeBufferPointer { (arena) throws(Problem) in
+        try body(
+          unsafe RowView(cells: cells, arena: UnsafeRawBufferPointer(arena), row: Int(entry.keyRow)),
+          unsafe RowView(cells: cells, arena: UnsafeRawBufferPointer(arena), row: Int(entry.row)))
+      }
+    }
+  }
+
+  @inlinable package func lendMergedImages<Problem: Error>(
+    of entry: Entry, _ body: (_ key: RowView, _ image: RowView) throws(Problem) -> Void
+  ) throws(Problem) {
+    let rows = merged
+    try unsafe rows.cells.withUnsafeBufferPointer { (cells) throws(Problem) in
+      try unsafe rows.arena.withUnsafeBufferPointer { (arena) throws(Problem) in
+        let image = unsafe RowView(cells: cells, arena: UnsafeRawBufferPointer(arena), row: Int(entry.row))
+        try body(image, image)
+      }
+    }
+  }
+
+  /// The change that came last for an entry's key.
+  package func place(of entry: Entry) -> ChangePlace {
+    ChangePlace(batch: segment.batches[Int(entry.changeBatch)], index: Int(entry.change))
+  }
+
+  /// A number of an entry's key that spreads evenly; equal for equal keys.
+  package static func spread(of entry: Entry) -> UInt64 { KeyHash.mix(entry.key) }
+}
