@@ -49,6 +49,10 @@ let package = Package(
     .systemLibrary(
       name: "CDeflate", path: "Sources/Native/Compression/CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"])]),
+    .systemLibrary(
+      name: "CRdKafka", path: "Sources/Native/Kafka/CRdKafka", pkgConfig: "rdkafka",
+      providers: [.apt(["librdkafka-dev"])]),
+    .target(name: "KafkaClient", dependencies: ["Change", "CRdKafka"], path: "Sources/Native/Kafka/KafkaClient"),
     .systemLibrary(name: "CLinux", path: "Sources/Native/Linux/CLinux"),
     .target(name: "Compression", dependencies: ["CZstd", "CDeflate"], path: "Sources/Native/Compression/Compression"),
 
