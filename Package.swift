@@ -72,9 +72,14 @@ let package = Package(
       path: "Sources/Connectors/Files"),
     .target(name: "MemoryConnector", dependencies: ["Change", "Flow", "Pipeline"], path: "Sources/Connectors/Memory"),
     .target(
+      name: "KafkaConnector", dependencies: ["Change", "Flow", "Pipeline", "Formats", "KafkaClient", log],
+      path: "Sources/Connectors/Kafka"),
+    .target(
       name: "Connectors",
-      dependencies: ["Pipeline", "MariaDBConnector", "SQLiteConnector", "FilesConnector", "MemoryConnector"],
-      path: "Sources/Connectors", exclude: ["MariaDB", "SQLite", "Files", "Memory", "SQL", "Formats"],
+      dependencies: [
+        "Pipeline", "MariaDBConnector", "SQLiteConnector", "FilesConnector", "KafkaConnector", "MemoryConnector",
+      ],
+      path: "Sources/Connectors", exclude: ["MariaDB", "SQLite", "Files", "Kafka", "Memory", "SQL", "Formats"],
       sources: ["Connectors.swift"]),
 
     .target(name: "PrivateServers", dependencies: ["Change", "MariaDBClient"]),
@@ -98,6 +103,8 @@ let package = Package(
     .target(
       name: "ConnectorConformance", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", log],
       path: "Tests/ConnectorConformance"),
+    .target(name: "KafkaMock", dependencies: ["CRdKafka"], path: "Tests/KafkaMock"),
+    .executableTarget(name: "kafka-mock", dependencies: ["KafkaMock"], path: "Tests/KafkaMockProgram"),
     .target(name: "TestRandom", path: "Tests/TestRandom"),
     .target(name: "DebeziumFixtures", path: "Tests/DebeziumFixtures"),
     .testTarget(name: "ChangeTests", dependencies: ["Change"]),

@@ -19,7 +19,7 @@ package struct EncodingContext: Sendable {
   }
 
   /// Indexes of the columns that make a record's key; a name that the table does not have makes none.
-  func key(of schema: TableSchema) -> [Int] {
+  package func key(of schema: TableSchema) -> [Int] {
     guard let names = keyColumns[schema.name] else { return schema.key }
     return names.compactMap { name in schema.columns.firstIndex { $0.name == name } }
   }

@@ -14,6 +14,9 @@ package struct EncodedRecord: Hashable, Sendable {
   package var kind = Kind.row
   /// Index into the batch's `changes`; nil: the record belongs to none.
   package var change: Int?
+  /// First cell of the row whose key the record has, and of the row for columns that the first does not hold; -1: no row.
+  package var row = -1
+  package var otherRow = -1
   /// The topic's name as the format has it; empty: the format has none.
   package var topic: Range<Int>
   /// nil: the record has no key.

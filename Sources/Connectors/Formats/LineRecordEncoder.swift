@@ -101,15 +101,20 @@ package final class LineRecordEncoder: RecordEncoder {
     _ change: RowChange, _ plan: JSONKeyPlan, _ row: borrowing DebeziumRow, of record: inout EncodedRecord,
     to writer: inout ByteWriter, _ records: inout [EncodedRecord]
   ) throws(BadValue) {
-    if plan.key.count == 0 { return }
     let main = Int(change.hasAfter ? change.after : change.before)
     let other = change.hasBefore ? Int(change.before) : main
+    if plan.key.count == 0 {
+      (record.row, record.otherRow) = (main, other)
+      return
+    }
     if tombstones, change.operation == .update, change.hasBefore, row.hasChangedKey(plan.key, other, main) {
       let start = writer.count
       try plan.appendKey(other, other: main, cells: row.cells, arena: row.arena, to: &writer)
       record.key = start..<writer.count
+      (record.row, record.otherRow) = (other, main)
       records.append(record)
     }
+    (record.row, record.otherRow) = (main, other)
     let start = writer.count
     try plan.appendKey(main, other: other, cells: row.cells, arena: row.arena, to: &writer)
     record.key = start..<writer.count

@@ -44,6 +44,8 @@ extension DebeziumChangeEncoder: RecordEncoder {
   ) throws(BadValue) -> EncodedRecord {
     let isLine = records == nil
     var record = EncodedRecord(topic: 0..<0)
+    record.row = key
+    record.otherRow = other
     if isLine { writer.append("{\"topic\":") }
     let topic = writer.count
     writer.append(plan.topic)

@@ -74,7 +74,8 @@ extension DebeziumChangeEncoder {
     id.append(jsonString: batch.identifier(of: part))
     let identifier = id.text()
     let schemas = (key: ConnectSchema.transactionKey, value: ConnectSchema.transactionValue)
-    emit(.transaction, topic: "\(context.name).transaction", schemas, key: "{\"id\":\(identifier)}", into: &writer) { writer in
+    emit(.transaction, topic: "\(context.name).transaction", schemas, key: "{\"id\":\(identifier)}", into: &writer) {
+      writer in
       writer.append("{\"status\":\"")
       writer.append(status)
       writer.append("\",\"id\":")

@@ -53,6 +53,8 @@ extension KafkaError {
     case authentication
     case permission
     case unreachable
+    /// A setting that the broker or its policy does not take.
+    case setting
     case other
   }
 
@@ -76,6 +78,10 @@ extension KafkaError {
     case RD_KAFKA_RESP_ERR__TIMED_OUT, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, RD_KAFKA_RESP_ERR__TRANSPORT,
       RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, RD_KAFKA_RESP_ERR__RESOLVE, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
       .unreachable
+    case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT, RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR,
+      RD_KAFKA_RESP_ERR_INVALID_PARTITIONS, RD_KAFKA_RESP_ERR_POLICY_VIOLATION, RD_KAFKA_RESP_ERR_INVALID_CONFIG,
+      RD_KAFKA_RESP_ERR__INVALID_ARG:
+      .setting
     default: .other
     }
   }

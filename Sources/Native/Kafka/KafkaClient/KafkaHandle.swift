@@ -43,7 +43,7 @@ final class KafkaHandle {
     unsafe rd_kafka_destroy_flags(client, Int32(RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE))
   }
 
-  private static func set(_ name: String, _ value: String, in settings: OpaquePointer) throws(KafkaError) {
+  static func set(_ name: String, _ value: String, in settings: OpaquePointer) throws(KafkaError) {
     let refusal = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { buffer -> String? in
       let result = unsafe rd_kafka_conf_set(settings, name, value, buffer.baseAddress, buffer.count)
       if result == RD_KAFKA_CONF_OK { return nil }
@@ -63,5 +63,14 @@ final class KafkaHandle {
       error.isFatal = true
       return error
     }
+  }
+}
+
+extension KafkaProperties {
+  /// Tells the first property that librdkafka does not know or whose value it refuses, without a connection.
+  package static func check(_ properties: KafkaProperties) throws(KafkaError) {
+    guard let settings = unsafe rd_kafka_conf_new() else { preconditionFailure("librdkafka gives a configuration") }
+    defer { unsafe rd_kafka_conf_destroy(settings) }
+    for entry in properties.entries { try KafkaHandle.set(entry.name, entry.value.reveal(), in: settings) }
   }
 }
