@@ -137,6 +137,12 @@ let package = Package(
         "MemoryConnector", log,
       ]),
     .testTarget(
+      name: "KafkaConnectorTests",
+      dependencies: [
+        "Change", "Flow", "Pipeline", "KafkaConnector", "KafkaClient", "KafkaMock", "kafka-mock", "Formats",
+        "MariaDBConnector", "MemoryConnector", "ConnectorConformance", "DebeziumFixtures", log,
+      ]),
+    .testTarget(
       name: "MemoryConnectorTests",
       dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", "ConnectorConformance", log]),
     .testTarget(name: "StructureTests"),

@@ -37,9 +37,10 @@ package final class KafkaSink: Sink {
     let writer = try MessageWriter(
       properties, transactionTimeout: isTransactional ? settings.transactionTimeout : nil, place: settings.brokers,
       logger: context.logger)
-    try writer.open(timeout: settings.openTimeout)
     let directory = TopicDirectory(writer.producer, settings, pipeline: context.pipeline, logger: context.logger)
+    // First, because librdkafka looks for the coordinator only every half second while it has no connection.
     try directory.load()
+    try writer.open(timeout: settings.openTimeout)
     let topic = CheckpointTopic(settings: settings, pipeline: context.pipeline, sink: context.name)
     checkpoints = try directory.topic(named: settings.checkpointTopic, topic.creation)
     let found = try topic.read()
