@@ -9,7 +9,8 @@ import Testing
 @testable import KafkaConnector
 
 /// What becomes of a sink when its broker is away, refuses or answers with errors. All of it needs a cluster that obeys.
-@Suite(.serialized, .enabled(if: !TestBroker.isReal, "a real broker gives no errors on demand"), .timeLimit(.minutes(2)))
+@Suite(
+  .serialized, .enabled(if: !TestBroker.isReal, "a real broker gives no errors on demand"), .timeLimit(.minutes(2)))
 struct FaultTests {
   /// Kafka protocol, "API keys".
   private enum Request {

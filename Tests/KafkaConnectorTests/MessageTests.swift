@@ -1,6 +1,6 @@
 import Change
-import Foundation
 import Formats
+import Foundation
 import KafkaMock
 import MemoryConnector
 import Pipeline

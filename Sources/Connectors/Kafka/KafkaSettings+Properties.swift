@@ -36,7 +36,7 @@ extension KafkaSettings {
     var all = connection
     all.set("client.id", "freshet")
     all.set("isolation.level", "read_committed")
-    all.set("fetch.wait.max.ms", "50")
+    all.set("fetch.wait.max.ms", "10")
     return all
   }
 

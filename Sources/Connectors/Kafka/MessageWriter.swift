@@ -12,7 +12,7 @@ import Logging
 final class MessageWriter {
   /// Between two looks at what has happened, in milliseconds.
   private static let pause: Int32 = 5
-  private static let step: Int32 = 100
+  private static let step = 50
   /// How long `close` tries to end an open transaction, in nanoseconds.
   private static let closeLimit: UInt64 = 3_000_000_000
 
@@ -22,10 +22,12 @@ final class MessageWriter {
   private let transactionTimeout: UInt64
   private let place: String
   private let logger: Logger
+  // Touched for each message, by one thread: no run-time check is needed.
+
   /// When the open transaction began; nil: none is open.
-  private var began: UInt64?
+  @exclusivity(unchecked) private var began: UInt64?
   /// Bytes of the open transaction.
-  private(set) var transactionBytes = 0
+  @exclusivity(unchecked) private(set) var transactionBytes = 0
   private var lastNotice: UInt64 = 0
 
   init(
@@ -91,6 +93,9 @@ final class MessageWriter {
     producer.poll(milliseconds: MessageWriter.pause)
     try check()
   }
+
+  /// Gives the memory of acknowledged messages back; to be called every some dozens of messages.
+  func poll() { producer.poll(milliseconds: 0) }
 
   /// Takes in what has happened meanwhile: failed deliveries, a fatal error, a transaction that has grown too old.
   func check() throws {

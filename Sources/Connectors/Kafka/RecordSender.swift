@@ -20,12 +20,14 @@ final class RecordSender {
   private var source: SourceDescription?
   private var encoding: EncodingContext
 
+  // Touched for each message, by one thread: no run-time check is needed.
+
   private var bytes = ByteWriter(capacity: 256 << 10)
-  private var records: [EncodedRecord] = []
-  private var slots: [TableRoute?] = []
-  private var delivered: [UInt64] = []
+  @exclusivity(unchecked) private var records: [EncodedRecord] = []
+  @exclusivity(unchecked) private var slots: [TableRoute?] = []
+  @exclusivity(unchecked) private var delivered: [UInt64] = []
   private var outcomes: [TableName: Outcome] = [:]
-  private var headers: RecordHeaders?
+  @exclusivity(unchecked) private var headers: RecordHeaders?
   private var quarantine: Quarantine
 
   init(
@@ -89,6 +91,7 @@ final class RecordSender {
       }
       let end = bad?.index ?? run.upperBound
       try send(run.lowerBound..<end, bytes, part, batch)
+      writer.poll()
       if let bad { try setAside(bad.index, bad.failure, part, batch) }
       index = bad == nil ? end : end + 1
     }

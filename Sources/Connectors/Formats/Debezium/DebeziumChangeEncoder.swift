@@ -23,9 +23,9 @@ package final class DebeziumChangeEncoder: ChangeEncoder {
   private let countsEvents: Bool
   private let makesParts: Bool
   /// Where records are listed for a caller that sends them one by one; nil: lines are written.
-  var records: [EncodedRecord]?
+  @exclusivity(unchecked) var records: [EncodedRecord]?
   /// The change that records are being listed of.
-  var recordChange: Int?
+  @exclusivity(unchecked) var recordChange: Int?
   /// `,"ts_ms":…,"ts_us":…,"ts_ns":…}`: when this batch was processed.
   private var tail = ByteWriter(capacity: 128)
   var processingTime: Int64 = 0

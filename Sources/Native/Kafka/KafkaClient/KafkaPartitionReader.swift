@@ -26,6 +26,10 @@ package final class KafkaPartitionReader {
     handle = try KafkaHandle(.consumer, properties)
     topic = try KafkaTopic(name, handle)
     self.partition = partition
+    // librdkafka asks for offsets only every half second while it does not know the partition's leader.
+    var metadata: UnsafePointer<rd_kafka_metadata>?
+    let code = unsafe rd_kafka_metadata(handle.client, 0, topic.topic, &metadata, 2000)
+    if code == RD_KAFKA_RESP_ERR_NO_ERROR { unsafe rd_kafka_metadata_destroy(metadata) }
     if unsafe rd_kafka_consume_start(topic.topic, partition, Int64(RD_KAFKA_OFFSET_BEGINNING)) != 0 {
       throw KafkaError(rd_kafka_last_error())
     }

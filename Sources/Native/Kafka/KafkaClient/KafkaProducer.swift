@@ -2,14 +2,19 @@ import CRdKafka
 
 /// Produces messages to Kafka, with or without transactions.
 ///
-/// *Thread*: one at a time; calls block as long as their time limit says. *Delivery*: librdkafka counts the messages that
-/// no broker has acknowledged yet; `flush` is through when there are none. Only failures are reported one by one
-/// (`delivery.report.only.error`), and `takeFailure` hands the first one over, so a message costs no event and no closure.
-/// *Memory*: bounded by `queue.buffering.max.kbytes` and `queue.buffering.max.messages`.
+/// *Thread*: one at a time; calls block as long as their time limit says. *Delivery*: reports come as events of whole
+/// requests, which `poll` takes in: it counts them, keeps the first failure for `takeFailure`, and gives the messages'
+/// memory back, so that a message costs no closure and no allocation of ours. (With `delivery.report.only.error` the
+/// library's own thread would free them, and fight with this one for the lock of its count of messages.)
+/// *Memory*: bounded by `queue.buffering.max.kbytes` and `queue.buffering.max.messages`, reports that wait included.
 package final class KafkaProducer {
   let handle: KafkaHandle
+  // Touched for each message, by one thread, in calls that call nothing of ours: no run-time check is needed.
+
   /// The first delivery that has failed since it was last asked for, and how many have.
-  private var failure: DeliveryFailure?
+  @exclusivity(unchecked) private var failure: DeliveryFailure?
+  /// Messages that were taken and have had no report.
+  @exclusivity(unchecked) package private(set) var unreported = 0
   /// What librdkafka says of brokers and connections, newest last, at most a few.
   private var notices: [KafkaError] = []
 
@@ -25,8 +30,6 @@ package final class KafkaProducer {
   }
 
   package init(_ properties: KafkaProperties) throws(KafkaError) {
-    var properties = properties
-    properties.set("delivery.report.only.error", "true")
     handle = try KafkaHandle(.producer, properties)
   }
 
@@ -43,7 +46,9 @@ package final class KafkaProducer {
     let (valueAddress, valueSize) = KafkaProducer.address(of: value)
     let code = unsafe freshet_kafka_produce(
       topic.topic, partition, valueAddress, valueSize, keyAddress, keySize)
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : KafkaError(code)
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { return KafkaError(code) }
+    unreported += 1
+    return nil
   }
 
   /// The same with headers, which are used up only when the message is taken.
@@ -58,7 +63,9 @@ package final class KafkaProducer {
         handle.client, topic.topic, partition, valueAddress, valueSize, keyAddress, keySize, list)
       return code == RD_KAFKA_RESP_ERR_NO_ERROR
     }
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : KafkaError(code)
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { return KafkaError(code) }
+    unreported += 1
+    return nil
   }
 
   /// The address is used only while the caller holds the span; an empty value has an address, so that it is not null.
@@ -70,15 +77,17 @@ package final class KafkaProducer {
     }
   }
 
-  /// Messages that librdkafka holds: queued, in flight, or failed and not yet reported.
-  package var outstanding: Int { Int(unsafe rd_kafka_outq_len(handle.client)) }
-
-  /// Sends what is queued without waiting for `linger.ms`, until all is acknowledged or `milliseconds` are over.
-  /// Returns whether nothing is outstanding any more; failures are then known.
-  package func flush(milliseconds: Int32) -> Bool {
-    let result = unsafe rd_kafka_flush(handle.client, milliseconds)
+  /// Sends what is queued without waiting for `linger.ms`, until all is reported or `milliseconds` are over. Returns
+  /// whether every message has had its report; failures are then known.
+  package func flush(milliseconds: Int) -> Bool {
+    for _ in 0..<milliseconds {
+      poll(milliseconds: 0)
+      if unreported == 0 { return true }
+      // It wakes the library's threads and waits; the reports come in between.
+      _ = unsafe rd_kafka_flush(handle.client, 1)
+    }
     poll(milliseconds: 0)
-    return result == RD_KAFKA_RESP_ERR_NO_ERROR
+    return unreported == 0
   }
 
   /// Drops every message that is not acknowledged; each becomes a failure.
@@ -115,6 +124,7 @@ package final class KafkaProducer {
 
   private func take(_ message: UnsafePointer<rd_kafka_message_t>) {
     let report = unsafe message.pointee
+    unreported -= 1
     guard unsafe report.err != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
     if failure != nil {
       failure?.count += 1
