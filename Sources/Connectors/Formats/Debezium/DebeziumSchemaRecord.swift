@@ -20,7 +20,7 @@ extension DebeziumChangeEncoder {
     let (quotedDatabase, quotedSource) = (database.text(), block.text())
     let milliseconds = processingTime.flooredDivision(by: 1_000_000).quotient
     let schemas = (key: ConnectSchema.schemaChangeKey(context), value: ConnectSchema.schemaChangeValue(context))
-    emit(topic: context.name, schemas, key: "{\"databaseName\":\(quotedDatabase)}", into: &writer) { writer in
+    emit(.schema, topic: context.name, schemas, key: "{\"databaseName\":\(quotedDatabase)}", into: &writer) { writer in
       writer.append("{")
       writer.append(string: quotedSource)
       writer.append(",\"ts_ms\":")
