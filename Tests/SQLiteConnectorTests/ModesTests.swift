@@ -299,6 +299,18 @@ import Testing
     #expect(plan.statements[0].contains(#"PRIMARY KEY ("id", "version")"#))
   }
 
+  @Test func uniqueKeysOfTheSourceDoNotKeepWhatIsGoneApart() throws {
+    let base = itemsSchema()
+    let schema = TableSchema(
+      name: base.name, columns: base.columns, key: [0], uniqueKeys: [[1]],
+      indexes: [TableIndex(name: "u", kind: .unique, parts: [TableIndex.Part(column: 1)])])
+    for kind in [TargetMode.Kind.softDelete, .history] {
+      let target = try TargetMode(kind).reshape(schema)
+      #expect(target.uniqueKeys.isEmpty && target.indexes?.map(\.kind) == [.ordinary])
+    }
+    #expect(try TargetMode(.append).reshape(schema).indexes == [])
+  }
+
   @Test func twoColumnsOfAModeCannotShareAName() {
     #expect(throws: Failure.self) { try TargetMode(.history, names: [.validFrom: "at", .validTo: "AT"]) }
   }

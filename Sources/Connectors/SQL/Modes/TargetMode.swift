@@ -43,7 +43,8 @@ package struct TargetMode: Sendable {
       }
     }
 
-    var isNullable: Bool { self == .deletedAt || self == .validTo }
+    /// Instants are nullable throughout: MariaDB and MySQL may give a TIMESTAMP that is not a clock of its own.
+    var isNullable: Bool { type == .timestampZoned(fraction: 6) }
   }
 
   package let kind: Kind
@@ -104,14 +105,15 @@ package struct TargetMode: Sendable {
     case .append:
       return TableSchema(
         name: schema.name, columns: schema.columns.map(TargetMode.recorded) + added, key: [], keyIsPrimary: false,
-        version: schema.version)
+        indexes: [], version: schema.version)
     case .softDelete:
       return TableSchema(
         name: schema.name, columns: schema.columns + added, key: schema.key, keyIsPrimary: schema.keyIsPrimary,
-        version: schema.version)
+        indexes: TargetMode.notUnique(schema), version: schema.version)
     case .history:
       return TableSchema(
-        name: schema.name, columns: schema.columns + added, key: schema.key + [count], version: schema.version)
+        name: schema.name, columns: schema.columns.map(TargetMode.notNumbering) + added, key: schema.key + [count],
+        indexes: TargetMode.notUnique(schema), version: schema.version)
     }
   }
 
@@ -121,6 +123,23 @@ package struct TargetMode: Sendable {
     column.isNullable = true
     column.defaultValue = nil
     column.generation = .no
+    column.generationExpression = nil
+    column.isAutoIncrement = false
     return column
+  }
+
+  private static func notNumbering(_ column: ColumnSchema) -> ColumnSchema {
+    var column = column
+    column.isAutoIncrement = false
+    return column
+  }
+
+  /// The indexes of a table in which rows that are gone keep their values: all that find rows, and none that keeps them apart.
+  private static func notUnique(_ schema: TableSchema) -> [TableIndex]? {
+    schema.indexes?.map { index in
+      var index = index
+      if index.kind == .unique { index.kind = .ordinary }
+      return index
+    }
   }
 }
