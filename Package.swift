@@ -128,8 +128,8 @@ let package = Package(
     .testTarget(
       name: "SQLiteConnectorTests",
       dependencies: [
-        "Change", "Flow", "Pipeline", "SQLiteConnector", "SQLiteDatabase", "ConnectorConformance", "MemoryConnector",
-        "TestRandom",
+        "Change", "Flow", "Pipeline", "SQLRendering", "SQLiteConnector", "SQLiteDatabase", "ConnectorConformance",
+        "MemoryConnector", "TestRandom",
       ]),
     .testTarget(
       name: "FilesConnectorTests",
