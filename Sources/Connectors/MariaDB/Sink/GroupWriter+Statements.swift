@@ -156,10 +156,11 @@ extension GroupWriter {
   }
 
   /// One row's statement: sets the columns that the image holds.
+  /// - Parameter name: the table's quoted name, where it is not the target's.
   func writeUpdate(
-    _ table: MirrorTable, key: RowView, image: RowView, to buffer: StatementBuffer
+    _ table: MirrorTable, named name: String? = nil, key: RowView, image: RowView, to buffer: StatementBuffer
   ) throws(RowProblem) {
-    try buffer.append(assignments: table, image)
+    try buffer.append(assignments: table, named: name, image)
     buffer.append(" WHERE ")
     try buffer.append(match: table.keyColumns, key)
   }

@@ -47,8 +47,8 @@ final class MariaDBSink: Sink {
         connection: connection, stateDatabase: settings.stateDatabase, pipeline: context.pipeline, sink: context.name)
       let claim = try checkpoints.claim()
       try checkpoints.markConnection()
-      let writer = try GroupWriter(connection: connection, number: 0, count: 1)
-      writer.refuse = { [unowned self] in try refuse($0, $1, $2) }
+      let refusals = RowRefusals(policy: context.badRowPolicy, checkpoints: checkpoints)
+      let writer = try GroupWriter(connection: connection, refusals: refusals, number: 0, count: 1)
       self.writer = writer
       self.checkpoints = checkpoints
       epoch = claim.epoch

@@ -15,6 +15,8 @@ struct SinkCheckpoint {
   /// Quoted: `` `freshet`.`_freshet_checkpoint` ``.
   let table: String
   let quarantine: String
+  /// A temporary table of the connection.
+  let aside: String
   private let database: String
 
   /// Seconds for which another writer may keep the row locked before its connection is ended.
@@ -27,6 +29,7 @@ struct SinkCheckpoint {
     database = try SQLDialect.mariadb.quoted(stateDatabase)
     table = "\(database).`_freshet_checkpoint`"
     quarantine = "\(database).`_freshet_quarantine`"
+    aside = "\(database).`_freshet_aside`"
   }
 
   private var definitions: [String] {
