@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -11,7 +12,7 @@ import threading
 import time
 
 from measure import percentile
-from pipelines import Run, files, sqlite
+from pipelines import Run, files, mariadb, sqlite
 from servers import Server
 
 
@@ -68,29 +69,38 @@ def prepare(server):
 def native_lag(server, rows_per_second, seconds, rows_per_transaction):
     """Native replication into a second server."""
     prepare(server)
-    with Server(server_id=2) as replica:
+    with Server(server_id=2, binlog=False) as replica:
         position = server.run("SELECT @@gtid_binlog_pos")[0][0]
         replica.run("CREATE DATABASE bench", "CREATE TABLE bench.paced (id BIGINT NOT NULL PRIMARY KEY, body VARCHAR(100) NOT NULL)",
-                    "RESET MASTER", f"SET GLOBAL gtid_slave_pos='{position}'",
+                    f"SET GLOBAL gtid_slave_pos='{position}'",
                     f"CHANGE MASTER TO master_host='127.0.0.1', master_port={server.port}, master_user='root', master_use_gtid=slave_pos",
                     "START SLAVE")
         time.sleep(1)
-        with replica.connect("bench") as connection, connection.cursor() as cursor:
-            def newest():
-                cursor.execute("SELECT MAX(id) FROM paced")
-                return cursor.fetchone()[0]
-            return lags(Writer(server, rows_per_second, seconds, rows_per_transaction), newest)
+        return lags(Writer(server, rows_per_second, seconds, rows_per_transaction), newest_in_mariadb(replica))
 
 
 def freshet_lag(freshet, server, target, rows_per_second, seconds, rows_per_transaction):
-    prepare(server)
+    if target == "mariadb":
+        with Server(server_id=2, binlog=False) as copy:
+            return freshet_lag_into(mariadb(copy), lambda: newest_in_mariadb(copy), freshet, server, rows_per_second, seconds,
+                                    rows_per_transaction)
     directory = tempfile.mkdtemp(prefix="freshet-benchmark-paced-")
+    try:
+        sink, newest = (sqlite, newest_in_sqlite) if target == "sqlite" else (files, newest_in_files)
+        return freshet_lag_into(sink(directory), lambda: newest(directory), freshet, server, rows_per_second, seconds,
+                                rows_per_transaction)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def freshet_lag_into(sink, watch, freshet, server, rows_per_second, seconds, rows_per_transaction):
+    prepare(server)
     source = {"type": "mariadb", "url": server.url(), "tables": ["bench.paced"], "snapshot": {"mode": "initial"}}
-    run = Run(freshet, source, sqlite(directory) if target == "sqlite" else files(directory), until=None)
+    run = Run(freshet, source, sink, until=None)
     process = subprocess.Popen(run.command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
-        newest = newest_in_sqlite(directory) if target == "sqlite" else newest_in_files(directory)
         time.sleep(1.5)
+        newest = watch()
         return lags(Writer(server, rows_per_second, seconds, rows_per_transaction), newest)
     finally:
         process.send_signal(signal.SIGTERM)
@@ -98,6 +108,16 @@ def freshet_lag(freshet, server, target, rows_per_second, seconds, rows_per_tran
         if process.wait() != 0:
             raise SystemExit(errors)
         run.remove()
+
+
+def newest_in_mariadb(server):
+    cursor = server.connect("bench").cursor()
+
+    def newest():
+        cursor.execute("SELECT MAX(id) FROM paced")
+        return cursor.fetchone()[0]
+
+    return newest
 
 
 def newest_in_sqlite(directory):

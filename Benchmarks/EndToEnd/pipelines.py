@@ -56,5 +56,14 @@ def sqlite(directory):
     return {"type": "sqlite", "name": "out", "path": f"{directory}/out.db"}
 
 
+def mariadb(server, workers=1):
+    sink = {"type": "mariadb", "name": "out", "url": server.url()}
+    return sink if workers == 1 else {**sink, "apply": {"workers": workers}}
+
+
+def kafka(brokers):
+    return {"type": "kafka", "name": "out", "brokers": brokers, "topic": "bench", "format": "debezium-json"}
+
+
 def size_of(directory):
     return sum(os.path.getsize(os.path.join(path, name)) for path, _, names in os.walk(directory) for name in names)

@@ -17,7 +17,8 @@ import time
 
 import latency
 from measure import cost_of, median
-from pipelines import Run, blackhole, files, snapshot_of, sqlite, stream_of
+from pipelines import Run, blackhole, files, mariadb, snapshot_of, sqlite, stream_of
+from replication import dump_and_load, empty, replicate, require_equal
 from servers import Server
 from workloads import make_a, make_b, make_huge
 
@@ -127,6 +128,49 @@ def sqlite_path(options, table, server, name, rows, baseline, reach):
     table.add(f"{name} → SQLite, beside a bare insert loop", rows, *costs, reach)
 
 
+def replicated(options, source, target, table, workers, of=stream_of, rows=None):
+    """Freshet into an empty target, which must equal the source in the end."""
+    empty(target)
+    cost = freshet_cost(options, of(source, table), lambda _: mariadb(target, workers), rows)
+    require_equal(source, target, table)
+    return cost
+
+
+def in_turns_with(runs, *contenders):
+    """All once to warm up, then in turns: the median of each."""
+    for contender in contenders:
+        contender()
+    rounds = [[contender() for contender in contenders] for _ in range(runs)]
+    return [median(list(costs)) for costs in zip(*rounds)]
+
+
+def bench_mariadb(options, table, source, name, rows):
+    """One applier, parallel appliers, Freshet's one atomic writer, and its two workers, all into one server."""
+    if not wanted(options, f"{name} mariadb"):
+        return
+    with Server(server_id=2, binlog=False) as target:
+        path = f"bench.{name.lower()}"
+        native, parallel, single, double = in_turns_with(
+            options.runs, lambda: replicate(source, target, 0), lambda: replicate(source, target, 4),
+            lambda: replicated(options, source, target, path, 1), lambda: replicated(options, source, target, path, 2))
+        faster = min(native, parallel, key=lambda cost: cost.seconds)
+        if name == "A":
+            table.add("A → MariaDB, one atomic writer, beside one native applier", rows, native, single, "0.85")
+        else:
+            table.add("B → MariaDB, one atomic writer, beside the faster native", rows, faster, single, "2.5")
+        table.add(f"{name} → MariaDB, 2 workers, beside the faster native", rows, faster, double, "1.0" if name == "A" else "–")
+        print(f"<!-- {name}: native 1 applier {rows / native.seconds:,.0f} rows/s, 4 threads {rows / parallel.seconds:,.0f} -->")
+
+
+def bench_snapshot_mariadb(options, table, source):
+    if not wanted(options, "snapshot mariadb"):
+        return
+    with Server(server_id=2, binlog=False) as target:
+        costs = in_turns(options.runs, lambda: dump_and_load(source, target, "bench.a"),
+                         lambda: replicated(options, source, target, "bench.a", 1, of=snapshot_of, rows=options.rows))
+        table.add("snapshot → MariaDB, beside mariadb-dump | mariadb", options.rows, *costs, "2.0")
+
+
 def bench_a(options, table, baseline):
     with Server() as server:
         make_a(server, options.rows)
@@ -136,6 +180,8 @@ def bench_a(options, table, baseline):
             costs = in_turns(options.runs, lambda: dump(server, "bench.a"),
                              lambda: freshet_cost(options, snapshot_of(server, "bench.a"), files, options.rows))
             table.add("snapshot → files (debezium-json), beside mariadb-dump", options.rows, *costs, "1.0")
+        bench_mariadb(options, table, server, "A", options.rows)
+        bench_snapshot_mariadb(options, table, server)
 
 
 def bench_b(options, table, baseline):
@@ -144,13 +190,14 @@ def bench_b(options, table, baseline):
         make_b(server, options.transactions)
         stream_paths(options, table, server, "B", rows, "1.5", "6")
         sqlite_path(options, table, server, "B", rows, baseline, "–")
+        bench_mariadb(options, table, server, "B", rows)
 
 
 def bench_paced(options, table):
     for rate, together in ((1000, 1), (5000, 5)):
         with Server() as server:
             native = None
-            for target, reach in (("sqlite", "p99 ≤ 5 ms"), ("files", "p99 ≤ 20 ms")):
+            for target, reach in (("sqlite", "p99 ≤ 5 ms"), ("files", "p99 ≤ 20 ms"), ("mariadb", "p99 ≤ 1.5 ×")):
                 if not wanted(options, f"paced {target}"):
                     continue
                 native = native or latency.native_lag(server, rate, options.seconds, together)
@@ -162,11 +209,12 @@ def bench_paced(options, table):
 
 
 def bench_huge(options, table):
-    targets = [("blackhole", lambda _: blackhole()), ("files", files), ("sqlite", sqlite)]
-    if not any(wanted(options, f"huge {name}") for name, _ in targets):
+    if not any(wanted(options, f"huge {name}") for name in ("blackhole", "files", "sqlite", "mariadb")):
         return
-    with Server(extra=["--max-allowed-packet=64M"]) as server:
+    with Server(extra=["--max-allowed-packet=64M"]) as server, \
+            Server(server_id=2, extra=["--max-allowed-packet=64M"], binlog=False) as target:
         make_huge(server, options.huge)
+        targets = [("blackhole", lambda _: blackhole()), ("files", files), ("sqlite", sqlite), ("mariadb", lambda _: mariadb(target))]
         for name, sink in targets:
             if wanted(options, f"huge {name}"):
                 cost = freshet_cost(options, stream_of(server, "bench.huge"), sink, None)
@@ -190,11 +238,11 @@ def main():
         baseline = f"{tools}/sqlite_baseline"
         subprocess.run(["cc", "-O2", "-o", baseline, f"{os.path.dirname(os.path.abspath(__file__))}/sqlite_baseline.c", "-lsqlite3"], check=True)
         table = Table()
-        if any(wanted(options, path) for path in ("A blackhole", "A files", "A sqlite", "snapshot files")):
+        if any(wanted(options, path) for path in ("A blackhole", "A files", "A sqlite", "snapshot files", "A mariadb", "snapshot mariadb")):
             bench_a(options, table, baseline)
-        if any(wanted(options, path) for path in ("B blackhole", "B files", "B sqlite")):
+        if any(wanted(options, path) for path in ("B blackhole", "B files", "B sqlite", "B mariadb")):
             bench_b(options, table, baseline)
-        if any(wanted(options, path) for path in ("paced sqlite", "paced files")):
+        if any(wanted(options, path) for path in ("paced sqlite", "paced files", "paced mariadb")):
             bench_paced(options, table)
         bench_huge(options, table)
     if options.json:

@@ -16,10 +16,13 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class Server:
-    """One mariadbd with a ROW binary log and FULL metadata; both sides of every comparison use these settings."""
+BINLOG = ["--log-bin=binlog", "--binlog-format=ROW", "--binlog-row-metadata=FULL", "--max-binlog-size=1G", "--sync-binlog=0"]
 
-    def __init__(self, server_id=1, extra=()):
+
+class Server:
+    """One mariadbd; both sides of every comparison use these settings. A target has no log of its own, as a replica."""
+
+    def __init__(self, server_id=1, extra=(), binlog=True):
         self.directory = tempfile.mkdtemp(prefix="freshet-benchmark-")
         self.data = f"{self.directory}/data"
         self.socket = f"{self.directory}/s"
@@ -32,8 +35,7 @@ class Server:
         self.process = subprocess.Popen(
             ["mariadbd", "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}", f"--port={self.port}",
              f"--log-error={self.directory}/error.log", f"--tmpdir={self.directory}", "--bind-address=127.0.0.1",
-             "--skip-name-resolve", f"--server-id={server_id}", "--log-bin=binlog", "--binlog-format=ROW",
-             "--binlog-row-metadata=FULL", "--max-binlog-size=1G", "--sync-binlog=0",
+             "--skip-name-resolve", f"--server-id={server_id}", *(BINLOG if binlog else ["--skip-log-bin"]),
              "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=1G", "--innodb-log-file-size=512M",
              "--character-set-server=utf8mb4", "--binlog-annotate-row-events=0", *user, *extra],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

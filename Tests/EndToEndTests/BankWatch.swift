@@ -1,5 +1,6 @@
 import Foundation
 import MariaDBClient
+import PrivateServers
 import SQLiteDatabase
 import Synchronization
 
@@ -15,11 +16,31 @@ final class BankWatch: Sendable {
     return state.withLock { ($0.reads, $0.violations) }
   }
 
-  func start(database: String) {
+  /// Reads a SQLite file.
+  func start(database: String) { start { try BankWatch.read(database) } }
+
+  /// Reads a server's database, over a new connection whenever the last one failed.
+  func start(server: PrivateMariaDB) {
+    let connection = Mutex<MariaDBConnection?>(nil)
+    start {
+      try connection.withLock { connection in
+        do {
+          if connection == nil { connection = try server.client() }
+          let row = try connection?.query("SELECT COUNT(*), SUM(balance) FROM bank.accounts").first ?? []
+          return (Int((row.first ?? nil) ?? "") ?? 0, Int((row.last ?? nil) ?? "") ?? 0)
+        } catch {
+          connection = nil
+          throw error
+        }
+      }
+    }
+  }
+
+  private func start(_ read: @escaping @Sendable () throws -> (count: Int, sum: Int)) {
     Thread.detachNewThread { [self] in
       while !state.withLock({ $0.isStopped }) {
-        // The table may not be there yet, or the file busy: then this reading counts for nothing.
-        if let (count, sum) = try? BankWatch.read(database), count == MixedWorkload.accounts {
+        // The table may not be there yet, or the target busy or down: then this reading counts for nothing.
+        if let (count, sum) = try? read(), count == MixedWorkload.accounts {
           state.withLock { state in
             state.reads += 1
             if sum != MixedWorkload.accounts * MixedWorkload.balance { state.violations.append("sum \(sum)") }

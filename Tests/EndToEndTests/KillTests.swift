@@ -83,18 +83,22 @@ import Testing
 /// The pipeline files of the end-to-end tests.
 enum PipelineText {
   static func write(
-    _ server: PrivateMariaDB, in directory: TemporaryDirectory, chunkRows: Int = 50_000, name: String = "bank"
+    _ server: PrivateMariaDB, tables: String = "bank.*", in directory: TemporaryDirectory, chunkRows: Int = 50_000,
+    name: String = "bank", sinks: [String]? = nil
   ) throws -> String {
+    let sinks =
+      sinks ?? [
+        "{ name: copy, type: sqlite, path: \"\(directory.appending("copy.db"))\" }",
+        "{ name: archive, type: files, path: \"\(directory.appending("archive"))\", format: json }",
+      ]
     let text = """
       pipeline: \(name)
       source:
         type: mariadb
         url: \(server.url())
-        tables: ["bank.*"]
+        tables: ["\(tables)"]
         snapshot: { mode: initial, threads: 2, chunk_rows: \(chunkRows) }
-      sinks:
-        - { name: copy, type: sqlite, path: "\(directory.appending("copy.db"))" }
-        - { name: archive, type: files, path: "\(directory.appending("archive"))", format: json }
+      sinks: [\(sinks.joined(separator: ", "))]
       state: "\(directory.appending("state"))"
 
       """

@@ -45,6 +45,20 @@ struct LiveLogTests {
     #expect(log.rows.first?.identifier == "0-7-4")
   }
 
+  @Test("where the log names neither columns nor character sets, text is read in that of its database")
+  func charsetOfTheDatabase() throws {
+    let log = try log(
+      ["binlog_row_metadata": "NO_LOG"],
+      [
+        "CREATE DATABASE l1 CHARACTER SET latin1", "CREATE TABLE l1.t (id INT PRIMARY KEY, v VARCHAR(25))",
+        "INSERT INTO l1.t VALUES (1, CONVERT(x'E9' USING latin1))",
+        "ALTER TABLE l1.t ADD COLUMN w CHAR(3) FIRST", "INSERT INTO l1.t VALUES (CONVERT(x'E4' USING latin1), 2, 'x')",
+      ])
+    #expect(log.rows.map { $0.after["v"] } == ["é", "x"])
+    #expect(log.rows.last?.after["w"] == "ä")
+    #expect(log.schemaChanges.map(\.kind) == [.create, .alter])
+  }
+
   @Test("compressed events give the same rows")
   func compressed() throws {
     let text = String(repeating: "compress me ", count: 50)

@@ -13,6 +13,7 @@ struct LiveTarget {
 
   /// Takes a batch over as a sink does: what has not ended waits for its end.
   mutating func take(_ batch: Batch) {
+    noteMixture(in: batch)
     var hasEnded = false
     for part in batch.transactions {
       if part.begins { open = [] }
@@ -28,6 +29,21 @@ struct LiveTarget {
       commitTimes.append(part.commitTime)
     }
     if hasEnded { checkpoint = batch.position }
+  }
+
+  /// A change of a table that comes before a change of its schema must be in an earlier batch.
+  private mutating func noteMixture(in batch: Batch) {
+    var changed: Set<TableName> = []
+    for change in batch.changes {
+      guard change.operation == .schema else {
+        changed.insert(batch.schemas[Int(change.schema)].name)
+        continue
+      }
+      let schemaChange = batch.schemaChanges[Int(change.row)]
+      if changed.contains(schemaChange.table) {
+        faults.append("\(schemaChange.table): \(schemaChange.kind.rawValue) in one batch with earlier rows")
+      }
+    }
   }
 
   private mutating func apply(_ change: RowChange, _ batch: Batch) {

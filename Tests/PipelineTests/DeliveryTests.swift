@@ -48,6 +48,25 @@ import Testing
     #expect(Shop.sequences(target) == Array(1...100))
   }
 
+  @Test func aSchemaChangeIsAGroupOfItsOwnWhereTheSinkAsksForIt() async throws {
+    let change = SchemaChange(
+      kind: .truncate, table: Shop.orders.name, before: Shop.orders, after: Shop.orders, statement: "")
+    let definition = MemoryTransaction(at: EventTime(microseconds: 5500), [.schema(change)])
+    let transactions = (1...5).map { Shop.transaction($0) } + [definition] + (6...9).map { Shop.transaction($0) }
+    for separates in [true, false] {
+      let target = MemoryTarget()
+      let traits = SinkTraits(commitInterval: 50_000_000, separatesSchemaChanges: separates)
+      let run = Shop.run(
+        MemorySourceDefinition(log: MemoryLog(transactions)),
+        into: [("copy", MemorySinkDefinition(target: target, traits: traits))])
+      try await run.run(until: .now)
+      let groups = Dictionary(grouping: target.content.journal, by: \.commit).mapValues { Set($0.map(\.sequence)) }
+      let alone = groups.values.contains([6])
+      #expect(alone == separates)
+      #expect(Shop.sequences(target) == Array(1...10))
+    }
+  }
+
   @Test func commitsKeepTheDistanceThatTheSinkAsksForWhileMoreIsComing() async throws {
     let log = MemoryLog()
     let target = MemoryTarget()

@@ -34,8 +34,12 @@ package final class MemorySource: Source {
       if emitted < available {
         let transaction = log[emitted]
         if case .time(let limit) = control.until, transaction.commitTime > limit { break }
+        // A schema change must not be in one batch with earlier changes of its table.
+        if transaction.changesSchema { try await flush(into: output) }
         try await emit(transaction, into: output)
-        if emitted == available || builder.isFull || batched >= transactionsPerBatch { try await flush(into: output) }
+        if emitted == available || builder.isFull || batched >= transactionsPerBatch || transaction.changesSchema {
+          try await flush(into: output)
+        }
       } else {
         if promise > latest { output.advance(to: promise) }
         try await log.wait(beyond: emitted, promise: promise, stop: control.stop)

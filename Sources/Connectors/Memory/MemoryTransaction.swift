@@ -21,6 +21,8 @@ package struct MemoryTransaction: Sendable {
     self.changes = changes
     self.isSnapshot = isSnapshot
   }
+
+  var changesSchema: Bool { changes.contains { if case .schema = $0 { true } else { false } } }
 }
 
 extension MemoryChange {

@@ -86,6 +86,7 @@ struct Delivery: ~Copyable {
 
   private mutating func take(_ batch: Batch) async throws {
     let parts = batch.transactions
+    if separates(batch) { try await commit() }
     guard let lastEnd = parts.lastIndex(where: \.ends) else {
       if parts.isEmpty { try reach(batch.position) } else { try await hold(batch, part: 0) }
       return
@@ -97,7 +98,14 @@ struct Delivery: ~Copyable {
     if let last = parts[...lastEnd].last, !last.isSnapshot, last.commitTime > .distantPast {
       watermark = max(watermark, EventTime(microseconds: last.commitTime.microseconds - 1))
     }
+    if separates(batch) { try await commit() }
     if lastEnd + 1 < parts.count { try await hold(batch, part: lastEnd + 1) }
+  }
+
+  /// Whether the sink wants a schema change of this batch, or of what is kept back, in a group of its own.
+  private func separates(_ batch: Batch) -> Bool {
+    guard sink.traits.separatesSchemaChanges else { return false }
+    return !batch.schemaChanges.isEmpty || held.contains { !$0.batch.schemaChanges.isEmpty }
   }
 
   /// Moves the place that the next commit stores, unless a transaction is unfinished: then its end brings the place along.

@@ -9,8 +9,9 @@ package import Logging
 package protocol Source {
   /// Runs until the log's end that `control.until` names, until a stop is requested, or until the task is cancelled.
   ///
-  /// *Ordering*: batches in log order; a batch's position is never ahead of what was emitted. *Back-pressure*: `output.send`
-  /// suspends while a sink is behind. *Errors*: `Failure`; with a code that can be retried, all that was sent stays valid.
+  /// *Ordering*: batches in log order; a batch's position is never ahead of what was emitted. No change of a table comes
+  /// before a change of its schema in the same batch. *Back-pressure*: `output.send` suspends while a sink is behind.
+  /// *Errors*: `Failure`; with a code that can be retried, all that was sent stays valid.
   /// - Parameter checkpoints: where each sink is; the source begins at the smallest. A nil one has nothing yet.
   func run(from checkpoints: [Position?], into output: any SourceOutput, control: SourceControl) async throws
 

@@ -105,7 +105,7 @@ extension BinlogDecoder {
     entry.schema = schema
     entry.pending = nil
     catalog[name] = entry
-    provider?.remember(hints, for: name)
+    provider?.define(name, as: hints)
   }
 
   private func drop(_ name: TableName, _ statement: String, _ builder: BatchBuilder) {
@@ -126,7 +126,7 @@ extension BinlogDecoder {
         indexes: $0.indexes, version: $0.version + 1)
     }
     catalog[name] = entry
-    if let hints = entry.hints { provider?.remember(hints, for: name) } else { provider?.forget(name) }
+    if let hints = entry.hints { provider?.define(name, as: hints) } else { provider?.forget(name) }
     guard options.isWanted(old) || options.isWanted(name) else { return }
     emit(SchemaChange(kind: .rename, table: old, before: before, after: entry.schema, statement: statement), builder)
   }

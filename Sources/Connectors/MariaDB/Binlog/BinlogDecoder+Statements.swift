@@ -122,8 +122,20 @@ extension BinlogDecoder {
       }
       return endSingle(header, builder)
     }
+    let definition = DataDefinition.read(text, database: event.database, event.dialect)
+    guard pending == nil, !builder.isEmpty, !builder.isInsideTransaction else {
+      return try carryOut(definition, text, event, header, builder)
+    }
+    pending = .definition(definition, text: text, event: event, header: header)
+    return .more
+  }
+
+  func carryOut(
+    _ definition: DataDefinition, _ text: [UInt8], _ event: QueryEvent, _ header: EventHeader, _ builder: BatchBuilder
+  ) throws -> Action {
     if transaction == nil { try open(header, nil, isGroup: false, builder) }
-    try apply(DataDefinition.read(text, database: event.database, event.dialect), text, event, builder)
+    transaction?.holdsDefinition = true
+    try apply(definition, text, event, builder)
     return endSingle(header, builder)
   }
 

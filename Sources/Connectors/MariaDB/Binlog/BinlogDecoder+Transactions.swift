@@ -105,7 +105,7 @@ extension BinlogDecoder {
     }
     if let gtid = open.gtid { gtids.insert(gtid) }
     transaction = nil
-    return .transactionEnded
+    return open.holdsDefinition ? .definitionEnded : .transactionEnded
   }
 
   /// An XID event: the commit of a transactional engine.

@@ -18,10 +18,13 @@ package final class BinlogDecoder {
   /// What the owner must do after an event.
   package enum Action: Hashable, Sendable {
     case none
-    /// The event holds more than a batch does: take the batch, then call `continueDecoding` until it says otherwise.
+    /// The event holds more than a batch does, or what it defines must not be in one batch with what came before: take the
+    /// batch, then call `continueDecoding` until it says otherwise.
     case more
     /// A transaction ended, and `position` is behind it: a cut here loses and repeats nothing.
     case transactionEnded
+    /// The same, of a transaction with a definition: cut here, so that it stands alone (`Source`).
+    case definitionEnded
     /// What follows comes from another file, or from another place.
     case rotated(file: String, offset: UInt64)
     /// The server is alive and has nothing to send.
@@ -106,6 +109,9 @@ package final class BinlogDecoder {
   package var position: BinlogPosition {
     BinlogPosition(file: settled.file, offset: settled.offset, gtids: gtids)
   }
+
+  /// The place behind the event at hand.
+  var eventEnd: LogPlace { LogPlace(file: file, offset: offset) }
 
   /// Whether `position` is at or behind a place in one server's run of log files, without a copy of its set.
   func isPosition(atOrBehind offset: UInt64, inFileNumber number: UInt32) -> Bool {

@@ -18,6 +18,8 @@ struct OpenTransaction {
   var commitTime: EventTime?
   /// Names and how many changes came before each.
   var savepoints: [(name: String, changes: UInt64)] = []
+  /// Whether a definition was met in it, or one is told of that came before.
+  var holdsDefinition = false
   /// Set while the changes of an XA transaction are put aside.
   var xa: HeldEvents?
 

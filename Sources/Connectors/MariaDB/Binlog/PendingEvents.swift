@@ -1,8 +1,10 @@
 internal import Change
 internal import Compression
 
-/// Events that are read out of one event, as many at a time as a batch holds.
+/// What is left of one event when a batch must be taken before it goes on.
 enum PendingEvents {
+  /// A definition that must not be in one batch with the transactions before it.
+  case definition(DataDefinition, text: [UInt8], event: QueryEvent, header: EventHeader)
   case payload(TransactionPayload)
   /// `inside`: the payload in which the transaction is committed, and which goes on behind it.
   case held(HeldEvents, next: Int, time: EventTime, inside: TransactionPayload?)
@@ -109,6 +111,9 @@ extension BinlogDecoder {
   /// Decodes until the batch is full or nothing is left.
   func resumePending(_ builder: BatchBuilder) throws -> Action {
     switch pending {
+    case .definition(let definition, let text, let event, let header):
+      pending = nil
+      return try carryOut(definition, text, event, header, builder)
     case .payload(let payload): return try resume(payload, builder)
     case .held(let events, let next, let time, let payload):
       let action = try resume(events, next, time, payload, builder)

@@ -4,8 +4,8 @@ extension SchemaResolver {
   /// The schema that a table map of this definition will give, where the definition alone says all of it; else nil.
   static func schema(of name: TableName, _ hints: TableHints, version: UInt32, isMariaDB: Bool) -> TableSchema? {
     var columns: [ColumnSchema] = []
-    for declared in hints.columns {
-      let hint = charset(of: declared, in: hints, isMariaDB: isMariaDB)
+    let hints = hints.withCharsets(isMariaDB: isMariaDB)
+    for hint in hints.columns {
       guard let isNullable = hint.isNullable, let type = type(of: hint) else { return nil }
       let isText: Bool
       switch type {
@@ -27,23 +27,6 @@ extension SchemaResolver {
     return TableSchema(
       name: name, columns: columns, key: key.indexes, keyIsPrimary: key.isPrimary, uniqueKeys: unique,
       indexes: hints.tableIndexes, version: version)
-  }
-
-  /// The column with the name of its character set, where it has one that is known.
-  private static func charset(
-    of declared: TableHints.Column, in hints: TableHints, isMariaDB: Bool
-  ) -> TableHints.Column {
-    var hint = declared
-    switch NativeType(hint.nativeType).base {
-    case "char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set":
-      // NATIONAL CHAR has a character set of its own.
-      if !hint.nativeType.hasPrefix("n") { hint.charset = hint.charset ?? hints.charset }
-    // MariaDB's JSON is text in utf8mb4; MySQL's is binary, and its table map names none.
-    case "json": hint.charset = isMariaDB ? "utf8mb4" : nil
-    default: break
-    }
-    hint.charset = hint.charset.map { CharacterSet(named: $0)?.name ?? $0 }
-    return hint
   }
 
   private static func type(of hint: TableHints.Column) -> ColumnType? {
@@ -83,5 +66,32 @@ extension SchemaResolver {
     let sizes = ["tiny": 255, "medium": 0xff_ffff, "long": 0xffff_ffff]
     let length = sizes.first { native.base.hasPrefix($0.key) }?.value ?? 65_535
     return native.base.hasSuffix("blob") || isBinary ? .bytes(length: length, padded: false) : .text(length: length)
+  }
+}
+
+extension TableHints {
+  /// The same with the name of each column's character set, where its column, its table or its database names one.
+  func withCharsets(isMariaDB: Bool) -> TableHints {
+    var named = self
+    for index in columns.indices {
+      switch NativeType(columns[index].nativeType).base {
+      // MariaDB's JSON is text in utf8mb4; MySQL's is binary, and its table map names none.
+      case "json": named.columns[index].charset = isMariaDB ? "utf8mb4" : nil
+      // NATIONAL CHAR has a character set of its own.
+      case _ where columns[index].isText && !columns[index].nativeType.hasPrefix("n"):
+        named.columns[index].charset = columns[index].charset ?? charset
+      default: break
+      }
+      named.columns[index].charset = named.columns[index].charset.map { CharacterSet(named: $0)?.name ?? $0 }
+    }
+    return named
+  }
+}
+
+extension TableHints.Column {
+  /// Whether its values are in a character set that the definition must tell.
+  var isText: Bool {
+    ["char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"]
+      .contains(NativeType(nativeType).base)
   }
 }

@@ -8,6 +8,7 @@ struct SchemaResolver {
     /// Whether columns without a name are called `@1`, `@2`… rather than refused.
     var allowsUnnamed: Bool
     var swapsEveryUUID: Bool
+    var isMariaDB = true
   }
 
   var settings: Settings
@@ -16,7 +17,7 @@ struct SchemaResolver {
   func resolve(
     _ map: TableMap, candidates: [TableHints], version: UInt32
   ) throws(Failure) -> (schema: TableSchema, plan: TablePlan, hints: TableHints?) {
-    let hints = candidates.first { SchemaResolver.fits($0, map) }
+    let hints = candidates.map { $0.withCharsets(isMariaDB: settings.isMariaDB) }.first { SchemaResolver.fits($0, map) }
     if !map.hasNames, hints == nil, !map.columns.isEmpty {
       if let mismatch = candidates.first { throw SchemaResolver.mismatch(map, mismatch) }
       if !settings.allowsUnnamed {
@@ -84,6 +85,13 @@ struct SchemaResolver {
   /// Whether the definition can be the one of the table that the map describes.
   static func fits(_ hints: TableHints, _ map: TableMap) -> Bool {
     hints.columns.count == map.columns.count && zip(hints.columns, map.columns).allSatisfy { fits($0, $1) }
+  }
+
+  /// Whether the definition, or else the log, names the character set of each text.
+  static func tellsCharsets(_ hints: TableHints, _ map: TableMap, isMariaDB: Bool) -> Bool {
+    zip(hints.withCharsets(isMariaDB: isMariaDB).columns, map.columns).allSatisfy { hint, column in
+      column.collation != nil || hint.charset != nil || !hint.isText
+    }
   }
 
   private static func fits(_ hint: TableHints.Column, _ column: TableMap.Column) -> Bool {

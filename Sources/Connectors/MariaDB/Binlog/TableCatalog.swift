@@ -32,14 +32,17 @@ extension BinlogDecoder {
     var candidates: [TableHints] = []
     if let hints = entry.hints { candidates.append(hints) }
     // What a statement of the log gave is of this place; what the server says may be of a later one.
-    if !candidates.contains(where: { SchemaResolver.fits($0, map) }), let hints = provider?.hints(for: map.name) {
-      candidates.append(hints)
+    let isMariaDB = format?.isMariaDB ?? true
+    let isKnown = candidates.contains {
+      SchemaResolver.fits($0, map) && SchemaResolver.tellsCharsets($0, map, isMariaDB: isMariaDB)
     }
+    if !isKnown, let hints = provider?.hints(for: map.name) { candidates.insert(hints, at: 0) }
     guard let charset = CharacterSet(named: options.charset) else {
       throw Failure(.configuration, "charset \"\(options.charset)\" is not known")
     }
     let settings = SchemaResolver.Settings(
-      charset: charset, allowsUnnamed: options.allowsUnnamedColumns, swapsEveryUUID: format?.swapsEveryUUID ?? false)
+      charset: charset, allowsUnnamed: options.allowsUnnamedColumns, swapsEveryUUID: format?.swapsEveryUUID ?? false,
+      isMariaDB: isMariaDB)
     let version = (entry.schema?.version ?? 0) + 1
     var (schema, plan, hints) = try SchemaResolver(settings: settings)
       .resolve(map, candidates: candidates, version: version)
@@ -60,6 +63,7 @@ extension BinlogDecoder {
   func emit(_ change: SchemaChange, _ builder: BatchBuilder) {
     guard let open = transaction, !open.isSuppressed else { return }
     ensureBegun(builder)
+    transaction?.holdsDefinition = true
     builder.append(change, time: open.time, logOffset: eventOffset)
   }
 }

@@ -131,9 +131,11 @@ package protocol SchemaProvider: AnyObject {
   func rememberedHints(for table: TableName) -> TableHints?
   /// The tables of a database that `rememberedHints` knows.
   func rememberedTables(in database: String) -> [TableName]
-  /// The definition that the log itself gave for this place.
+  /// The definition that the log itself gave for this place, with rows.
   func remember(_ hints: TableHints, for table: TableName)
-  /// A statement changed the table in a way that was not understood: what was known of it holds no longer.
+  /// The definition that holds behind the statement at hand.
+  func define(_ table: TableName, as hints: TableHints)
+  /// The statement at hand changed the table in a way that was not understood: behind it what was known holds no longer.
   func forget(_ table: TableName)
 }
 
@@ -141,5 +143,6 @@ extension SchemaProvider {
   package func rememberedHints(for table: TableName) -> TableHints? { nil }
   package func rememberedTables(in database: String) -> [TableName] { [] }
   package func remember(_ hints: TableHints, for table: TableName) {}
+  package func define(_ table: TableName, as hints: TableHints) {}
   package func forget(_ table: TableName) {}
 }

@@ -26,9 +26,12 @@ final class Catalog: SchemaProvider {
   // Asked for behind each event.
   @exclusivity(unchecked) private(set) var failure: Failure?
   private(set) var isChanged = false
-  /// Tells where the decoder stands; asked only when a definition is.
-  var locate: () -> LogPlace = { LogPlace(file: "", offset: 0) }
-  private var place: LogPlace { locate() }
+  /// Tells where the decoder stands: behind the last transaction, and behind the event at hand. Asked only when a
+  /// definition is.
+  var locate: () -> (place: LogPlace, eventEnd: LogPlace) = {
+    (LogPlace(file: "", offset: 0), LogPlace(file: "", offset: 0))
+  }
+  private var place: LogPlace { locate().place }
   /// When the event at hand was logged, in seconds since 1970. Set for each event.
   @exclusivity(unchecked) var eventTime: UInt32 = 0
   /// Whether the log names columns, so that an answer of a later time cannot give wrong ones.
@@ -46,14 +49,18 @@ final class Catalog: SchemaProvider {
   /// Takes over what was stored, or what was just read of all tables.
   func load(_ tables: [TableName: [Version]]) { self.tables = tables }
 
+  /// Enters what holds from `place` on, instead of what was said of the same place before.
   func insert(_ hints: TableHints, for table: TableName, at place: LogPlace?) {
     var versions = tables[table] ?? []
+    versions.removeAll { $0.place == place }
     // Log that is read again brings versions from before the newest.
     let index = place.flatMap { place in versions.firstIndex { $0.place.map { !place.isAtOrAfter($0) } ?? false } }
     let end = index ?? versions.count
-    if end > 0, versions[end - 1].hints == hints { return }
-    versions.insert(Version(place: place, hints: hints), at: end)
-    if versions.count > Catalog.versionLimit { versions.removeFirst() }
+    if end == 0 || versions[end - 1].hints != hints {
+      versions.insert(Version(place: place, hints: hints), at: end)
+      if versions.count > Catalog.versionLimit { versions.removeFirst() }
+    }
+    guard versions != tables[table] else { return }
     tables[table] = versions
     isChanged = true
   }
@@ -86,9 +93,12 @@ final class Catalog: SchemaProvider {
     if known(table) != hints { insert(hints, for: table, at: place) }
   }
 
+  /// From behind the statement on: a restart right before it reads it again, and must find what held there.
+  func define(_ table: TableName, as hints: TableHints) { insert(hints, for: table, at: locate().eventEnd) }
+
   /// A version without columns is kept, so that a restart does not take an older one for what holds.
   func forget(_ table: TableName) {
-    if known(table) != nil { insert(TableHints(columns: []), for: table, at: place) }
+    if known(table) != nil { insert(TableHints(columns: []), for: table, at: locate().eventEnd) }
   }
 
   /// The newest definition that holds here; for a place before all of them, the oldest.

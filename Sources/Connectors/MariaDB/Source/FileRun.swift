@@ -156,13 +156,14 @@ private final class FileReader {
       try await flush()
       action = try decoder.continueDecoding(into: builder)
     }
-    if case .time(let time) = end, action == .transactionEnded {
+    let hasEnded = action == .transactionEnded || action == .definitionEnded
+    if case .time(let time) = end, hasEnded {
       let batch = take()
       if let last = batch.transactions.last, last.commitTime > time { return true }
       try await send(batch)
     }
-    if builder.isFull { try await flush() }
-    guard !builder.isInsideTransaction else { return control.stop.isRequested && action == .transactionEnded }
+    if builder.isFull || action == .definitionEnded { try await flush() }
+    guard !builder.isInsideTransaction else { return control.stop.isRequested && hasEnded }
     let place = LogPlace(file: decoder.position.file, offset: decoder.position.offset)
     let isPlace = if case .place(let wanted) = end { !wanted.file.isEmpty } else { true }
     guard control.stop.isRequested || (isPlace && end.isReached(at: place, decoder.gtids)) else { return false }

@@ -52,7 +52,7 @@ final class LogReader {
     self.builder = builder
     self.refine = refine
     // `run` replaces it before the decoder goes: the catalog outlives this reader.
-    catalog.locate = { [unowned decoder] in LogReader.place(of: decoder) }
+    catalog.locate = { [unowned decoder] in (LogReader.place(of: decoder), decoder.eventEnd) }
   }
 
   private static func place(of decoder: BinlogDecoder) -> LogPlace {
@@ -67,7 +67,7 @@ final class LogReader {
     defer {
       stop.forget(id)
       let last = LogReader.place(of: decoder)
-      catalog.locate = { last }
+      catalog.locate = { (last, last) }
     }
     try await withTaskCancellationHandler {
       try await loop()
@@ -157,6 +157,9 @@ final class LogReader {
       if isAtEnd { return .end }
       if builder.isFull || !stream.hasBufferedInput { return .batch }
       return MonotonicTime.now() &- builder.readAt > LogReader.patience ? .batch : nil
+    case .definitionEnded:
+      if case .time = end { return .transaction }
+      return isAtEnd ? .end : .batch
     case .heartbeat:
       if builder.isInsideTransaction { return nil }
       switch end {
