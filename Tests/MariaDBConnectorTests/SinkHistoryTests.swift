@@ -1,4 +1,5 @@
 import Change
+import MariaDBClient
 import Pipeline
 import TestRandom
 import Testing

@@ -17,6 +17,8 @@ final class SinkTestTarget {
   let server: MariaDBServer
   /// The target's database for the source's `shop`.
   let database: String
+  /// The database of the sink's own tables.
+  var state: String { database + "_state" }
   let client: MariaDBConnection
   private(set) var sequence: UInt64 = 0
   private let thread: DedicatedThread
@@ -33,7 +35,7 @@ final class SinkTestTarget {
 
   func settings(_ change: (inout MariaDBSinkSettings) -> Void = { _ in }) throws -> MariaDBSinkSettings {
     var settings = MariaDBSinkSettings(url: try MariaDBURL(server.url()))
-    settings.stateDatabase = database
+    settings.stateDatabase = state
     settings.names = try TargetNames("\(database).{table}")
     settings.keepsExistingRows = true
     change(&settings)
@@ -76,7 +78,7 @@ final class SinkTestTarget {
 
   /// The position that the target has, by its number.
   var position: String? {
-    get throws { try client.query("SELECT position FROM _freshet_checkpoint").first?.first ?? nil }
+    get throws { try client.query("SELECT position FROM \(state)._freshet_checkpoint").first?.first ?? nil }
   }
 }
 

@@ -36,7 +36,7 @@ extension GroupWriter {
       case .rows: entry.state == .row
       case .partial: entry.state == .partial
       }
-    return belongs && (count == 1 || Int(NetChange.spread(of: entry) % UInt64(count)) == number)
+    return belongs && owns(entry)
   }
 
   /// Writes one statement for as many entries from the range's beginning as it may hold.

@@ -12,9 +12,10 @@ final class GroupWriter {
   static let statementBytes = 512 << 10
 
   let connection: MariaDBConnection
-  /// Which of the pipeline's writers it is, and how many share the keys.
+  /// Which of the sink's writers it is.
   let number: Int
-  let count: Int
+  /// How many writers share the keys of the table in hand.
+  private var shares = 1
   /// The largest statement that the server takes, in bytes.
   let packetLimit: Int
   let hasBulk: Bool
@@ -39,11 +40,10 @@ final class GroupWriter {
     var range: Range<Int>
   }
 
-  init(connection: MariaDBConnection, refusals: RowRefusals, number: Int, count: Int) throws(Failure) {
+  init(connection: MariaDBConnection, refusals: RowRefusals, number: Int) throws(Failure) {
     self.connection = connection
     self.refusals = refusals
     self.number = number
-    self.count = count
     hasBulk = connection.hasBulkExecution
     let limit = try connection.query("SELECT @@max_allowed_packet").first?.first ?? nil
     // Room for the command and what the server counts besides.
@@ -56,7 +56,10 @@ final class GroupWriter {
   // MARK: A table's net change
 
   /// Applies this writer's share of a table's net change.
-  func apply(_ table: MirrorTable, _ net: NetChange) throws {
+  /// - Parameter shares: how many writers apply it, each some of its keys.
+  func apply(_ table: MirrorTable, _ net: NetChange, shares: Int = 1) throws {
+    self.shares = shares
+    defer { self.shares = 1 }
     refused.removeAll()
     let all = net.entries.indices
     if table.target.hasOtherUniqueKeys {
@@ -185,6 +188,9 @@ final class GroupWriter {
   func takes(_ rows: Step.Rows, _ net: NetChange, _ index: Int) -> Bool {
     takes(rows, net.entries[index]) && (refused.isEmpty || !refused.contains(index))
   }
+
+  @inline(__always)
+  func owns(_ entry: NetChange.Entry) -> Bool { shares == 1 || NetChange.share(of: entry, among: shares) == number }
 
   /// The strict mode refuses most of what does not fit; what it only mentions is refused here.
   private func refuseLosses(_ table: MirrorTable) throws(MariaDBError) {
