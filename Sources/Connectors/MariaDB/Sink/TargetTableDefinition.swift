@@ -96,7 +96,7 @@ struct TargetTableDefinition {
   private func tableCharset() throws(Failure) -> String {
     guard let text = schema.columns.first(where: { $0.charset != nil && $0.type != .json }) else { return "" }
     let chosen = try TargetCollation.choose(
-      charset: text.charset, collation: text.collation, isKey: false, hasNativeType: true, server: server,
+      charset: text.charset, collation: text.collation, isKey: false, server: server,
       column: text.name)
     return " DEFAULT CHARSET=\(chosen.charset)" + (chosen.collation.map { " COLLATE=\($0)" } ?? "")
   }

@@ -62,8 +62,9 @@ extension TargetTables {
         guard try connection.definition(of: target) != nil else { return nil }
         _ = try claim(change.table)
         return Step(statement: "DROP TABLE \(try TargetText.name(target))")
+      } cleanUp: { () throws(Failure) in
+        try release(change.table)
       }
-      try release(change.table)
     case .truncate:
       try carryOutOnce(change, ordinal, at: [target]) { () throws(Failure) in
         guard try connection.definition(of: target) != nil else { return nil }
@@ -109,8 +110,9 @@ extension TargetTables {
         plan.clauses.isEmpty ? "" : "ALTER TABLE \(try TargetText.name(old)) \(plan.clauses.joined(separator: ", "))"
       let isSwap = !isRenamed && plan.renamedOrder == shape.columns.map { $0.name.lowercased() }
       return Step(statement: statement, followUp: plan.followUp, leavesNoTrace: isSwap)
+    } cleanUp: { () throws(Failure) in
+      if isRenamed { try release(change.table) }
     }
-    if isRenamed { try release(change.table) }
   }
 
   private func alteration(

@@ -38,6 +38,9 @@ extension TableHints {
       guard let place = indexes?.firstIndex(where: { $0.name.lowercased() == old.lowercased() }) else { break }
       indexes?[place].name = name
     case .forgetIndexes: indexes = nil
+    case .setCharset(let name, let collation):
+      self.charset = name
+      self.collation = collation
     case .setDefault(let name, let value):
       guard let index = index(of: name) else { return false }
       columns[index].defaultValue = value
