@@ -40,7 +40,7 @@ import Testing
     "ALTER TABLE shop.t ADD (h BIT(3) DEFAULT b'101', i DATETIME(3)), ADD KEY by_h (h)",
     "ALTER TABLE shop.t ADD first_one ENUM('it''s','no') NOT NULL FIRST", "ALTER TABLE shop.t DROP COLUMN g",
     "ALTER TABLE shop.t CHANGE a aa BIGINT UNSIGNED", "ALTER TABLE shop.t RENAME COLUMN aa TO a",
-    "ALTER TABLE shop.t MODIFY b VARCHAR(5) CHARACTER SET latin1", "ALTER TABLE shop.t MODIFY b TEXT NOT NULL, DROP KEY by_b",
+    "ALTER TABLE shop.t MODIFY b VARCHAR(5) CHARACTER SET latin1 COLLATE latin1_german1_ci", "ALTER TABLE shop.t MODIFY b TEXT NOT NULL, DROP KEY by_b",
     "ALTER TABLE shop.t MODIFY c DECIMAL(12,4) NULL", "ALTER TABLE shop.t MODIFY c DOUBLE",
     "ALTER TABLE shop.t MODIFY e ENUM('q','p','r') DEFAULT 'r'", "ALTER TABLE shop.t ALTER f SET DEFAULT 9",
     "ALTER TABLE shop.t ALTER f DROP DEFAULT", "ALTER TABLE shop.t MODIFY f SMALLINT INVISIBLE",
@@ -48,7 +48,7 @@ import Testing
     "CREATE UNIQUE INDEX by_id ON shop.t (id, f)", "DROP INDEX by_i ON shop.t", "ALTER TABLE shop.t RENAME INDEX by_h TO by_bit",
     "ALTER TABLE shop.t ADD KEY by_text (b(3)), ADD FULLTEXT words (b)", "ALTER TABLE shop.t DROP PRIMARY KEY, ADD PRIMARY KEY (id, c)",
     "ALTER TABLE shop.t ADD gen INT AS (id * 2) STORED, ADD virt INT AS (id + 1) VIRTUAL",
-    "ALTER TABLE shop.t DROP PRIMARY KEY, MODIFY id INT NOT NULL AUTO_INCREMENT PRIMARY KEY",
+    "ALTER TABLE shop.t DROP gen, DROP virt, DROP PRIMARY KEY, MODIFY id INT NOT NULL AUTO_INCREMENT PRIMARY KEY",
     "ALTER TABLE shop.t CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
     "ALTER TABLE shop.t RENAME COLUMN f TO c, RENAME COLUMN c TO f", "ALTER TABLE shop.t DROP e, ADD e INT DEFAULT 4",
     "ALTER TABLE shop.t ADD z INT DEFAULT (1 + 1), ADD j JSON, ADD u UUID DEFAULT '00000000-0000-0000-0000-000000000001'",
@@ -135,7 +135,7 @@ import Testing
 
   @Test func `values that the log does not tell stop the change, while there are rows`() async throws {
     let statements = [
-      "ALTER TABLE shop.t ADD x TIMESTAMP DEFAULT CURRENT_TIMESTAMP", "ALTER TABLE shop.t ADD x CHAR(36) DEFAULT (uuid())",
+      "ALTER TABLE shop.t ADD x TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP", "ALTER TABLE shop.t ADD x CHAR(36) DEFAULT (uuid())",
       "ALTER TABLE shop.t DROP PRIMARY KEY, ADD n INT AUTO_INCREMENT PRIMARY KEY", "ALTER TABLE shop.t MODIFY i TIMESTAMP NULL",
       "ALTER TABLE shop.t MODIFY k DATETIME",
     ]
@@ -203,7 +203,7 @@ import Testing
 
   @Test func `try_evolve keeps the old shape when the target refuses`() async throws {
     let harness = try await harness()
-    try harness.run("CREATE TABLE copy.child (id INT, FOREIGN KEY (id) REFERENCES copy.t (id))", "ALTER TABLE copy.t ADD CHECK (c < 100)")
+    try harness.run("ALTER TABLE copy.t ADD own DECIMAL(8,2) AS (c + 1) STORED")
     let before = try harness.definition("copy", "t")
     let changes = try await harness.changes(["ALTER TABLE shop.t DROP COLUMN c", "ALTER TABLE shop.t ADD x INT"])
     #expect(throws: Failure.self) { _ = try harness.tables(.evolve).carryOut(#require(changes.first)) }
