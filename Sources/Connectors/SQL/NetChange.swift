@@ -3,21 +3,32 @@ package import Change
 /// The batches that a group holds until it is applied; shared by the net changes of all its tables.
 package final class Segment {
   package private(set) var batches: [Batch] = []
+  /// Where the changes of a reshaped batch come from, by its number.
+  private var origins: [Int32: ChangeOrigin] = [:]
   /// The memory that the batches keep alive, in bytes.
   package private(set) var byteCount = 0
 
   package init() {}
 
   /// The number by which entries name `batch`.
-  package func add(_ batch: Batch) -> Int32 {
+  /// - Parameter origin: where its changes come from, when it was reshaped.
+  package func add(_ batch: Batch, from origin: ChangeOrigin? = nil) -> Int32 {
     if let last = batches.last, last === batch { return Int32(batches.count - 1) }
+    let number = Int32(batches.count)
     batches.append(batch)
     byteCount += batch.byteCount
-    return Int32(batches.count - 1)
+    if let origin {
+      origins[number] = origin
+      byteCount += origin.batch.byteCount
+    }
+    return number
   }
+
+  package func origin(ofBatch number: Int32) -> ChangeOrigin? { origins[number] }
 
   package func removeAll() {
     batches.removeAll(keepingCapacity: true)
+    origins.removeAll(keepingCapacity: true)
     byteCount = 0
   }
 }
