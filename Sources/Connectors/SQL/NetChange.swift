@@ -49,7 +49,7 @@ package final class NetChange {
 
   package struct Entry: Sendable, BitwiseCopyable {
     /// The key itself where it is one integer, otherwise its hash.
-    var key: UInt64
+    @usableFromInline var key: UInt64
     /// The batch of the image by its number in the segment; `merged`: the image lies in `NetChange.merged`.
     package var batch: Int32
     /// Index of the image's first cell.
@@ -68,6 +68,8 @@ package final class NetChange {
     package var isNew: Bool
 
     package static let merged: Int32 = -1
+
+    @inlinable package var shareKey: UInt64 { key }
   }
 
   /// What `append` asks of its caller.
@@ -110,6 +112,15 @@ package final class NetChange {
   /// The memory in use, in bytes, without the segment's.
   package var byteCount: Int {
     entries.count * MemoryLayout<Entry>.stride + slots.count * MemoryLayout<UInt32>.stride + merged.byteCount
+  }
+
+  /// Puts the entries in the order of an integer key, in which a target finds them with the least work. Other keys stay in
+  /// the order in which they came. Nothing can be appended before `removeAll`.
+  package func sortByKey() {
+    guard integerKey != nil, !isGrowing else { return }
+    let bias = keyBias
+    entries.sort { $0.key ^ bias < $1.key ^ bias }
+    slots.removeAll()
   }
 
   package func removeAll() {

@@ -5,6 +5,8 @@ extension DebeziumChangeEncoder {
   func encode(
     _ schemaChange: SchemaChange, _ change: RowChange, _ row: borrowing DebeziumRow, into writer: inout ByteWriter
   ) {
+    // Debezium knows no indexes, and makes no record of them.
+    if schemaChange.changesOnlyIndexes { return }
     if schemaChange.kind == .truncate {
       emitTruncation(schemaChange, change, row, into: &writer)
       return

@@ -38,7 +38,7 @@ extension BinlogDecoder {
   ) {
     temporaries.remove(name)
     guard options.isWanted(name) else { return }
-    var entry = catalog[name]
+    var entry = remembered(name)
     if entry.schema != nil {
       // The server logs CREATE TABLE IF NOT EXISTS for a table that exists, too.
       if ifNotExists, !replaces { return }

@@ -67,16 +67,19 @@ package struct TableHints: Hashable, Sendable {
   package var indexes: [Index]?
   /// The character set of text columns that name none; nil: it is not known.
   package var charset: String?
+  /// The collation of text columns that name neither; nil: it is not known.
+  package var collation: String?
 
   package init(
     columns: [Column], primaryKey: [String] = [], uniqueKeys: [[String]] = [], indexes: [Index]? = nil,
-    charset: String? = nil
+    charset: String? = nil, collation: String? = nil
   ) {
     self.columns = columns
     self.primaryKey = primaryKey
     self.uniqueKeys = uniqueKeys
     self.indexes = indexes
     self.charset = charset
+    self.collation = collation
   }
 
   /// The key that identifies rows, as indexes: the primary key, or else the first unique key without nullable columns.

@@ -89,6 +89,8 @@ extension CatalogFile {
     var uniqueKeys: [[String]]
     /// Absent in files of an earlier version, as are the optional values of a column.
     var indexes: [Index]?
+    var charset: String?
+    var collation: String?
   }
 
   private struct Index: Codable {
@@ -121,7 +123,8 @@ extension CatalogFile {
           Version(
             file: version.place?.file, offset: version.place?.offset, columns: version.hints.columns.map(column),
             primaryKey: version.hints.primaryKey, uniqueKeys: version.hints.uniqueKeys,
-            indexes: version.hints.indexes?.map(index))
+            indexes: version.hints.indexes?.map(index), charset: version.hints.charset,
+            collation: version.hints.collation)
         })
     }
   }
@@ -165,7 +168,7 @@ extension CatalogFile {
           place: place,
           hints: TableHints(
             columns: version.columns.map(column), primaryKey: version.primaryKey, uniqueKeys: version.uniqueKeys,
-            indexes: version.indexes?.map(index)))
+            indexes: version.indexes?.map(index), charset: version.charset, collation: version.collation))
       }
     }
     return tables

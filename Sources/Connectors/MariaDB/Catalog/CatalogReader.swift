@@ -47,18 +47,25 @@ struct CatalogReader {
   private func read(_ condition: String, _ includes: (TableName) -> Bool) throws(Failure) -> [TableName: Entry] {
     var entries: [TableName: Entry] = [:]
     for row in try connection.query(
-      "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_ROWS, UNIX_TIMESTAMP(CREATE_TIME) FROM information_schema.TABLES "
+      "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_ROWS, UNIX_TIMESTAMP(CREATE_TIME), TABLE_COLLATION FROM information_schema.TABLES "
         + "WHERE \(condition) AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')")
     {
       guard let name = CatalogReader.name(row), includes(name) else { continue }
       entries[name] = Entry(
-        hints: TableHints(columns: [], indexes: []), rows: row[2].flatMap { UInt64($0) }, changed: row[3].flatMap { UInt32($0) })
+        hints: TableHints(columns: [], indexes: [], charset: CatalogReader.charset(of: row[4]), collation: row[4]),
+        rows: row[2].flatMap { UInt64($0) }, changed: row[3].flatMap { UInt32($0) })
     }
     try readColumns(condition, into: &entries)
     if connection.isMariaDB { try readJSON(condition, into: &entries) }
     try readKeys(condition, into: &entries)
     try readIndexes(condition, into: &entries)
     return entries
+  }
+
+  /// Every collation but `binary` is named for its character set.
+  private static func charset(of collation: String?) -> String? {
+    guard let name = collation?.split(separator: "_").first else { return nil }
+    return CharacterSet(named: String(name))?.name ?? String(name)
   }
 
   private static func name(_ row: [String?]) -> TableName? {

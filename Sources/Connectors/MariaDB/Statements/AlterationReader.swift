@@ -61,7 +61,10 @@ struct AlterationReader {
     ]
     guard let token = tokens.current, token.kind == .word, words.contains(token.text.uppercased()) else { return nil }
     // DEFAULT CHARSET changes only columns that come later, but CONVERT changes those that are there.
-    return [.nothing]
+    guard tokens.isWord("DEFAULT") else { return [.nothing] }
+    var options = tokens
+    let (charset, collation) = options.charsetOptions()
+    return charset == nil ? [.nothing] : [.setCharset(charset, collation: collation)]
   }
 
   private mutating func readAdd() -> [DataDefinition.Alteration]? {

@@ -41,6 +41,8 @@ package enum DataDefinition: Sendable {
     case renameIndex(String, String)
     /// An index may have come that the statement does not name.
     case forgetIndexes
+    /// What text columns that come later have when they name nothing else.
+    case setCharset(String?, collation: String?)
     case setDefault(String, ColumnSchema.Default?)
     /// It changes nothing that a schema says.
     case nothing
