@@ -166,7 +166,9 @@ struct AlterationReader {
     tokens = reader.tokens
     var all = [make(column, reader.place)]
     if reader.isPrimary { all.append(.addPrimaryKey([name])) }
-    if reader.isUnique { all.append(.addIndex(TableHints.Index(name: "", kind: .unique, parts: [.init(column: name)]))) }
+    if reader.isUnique {
+      all.append(.addIndex(TableHints.Index(name: "", kind: .unique, parts: [.init(column: name)])))
+    }
     return all
   }
 }
