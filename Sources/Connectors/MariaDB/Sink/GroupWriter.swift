@@ -80,7 +80,9 @@ final class GroupWriter {
 
   func run(_ step: Step, _ table: MirrorTable, _ net: NetChange, _ range: Range<Int>) throws {
     var step = step
-    step.isBulk = hasBulk && (step.form == .insert || (step.form == .delete && table.keyColumns.count > 1))
+    // A list of keys may be read as a scan, which would wait for the rows of other writers.
+    let isListed = table.keyColumns.count == 1 && shares == 1
+    step.isBulk = hasBulk && (step.form == .insert || (step.form == .delete && !isListed))
     var begin = range.lowerBound
     while begin < range.upperBound {
       let buffer = buffers[0]

@@ -5,10 +5,6 @@ import Pipeline
 import SQLRendering
 
 extension MariaDBSink {
-  /// Entries up to which a group is sent as one text.
-  private static let quickEntries = 128
-  /// Entries from which on a group is worth the round trips of more than one writer.
-  static let sharedEntries = 2000
 
   /// Takes over the changes of some transactions.
   func take(_ batch: Batch, parts: Range<Int>) async throws {
@@ -143,7 +139,7 @@ extension MariaDBSink {
   func applyQuickly() throws -> Bool {
     let writer = try opened()
     let checkpoints = try openedCheckpoints()
-    guard !isInTransaction, writer.direct.isEmpty, heldEntries <= MariaDBSink.quickEntries else { return false }
+    guard !isInTransaction, writer.direct.isEmpty, heldEntries <= quickEntries else { return false }
     let held = tableOrder.filter { $0.net.map { !$0.isEmpty } ?? false }
     let script = SmallGroup(writer)
     script.append("START TRANSACTION;\(checkpoints.ownership(epoch))")

@@ -33,6 +33,10 @@ final class MariaDBSink: Sink {
   var isLoading: Bool?
   /// Whether indexes may wait for the end of a snapshot's load.
   var awaitsIndexes = true
+  /// Entries up to which a group is sent as one text.
+  var quickEntries = 128
+  /// Entries from which on a group is worth the round trips of more than one writer.
+  var sharedEntries = 2000
   private var hasFailed = false
 
   init(settings: MariaDBSinkSettings, context: ConnectorContext) {
@@ -79,7 +83,7 @@ final class MariaDBSink: Sink {
   func commit(_ checkpoint: Checkpoint) async throws -> Receipt {
     try await guarded(by: opened().connection) {
       if try !applyQuickly() {
-        try begin(sharing: heldEntries >= MariaDBSink.sharedEntries)
+        try begin(sharing: heldEntries >= sharedEntries)
         try await applyAll()
       }
       try await onBranches { try $0.prepare() }
@@ -174,7 +178,7 @@ final class MariaDBSink: Sink {
     isShared = sharing && !branches.isEmpty
   }
 
-  private func store(_ checkpoint: Checkpoint) throws {
+  func store(_ checkpoint: Checkpoint) throws {
     let checkpoints = try openedCheckpoints()
     Failpoint.hit("mariadb.before_commit")
     // The row is locked since the group's beginning: the first statement finds it, or the second is not reached.
