@@ -64,6 +64,21 @@ import Testing
     #expect(try harness.rows("SHOW INDEX FROM copy.other").count == 3)
   }
 
+  @Test func `a table that an interrupted start made is made anew when the source has changed it since`() throws {
+    let harness = try TargetHarness()
+    try harness.run("CREATE TABLE shop.t (id INT PRIMARY KEY)", "CREATE TABLE copy.own (id INT PRIMARY KEY)")
+    _ = try harness.tables().table(for: harness.schema("t"))
+    try harness.run("ALTER TABLE shop.t ADD COLUMN v INT NOT NULL", "CREATE TABLE shop.own LIKE shop.t")
+    _ = try harness.tables().table(for: harness.schema("t"))
+    #expect(try harness.definition("copy", "t") == harness.definition("shop", "t"))
+    // With rows it is not touched any more, and a table that a person made never is.
+    try harness.run("INSERT INTO copy.t VALUES (1, 1)", "ALTER TABLE shop.t ADD COLUMN w INT NOT NULL")
+    for name in ["t", "own"] {
+      #expect(throws: Failure.self) { _ = try harness.tables().table(for: harness.schema(name)) }
+    }
+    #expect(try harness.rows("SELECT * FROM copy.t").count == 1)
+  }
+
   @Test func `names mean only themselves`() throws {
     let harness = try TargetHarness(template: "{schema}_copy.{table}")
     let long = String(repeating: "é", count: 64)
