@@ -120,6 +120,10 @@ final class GroupWriter {
       let answer = try connection.receive()
       if answer.warnings > 0 { try refuseLosses(flight.table) }
     } catch {
+      // The caller's next statement is written already, and waits in one of the buffers.
+      let written = buffers
+      buffers = [StatementBuffer(), StatementBuffer()]
+      defer { buffers = written }
       try recover(flight, net, error)
     }
   }
@@ -139,7 +143,11 @@ final class GroupWriter {
         if error.isUniqueConflict, flight.table.target.hasOtherUniqueKeys { throw TradedValues() }
         for entry in missing { try refuseEntry(.missing, entry, flight.table, net) }
         try refuseEntry(.refused(error.message), index, flight.table, net)
-        return try run(flight.step, flight.table, net, (index + 1)..<flight.range.upperBound)
+        let written = buffers
+        buffers = [StatementBuffer(), StatementBuffer()]
+        defer { buffers = written }
+        try run(flight.step, flight.table, net, (index + 1)..<flight.range.upperBound)
+        return try finish()
       }
     }
     for entry in missing { try refuseEntry(.missing, entry, flight.table, net) }
