@@ -62,7 +62,9 @@ final class GroupWriter {
     defer { self.shares = 1 }
     refused.removeAll()
     let all = net.entries.indices
-    if table.target.hasOtherUniqueKeys {
+    if table.mode.kind == .history {
+      try applyVersions(table, net, table.mode)
+    } else if table.target.hasOtherUniqueKeys {
       try run(Step(.deletedOrStored, .delete), table, net, all)
       try applyPartial(table, net)
       try run(Step(.rows, .insert), table, net, all)

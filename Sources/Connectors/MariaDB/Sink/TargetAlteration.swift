@@ -29,6 +29,8 @@ struct TargetAlteration {
   let words: StatementWords
   /// Whether nothing is ever taken away: dropped columns stay, a renamed one is copied into a new one.
   let isLenient: Bool
+  /// The condition of rows that the source has now; nil: all of them. What the source did not have it did not change.
+  let liveRows: String?
   /// Whether indexes that are not unique follow the source's.
   let keepsIndexes: Bool
 
