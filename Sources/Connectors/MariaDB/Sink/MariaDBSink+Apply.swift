@@ -8,7 +8,7 @@ extension MariaDBSink {
 
   /// Takes over the changes of some transactions.
   func take(_ batch: Batch, parts: Range<Int>) async throws {
-    let number = segment.add(batch, from: origin)
+    var number = segment.add(batch, from: origin)
     var known = [MirrorTable?](repeating: nil, count: batch.schemas.count)
     for part in batch.transactions[parts] {
       isLoading = part.isSnapshot
@@ -19,6 +19,8 @@ extension MariaDBSink {
           let moment = TableMoment(of: index, part, in: batch)
           try await carryOut(batch.schemaChanges[Int(change.row)], at: moment)
           for index in known.indices { known[index] = nil }
+          // What was held is applied, and its batches are gone: rows of the same batch may follow.
+          number = segment.add(batch, from: origin)
           continue
         }
         let table: MirrorTable
