@@ -13,6 +13,7 @@ package struct Kafka: Connector {
   package var sinkOptions: [Option]? {
     KafkaOptions.target + KafkaOptions.delivery + KafkaOptions.messages + KafkaOptions.connection
       + FormatOptions.source + FormatOptions.debezium.filter { $0.name != "envelope" }
+      + CanalOptions.options + MaxwellOptions.options
   }
 
   package func sink(_ block: OptionBlock) throws(Failure) -> any SinkDefinition {

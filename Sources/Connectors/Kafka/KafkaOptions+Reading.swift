@@ -17,6 +17,8 @@ extension KafkaOptions {
     if block.string("format") == "debezium-json" {
       settings.format = .debezium(try FormatOptions.debezium(block))
     } else {
+      if block.string("format") == "canal-json" { settings.format = .canal(CanalOptions(block)) }
+      if block.string("format") == "maxwell" { settings.format = .maxwell(MaxwellOptions(block)) }
       // Readers of plain JSON do not expect messages without a value, unless they are asked for.
       settings.writesTombstones = block.has("tombstones.on.delete") && block.boolean("tombstones.on.delete") == true
       settings.includesSchemaChanges = block.boolean("include.schema.changes") ?? true

@@ -38,6 +38,11 @@ final class MariaDBSink: Sink {
   /// Entries from which on a group is worth the round trips of more than one writer.
   var sharedEntries = 2000
   private var hasFailed = false
+  /// Makes of each batch what the mode keeps of it, and stores how many transactions it has numbered; nil for a mirror.
+  var reshaper: BatchReshaper?
+  var sequence: SinkSequence?
+  /// Where the changes in hand come from, when they were reshaped.
+  var origin: ChangeOrigin?
 
   init(settings: MariaDBSinkSettings, context: ConnectorContext) {
     self.settings = settings
@@ -58,7 +63,7 @@ final class MariaDBSink: Sink {
         connection: connection, stateDatabase: settings.stateDatabase, pipeline: context.pipeline, sink: context.name)
       let claim = try checkpoints.claim()
       try checkpoints.resolveBranches(claim)
-      let refusals = RowRefusals(policy: context.badRowPolicy, checkpoints: checkpoints)
+      let refusals = RowRefusals(policy: context.badRowPolicy, checkpoints: checkpoints, segment: segment)
       for number in 0..<max(1, settings.workers) {
         let connection = number == 0 ? connection : try settings.connect(.rows)
         try checkpoints.mark(connection, writer: number)
@@ -66,6 +71,10 @@ final class MariaDBSink: Sink {
         if number == 0 { self.writer = writer } else { branches.append(BranchWriter(writer: writer)) }
       }
       self.checkpoints = checkpoints
+      let sequence = try SinkSequence(
+        connection: connection, stateDatabase: settings.stateDatabase, pipeline: context.pipeline, sink: context.name)
+      reshaper = try sequence.reshaper(for: settings.mode)
+      self.sequence = sequence
       epoch = claim.epoch
       groupNumber = claim.groupNumber
       // Definitions commit whatever a connection has open: they have one of their own.
@@ -77,7 +86,7 @@ final class MariaDBSink: Sink {
   }
 
   func write(_ batch: Batch, parts: Range<Int>) async throws {
-    try await guarded(by: opened().connection) { try await take(batch, parts: parts) }
+    try await guarded(by: opened().connection) { try await takeReshaped(batch, parts: parts) }
   }
 
   func commit(_ checkpoint: Checkpoint) async throws -> Receipt {
@@ -183,7 +192,8 @@ final class MariaDBSink: Sink {
     Failpoint.hit("mariadb.before_commit")
     // The row is locked since the group's beginning: the first statement finds it, or the second is not reached.
     let answers = try opened().runScript(
-      checkpoints.store(checkpoint, epoch: epoch, groupNumber: groupNumber + 1) + ";COMMIT")
+      checkpoints.store(checkpoint, epoch: epoch, groupNumber: groupNumber + 1) + sequenceStatement()
+        + ";COMMIT")
     Failpoint.hit("mariadb.after_commit")
     isInTransaction = false
     groupNumber += 1
