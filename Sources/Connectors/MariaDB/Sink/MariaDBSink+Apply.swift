@@ -5,7 +5,6 @@ import Pipeline
 import SQLRendering
 
 extension MariaDBSink {
-
   /// Takes over the changes of some transactions.
   func take(_ batch: Batch, parts: Range<Int>) async throws {
     var number = segment.add(batch, from: origin)

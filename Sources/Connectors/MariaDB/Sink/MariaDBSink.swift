@@ -62,7 +62,7 @@ final class MariaDBSink: Sink {
       let checkpoints = try SinkCheckpoint(
         connection: connection, stateDatabase: settings.stateDatabase, pipeline: context.pipeline, sink: context.name)
       let claim = try checkpoints.claim()
-      try checkpoints.resolveBranches(claim)
+      try resolveBranches(claim, checkpoints)
       let refusals = RowRefusals(policy: context.badRowPolicy, checkpoints: checkpoints, segment: segment)
       for number in 0..<max(1, settings.workers) {
         let connection = number == 0 ? connection : try settings.connect(.rows)
@@ -82,6 +82,19 @@ final class MariaDBSink: Sink {
         connection: try settings.connect(.definitions), settings: settings, context: context,
         epoch: Int64(clamping: claim.epoch))
       return claim.position
+    }
+  }
+
+  /// Ends what a crash has left of a group that several writers applied.
+  private func resolveBranches(_ claim: SinkCheckpoint.Claim, _ checkpoints: SinkCheckpoint) throws(Failure) {
+    do throws(Failure) {
+      try checkpoints.resolveBranches(claim)
+    } catch {
+      // MySQL asks for a privilege that a sink with one writer has no other need of.
+      guard settings.workers <= 1, !checkpoints.connection.isMariaDB else { throw error }
+      context.logger.warning(
+        "cannot see whether an earlier run with several writers has left prepared transactions",
+        metadata: ["sink": "\(context.name)", "cause": "\(error.cause)"])
     }
   }
 
