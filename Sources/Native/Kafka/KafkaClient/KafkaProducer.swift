@@ -30,6 +30,9 @@ package final class KafkaProducer {
   }
 
   package init(_ properties: KafkaProperties) throws(KafkaError) {
+    // Messages are allocated on one thread in bursts and freed in bursts: without this the C library gives their pages back
+    // after each burst and asks for them again, which costs more than to fill them. What stays is bounded by the queue.
+    _ = freshet_keep_freed_memory()
     handle = try KafkaHandle(.producer, properties)
   }
 
@@ -111,6 +114,11 @@ package final class KafkaProducer {
   private func take(_ event: OpaquePointer) {
     switch unsafe rd_kafka_event_type(event) {
     case RD_KAFKA_EVENT_DR:
+      // The messages of one event share their fate; looking at each would touch memory that is cold by now.
+      if unsafe rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR {
+        unreported -= unsafe rd_kafka_event_message_count(event)
+        return
+      }
       while let message = unsafe rd_kafka_event_message_next(event) { unsafe take(message) }
     case RD_KAFKA_EVENT_ERROR:
       let text = unsafe rd_kafka_event_error_string(event).map { unsafe String(cString: $0) }
