@@ -11,8 +11,11 @@ import Testing
 @Suite(.serialized, .enabled(if: !TestBroker.isReal, "this is about the mock cluster"), .timeLimit(.minutes(1)))
 struct OtherProcessTests {
   @Test func theMockClusterRunsAsAProgramAndObeys() async throws {
+    // The tests' own program lies beside the one that runs them.
+    let build = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+    let folders = [build, URL(filePath: #filePath).appending(path: "../../../.build/debug").standardized]
     let program = try #require(
-      Bundle.allBundles.map { $0.bundleURL.deletingLastPathComponent().appending(path: "kafka-mock") }
+      folders.map { $0.appending(path: "kafka-mock") }
         .first { FileManager.default.isExecutableFile(atPath: $0.path) })
     let process = Process()
     process.executableURL = program

@@ -114,11 +114,7 @@ package final class KafkaProducer {
   private func take(_ event: OpaquePointer) {
     switch unsafe rd_kafka_event_type(event) {
     case RD_KAFKA_EVENT_DR:
-      // The messages of one event share their fate; looking at each would touch memory that is cold by now.
-      if unsafe rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR {
-        unreported -= unsafe rd_kafka_event_message_count(event)
-        return
-      }
+      // Each is looked at: the event itself says nothing of the errors of its messages.
       while let message = unsafe rd_kafka_event_message_next(event) { unsafe take(message) }
     case RD_KAFKA_EVENT_ERROR:
       let text = unsafe rd_kafka_event_error_string(event).map { unsafe String(cString: $0) }
