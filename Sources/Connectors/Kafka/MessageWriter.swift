@@ -168,12 +168,15 @@ final class MessageWriter {
     if let fatal = producer.fatalError { return failure(fatal, "write") }
     let count = report.count == 1 ? "a message" : "\(report.count) messages"
     var failure = report.error.failure(
-      "deliver \(count), the first of \(report.size) bytes", at: "topic \"\(report.topic)\", \(place)")
+      "deliver \(count), one of them of \(report.size) bytes", at: "topic \"\(report.topic)\", \(place)")
     if failure.code == .fenced { failure = fenced(report.error) }
     return failure
   }
 
   private func failure(_ error: KafkaError, _ attempt: String) -> Failure {
+    // A delivery that has failed makes every later call of the transaction fail: it is what a person must know.
+    producer.poll(milliseconds: 0)
+    if let report = producer.takeFailure() { return failure(report) }
     let cause = producer.fatalError ?? error
     return cause.kind == .fenced ? fenced(cause) : cause.failure(attempt, at: place)
   }

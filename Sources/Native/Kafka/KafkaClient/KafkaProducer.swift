@@ -130,14 +130,20 @@ package final class KafkaProducer {
     let report = unsafe message.pointee
     unreported -= 1
     guard unsafe report.err != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
-    if failure != nil {
-      failure?.count += 1
+    let count = (failure?.count ?? 0) + 1
+    // What is dropped because something else has failed tells nothing, and may be reported first.
+    if failure.map({ !KafkaProducer.isDropped($0.error) }) ?? false {
+      failure?.count = count
       return
     }
     let topic = unsafe rd_kafka_topic_name(report.rkt).map { unsafe String(cString: $0) } ?? ""
     failure = unsafe DeliveryFailure(
       error: KafkaError(report.err), topic: topic, partition: report.partition, size: report.len + report.key_len,
-      count: 1)
+      count: count)
+  }
+
+  private static func isDropped(_ error: KafkaError) -> Bool {
+    error.code == RD_KAFKA_RESP_ERR__PURGE_QUEUE.rawValue || error.code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT.rawValue
   }
 
   /// The first delivery that has failed since the last call; nil: none has.
