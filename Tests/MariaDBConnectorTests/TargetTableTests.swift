@@ -66,7 +66,8 @@ import Testing
 
   @Test func `a table that an interrupted start made is made anew when the source has changed it since`() throws {
     let harness = try TargetHarness()
-    try harness.run("CREATE TABLE shop.t (id INT PRIMARY KEY)", "CREATE DATABASE IF NOT EXISTS copy",
+    try harness.run(
+      "CREATE TABLE shop.t (id INT PRIMARY KEY)", "CREATE DATABASE IF NOT EXISTS copy",
       "CREATE TABLE copy.own (id INT PRIMARY KEY)")
     _ = try harness.tables().table(for: harness.schema("t"))
     try harness.run("ALTER TABLE shop.t ADD COLUMN v INT NOT NULL", "CREATE TABLE shop.own LIKE shop.t")

@@ -102,11 +102,10 @@ package struct KafkaSettings: Sendable {
 
   package func makeEncoder(_ context: EncodingContext) -> any RecordEncoder {
     switch format {
-    case .json:
-      records(of: JSONChangeEncoder(context: context), context)
+    case .json: records(of: JSONChangeEncoder(context: context), context)
+    case .debezium(let options): DebeziumChangeEncoder(options: options, context: context)
     case .canal(let options): records(of: CanalChangeEncoder(options: options), context)
     case .maxwell(let options): records(of: MaxwellChangeEncoder(options: options, context: context), context)
-    case .debezium(let options): DebeziumChangeEncoder(options: options, context: context)
     }
   }
 
