@@ -174,8 +174,10 @@ extension MariaDBSink {
     }
     guard let targets else { throw Failure(.internal, "the sink is used before it was opened") }
     let target = try targets.table(for: schema)
-    let table = MirrorTable(
-      target, segment: segment, writers: branches.count + 1, direct: settings.foreignKeys && target.hasForeignKeys)
+    // Rows that may trade unique values are written anew, which columns of the target's own would not survive.
+    let direct =
+      (settings.foreignKeys && target.hasForeignKeys) || (target.hasOtherUniqueKeys && target.hasOtherColumns)
+    let table = MirrorTable(target, segment: segment, writers: branches.count + 1, direct: direct)
     tables[schema.name] = table
     tableOrder.append(table)
     return table
