@@ -63,7 +63,8 @@ def lags(writer, newest):
 
 def prepare(server):
     server.run("CREATE DATABASE IF NOT EXISTS bench", "DROP TABLE IF EXISTS bench.paced",
-               "CREATE TABLE bench.paced (id BIGINT NOT NULL PRIMARY KEY, body VARCHAR(100) NOT NULL)")
+               "CREATE TABLE bench.paced (id BIGINT NOT NULL PRIMARY KEY, body VARCHAR(100) NOT NULL)",
+               "INSERT INTO bench.paced VALUES (0, 'there before anybody looks')")
 
 
 def native_lag(server, rows_per_second, seconds, rows_per_transaction):

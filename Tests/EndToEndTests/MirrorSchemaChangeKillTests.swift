@@ -11,6 +11,7 @@ import Testing
     "ALTER TABLE shop.t RENAME COLUMN n TO m, RENAME COLUMN m TO n", "ALTER TABLE shop.t MODIFY v VARCHAR(3)",
     "ALTER TABLE shop.t DROP COLUMN added", "TRUNCATE TABLE shop.t", "RENAME TABLE shop.t TO shop.u, shop.u TO shop.t",
     "DROP TABLE shop.other",
+    "CREATE OR REPLACE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(20) DEFAULT 'x', extra INT, KEY (v))",
   ]
 
   @Test(arguments: ["begun", "run", "done"])

@@ -158,6 +158,29 @@ import Testing
     await sink.close()
   }
 
+  @Test(arguments: ["", ", UNIQUE (amount)"])
+  func columnsOfTheTargetsOwnKeepTheirValues(_ unique: String) async throws {
+    let target = try SinkTestTarget()
+    try target.client.execute(
+      "CREATE TABLE items (id BIGINT PRIMARY KEY, name VARCHAR(40), amount INT, mine VARCHAR(10) DEFAULT 'new'\(unique))"
+    )
+    let sink = try target.sink()
+    _ = try await sink.open()
+    try await sink.deliver(
+      target.batch { builder in for id: Int64 in 1...2 { builder.insert(items, row(id, "x", builder, amount: id)) } },
+      target.checkpoint(1))
+    try target.client.execute("UPDATE items SET mine = 'kept'")
+    // Both rows trade their amounts.
+    try await sink.deliver(
+      target.batch { builder in
+        for (id, old, new) in [(1, 1, 3), (2, 2, 1), (1, 3, 2)] as [(Int64, Int64, Int64)] {
+          builder.update(items, row(id, "x", builder, amount: old), row(id, "y", builder, amount: new))
+        }
+      }, target.checkpoint(2))
+    #expect(try target.rows("SELECT * FROM items ORDER BY id") == ["1|y|2|kept", "2|y|1|kept"])
+    await sink.close()
+  }
+
   @Test func foreignKeysOfTheTargetActAsTheirLogDoesNotTell() async throws {
     let target = try SinkTestTarget()
     try target.client.execute("CREATE TABLE items (id BIGINT PRIMARY KEY, name VARCHAR(40), amount INT)")

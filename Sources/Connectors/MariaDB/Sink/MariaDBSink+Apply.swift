@@ -178,9 +178,12 @@ extension MariaDBSink {
     }
     guard let targets else { throw Failure(.internal, "the sink is used before it was opened") }
     let target = try targets.table(for: schema)
+    // Rows that may trade unique values are written anew, which columns of the target's own would not survive.
+    let needsOrder =
+      (settings.foreignKeys && target.hasForeignKeys) || (target.hasOtherUniqueKeys && target.hasOtherColumns)
     let table = MirrorTable(
-      target, segment: segment, writers: branches.count + 1,
-      direct: settings.foreignKeys && target.hasForeignKeys && settings.mode.kind != .history, mode: settings.mode)
+      target, segment: segment, writers: branches.count + 1, direct: needsOrder && settings.mode.kind != .history,
+      mode: settings.mode)
     tables[schema.name] = table
     tableOrder.append(table)
     return table

@@ -20,6 +20,8 @@ final class TargetTable {
   /// Whether a foreign key begins or ends at the table.
   let hasForeignKeys: Bool
   let hasTriggers: Bool
+  /// Whether the target stores columns that the source does not have: whose values a row must keep.
+  let hasOtherColumns: Bool
   /// Whether the target takes keys for equal whose bytes differ.
   let keyIsCaseInsensitive: Bool
   /// Whether it was made by this call.
@@ -42,6 +44,8 @@ final class TargetTable {
     keyColumns = keys
     let key = Set(schema.key.map { schema.columns[$0].name.lowercased() })
     hasOtherUniqueKeys = shape.uniqueKeys.contains { Set($0) != key }
+    let written = Set(fit.columns.map { $0.name.lowercased() })
+    hasOtherColumns = shape.columns.contains { !$0.isGenerated && !written.contains($0.name.lowercased()) }
     hasForeignKeys = isReferenced || shape.hasForeignKeys
     hasTriggers = shape.hasTriggers
     keyIsCaseInsensitive = schema.key.contains { index in
