@@ -4,6 +4,10 @@ extension TableHints {
   /// The definition after the alterations, or nil when one of them names what is not there.
   func applying(_ alterations: [DataDefinition.Alteration]) -> TableHints? {
     var result = self
+    // The default holds for every column of the statement, wherever it stands there.
+    for case .setCharset(let name, let collation) in alterations {
+      guard result.set(charset: name, collation: collation) else { return nil }
+    }
     for alteration in alterations {
       guard result.apply(alteration) else { return nil }
     }
@@ -18,7 +22,7 @@ extension TableHints {
     switch alteration {
     case .add(let column, let place):
       guard index(of: column.name) == nil, let target = index(for: place) else { return false }
-      columns.insert(column, at: target)
+      columns.insert(withDefaultCharset(column), at: target)
     case .change(let old, let column, let place): return change(old, column, place)
     case .drop(let name):
       guard let index = index(of: name) else { return false }
@@ -41,7 +45,8 @@ extension TableHints {
     case .setDefault(let name, let value):
       guard let index = index(of: name) else { return false }
       columns[index].defaultValue = value
-    case .nothing: break
+    case .changeRows: return false
+    case .setCharset, .nothing: break
     }
     return true
   }
@@ -50,13 +55,31 @@ extension TableHints {
     _ old: String, _ column: Column, _ place: DataDefinition.Alteration.Place?
   ) -> Bool {
     guard let index = index(of: old) else { return false }
-    columns[index] = column
+    columns[index] = withDefaultCharset(column)
     renameInKeys(old, column.name)
     guard let place else { return true }
     columns.remove(at: index)
     guard let target = self.index(for: place) else { return false }
     columns.insert(column, at: target)
     return true
+  }
+
+  /// The column with the character set that the table gives it now: another default does not change it later.
+  private func withDefaultCharset(_ column: Column) -> Column {
+    guard column.isText, !column.nativeType.hasPrefix("n"), column.charset == nil, let charset else { return column }
+    var named = column
+    named.charset = charset
+    if named.collation == nil { named.collation = collation }
+    return named
+  }
+
+  /// - Returns: false when columns that are there have the default until here, which is not known.
+  private mutating func set(charset name: String, collation: String?) -> Bool {
+    columns = columns.map(withDefaultCharset)
+    let isKnown = columns.allSatisfy { !$0.isText || $0.charset != nil || $0.nativeType.hasPrefix("n") }
+    charset = name
+    self.collation = collation
+    return isKnown
   }
 
   private mutating func renameInKeys(_ old: String, _ name: String) {
