@@ -49,6 +49,10 @@ let package = Package(
     .systemLibrary(
       name: "CDeflate", path: "Sources/Native/Compression/CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"])]),
+    .systemLibrary(
+      name: "CRdKafka", path: "Sources/Native/Kafka/CRdKafka", pkgConfig: "rdkafka",
+      providers: [.apt(["librdkafka-dev"])]),
+    .target(name: "KafkaClient", dependencies: ["Change", "CRdKafka"], path: "Sources/Native/Kafka/KafkaClient"),
     .systemLibrary(name: "CLinux", path: "Sources/Native/Linux/CLinux"),
     .target(name: "Compression", dependencies: ["CZstd", "CDeflate"], path: "Sources/Native/Compression/Compression"),
 
@@ -69,9 +73,14 @@ let package = Package(
       path: "Sources/Connectors/Files"),
     .target(name: "MemoryConnector", dependencies: ["Change", "Flow", "Pipeline"], path: "Sources/Connectors/Memory"),
     .target(
+      name: "KafkaConnector", dependencies: ["Change", "Flow", "Pipeline", "Formats", "KafkaClient", log],
+      path: "Sources/Connectors/Kafka"),
+    .target(
       name: "Connectors",
-      dependencies: ["Pipeline", "MariaDBConnector", "SQLiteConnector", "FilesConnector", "MemoryConnector"],
-      path: "Sources/Connectors", exclude: ["MariaDB", "SQLite", "Files", "Memory", "SQL", "Formats"],
+      dependencies: [
+        "Pipeline", "MariaDBConnector", "SQLiteConnector", "FilesConnector", "KafkaConnector", "MemoryConnector",
+      ],
+      path: "Sources/Connectors", exclude: ["MariaDB", "SQLite", "Files", "Kafka", "Memory", "SQL", "Formats"],
       sources: ["Connectors.swift"]),
 
     .target(name: "PrivateServers", dependencies: ["Change", "MariaDBClient"]),
@@ -95,6 +104,8 @@ let package = Package(
     .target(
       name: "ConnectorConformance", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", log],
       path: "Tests/ConnectorConformance"),
+    .target(name: "KafkaMock", dependencies: ["CRdKafka"], path: "Tests/KafkaMock"),
+    .executableTarget(name: "kafka-mock", dependencies: ["KafkaMock"], path: "Tests/KafkaMockProgram"),
     .target(name: "TestRandom", path: "Tests/TestRandom"),
     .target(name: "DebeziumFixtures", path: "Tests/DebeziumFixtures"),
     .testTarget(name: "ChangeTests", dependencies: ["Change"]),
@@ -117,14 +128,20 @@ let package = Package(
     .testTarget(
       name: "SQLiteConnectorTests",
       dependencies: [
-        "Change", "Flow", "Pipeline", "SQLiteConnector", "SQLiteDatabase", "ConnectorConformance", "MemoryConnector",
-        "TestRandom",
+        "Change", "Flow", "Pipeline", "SQLRendering", "SQLiteConnector", "SQLiteDatabase", "ConnectorConformance",
+        "MemoryConnector", "TestRandom",
       ]),
     .testTarget(
       name: "FilesConnectorTests",
       dependencies: [
         "Change", "Flow", "Pipeline", "FilesConnector", "Formats", "Compression", "ConnectorConformance",
         "MemoryConnector", log,
+      ]),
+    .testTarget(
+      name: "KafkaConnectorTests",
+      dependencies: [
+        "Change", "Flow", "Pipeline", "KafkaConnector", "KafkaClient", "KafkaMock", "kafka-mock", "Formats",
+        "MariaDBConnector", "MemoryConnector", "ConnectorConformance", "DebeziumFixtures", log,
       ]),
     .testTarget(
       name: "MemoryConnectorTests",

@@ -16,8 +16,9 @@ import tempfile
 import time
 
 import latency
+from broker import Broker, keyed_lines, producer_loop
 from measure import cost_of, median
-from pipelines import Run, blackhole, files, mariadb, snapshot_of, sqlite, stream_of
+from pipelines import Run, blackhole, files, kafka, mariadb, snapshot_of, sqlite, stream_of
 from replication import dump_and_load, empty, replicate, require_equal
 from servers import Server
 from workloads import make_a, make_b, make_huge
@@ -35,6 +36,7 @@ def arguments():
     parser.add_argument("--only", default="", help="only the paths whose name contains this")
     parser.add_argument("--json", help="write the figures to this file, too")
     parser.add_argument("--freshet", default=f"{ROOT}/.build/release/freshet")
+    parser.add_argument("--kafka-mock", default=f"{ROOT}/.build/release/kafka-mock")
     return parser.parse_args()
 
 
@@ -171,7 +173,19 @@ def bench_snapshot_mariadb(options, table, source):
         table.add("snapshot → MariaDB, beside mariadb-dump | mariadb", options.rows, *costs, "2.0")
 
 
-def bench_a(options, table, baseline):
+def bench_kafka(options, table, source, loop):
+    if not wanted(options, "A kafka"):
+        return
+    with tempfile.TemporaryDirectory(prefix="freshet-benchmark-kafka-") as directory, Broker(options.kafka_mock) as broker:
+        run = Run(options.freshet, stream_of(source, "bench.a"), files(directory)).finish()
+        keyed_lines(f"{directory}/archive", f"{directory}/lines")
+        run.remove()
+        costs = in_turns(options.runs, lambda: producer_loop(loop, broker.servers, f"{directory}/lines", options.rows),
+                         lambda: freshet_cost(options, stream_of(source, "bench.a"), lambda _: kafka(broker.servers), options.rows))
+        table.add("A → Kafka (debezium-json, transactional), beside a bare producer loop", options.rows, *costs, "0.8")
+
+
+def bench_a(options, table, baseline, loop):
     with Server() as server:
         make_a(server, options.rows)
         stream_paths(options, table, server, "A", options.rows, "0.6", "0.65")
@@ -182,6 +196,7 @@ def bench_a(options, table, baseline):
             table.add("snapshot → files (debezium-json), beside mariadb-dump", options.rows, *costs, "1.0")
         bench_mariadb(options, table, server, "A", options.rows)
         bench_snapshot_mariadb(options, table, server)
+        bench_kafka(options, table, server, loop)
 
 
 def bench_b(options, table, baseline):
@@ -235,11 +250,13 @@ def main():
     sys.stdout.reconfigure(encoding="utf-8")
     print(machine() + "\n", flush=True)
     with tempfile.TemporaryDirectory(prefix="freshet-benchmark-tools-") as tools:
-        baseline = f"{tools}/sqlite_baseline"
-        subprocess.run(["cc", "-O2", "-o", baseline, f"{os.path.dirname(os.path.abspath(__file__))}/sqlite_baseline.c", "-lsqlite3"], check=True)
+        here = os.path.dirname(os.path.abspath(__file__))
+        baseline, loop = f"{tools}/sqlite_baseline", f"{tools}/producer_loop"
+        subprocess.run(["cc", "-O2", "-o", baseline, f"{here}/sqlite_baseline.c", "-lsqlite3"], check=True)
+        subprocess.run(["cc", "-O2", "-o", loop, f"{here}/producer_loop.c", "-lrdkafka"], check=True)
         table = Table()
-        if any(wanted(options, path) for path in ("A blackhole", "A files", "A sqlite", "snapshot files", "A mariadb", "snapshot mariadb")):
-            bench_a(options, table, baseline)
+        if any(wanted(options, path) for path in ("A blackhole", "A files", "A sqlite", "snapshot files", "A mariadb", "snapshot mariadb", "A kafka")):
+            bench_a(options, table, baseline, loop)
         if any(wanted(options, path) for path in ("B blackhole", "B files", "B sqlite", "B mariadb")):
             bench_b(options, table, baseline)
         if any(wanted(options, path) for path in ("paced sqlite", "paced files", "paced mariadb")):

@@ -154,4 +154,10 @@ package struct SchemaChange: Sendable {
     self.after = after
     self.statement = statement
   }
+
+  /// Whether nothing changes but indexes that are not keys: rows and their columns stay what they are.
+  package var changesOnlyIndexes: Bool {
+    guard kind == .alter, let before, let after else { return false }
+    return before.hasSameShape(as: after)
+  }
 }

@@ -1,4 +1,5 @@
 import FilesConnector
+import KafkaConnector
 import MariaDBConnector
 import MemoryConnector
 package import Pipeline
@@ -10,6 +11,7 @@ package let connectors: [any Connector] = [
   MariaDB.mysql,
   SQLite(),
   Files(),
+  Kafka(),
   StandardOutput(),
   Blackhole(),
   InMemory(),

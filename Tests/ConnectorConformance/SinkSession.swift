@@ -12,6 +12,8 @@ final class SinkSession {
   private(set) var sequence: Int
   /// Changes written since the last commit, by table.
   private(set) var written: [TableName: UInt64] = [:]
+  /// What became of the changes of the groups since the last call of `commit`.
+  private var outcomes: [TableName: Outcome] = [:]
 
   init(
     _ definition: any SinkDefinition, oracle target: MemoryTarget, context: ConnectorContext, batchBytes: Int = 64 << 10
@@ -24,8 +26,17 @@ final class SinkSession {
     _ = try await oracle.open()
   }
 
-  /// Writes one transaction; a large one in several pieces.
+  /// Writes one transaction; a large one in several pieces. One that holds a schema change is a group of its own where the
+  /// sink asks for it, as the delivery makes it one.
   func write(_ changes: [MemoryChange]) async throws {
+    let isApart =
+      sink.traits.separatesSchemaChanges && changes.contains { if case .schema = $0 { true } else { false } }
+    if isApart, !written.isEmpty { try await commitGroup() }
+    try await writeTransaction(changes)
+    if isApart { try await commitGroup() }
+  }
+
+  private func writeTransaction(_ changes: [MemoryChange]) async throws {
     sequence += 1
     let time = EventTime(microseconds: 1_700_000_000_000_000 + Int64(sequence) * 1000)
     let mark = LogMark(sequence: UInt64(sequence), endOffset: UInt64(sequence))
@@ -38,14 +49,21 @@ final class SinkSession {
     try await send()
   }
 
+  /// What was written since the last call is durable, and what became of all of it.
   func commit() async throws -> Receipt {
+    try await commitGroup()
+    defer { outcomes = [:] }
+    return Receipt(outcomes: outcomes)
+  }
+
+  private func commitGroup() async throws {
     let checkpoint = Checkpoint(
       position: MemoryPosition.position(behind: sequence),
       watermark: EventTime(microseconds: 1_700_000_000_000_000 + Int64(sequence) * 1000))
     let receipt = try await sink.commit(checkpoint)
     _ = try await oracle.commit(checkpoint)
     written = [:]
-    return receipt
+    for (table, outcome) in receipt.outcomes { outcomes[table, default: Outcome()] += outcome }
   }
 
   func close() async {

@@ -27,6 +27,8 @@ import Testing
       var random = SeededRandom(seed: seed)
       let client = try server.client()
       var process = try FreshetProcess(["run", pipeline], log: directory.appending("run.log"))
+      // The snapshot of nothing is over: from here on all comes from the log.
+      try #require(eventually { process.messages.contains("reading the log") }, "\(process.messages)")
       for step in 0..<60 {
         for statement in history.step() { try client.execute(statement) }
         guard isKilled, step % 8 == 7 else { continue }

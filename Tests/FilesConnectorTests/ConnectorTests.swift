@@ -1,4 +1,5 @@
 import Change
+import ConnectorConformance
 import FilesConnector
 import Flow
 import Foundation

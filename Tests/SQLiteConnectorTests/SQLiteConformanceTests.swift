@@ -3,6 +3,7 @@ import ConnectorConformance
 import Foundation
 import MemoryConnector
 import Pipeline
+import SQLRendering
 import SQLiteDatabase
 import Testing
 
@@ -23,7 +24,9 @@ struct SQLiteSinkHarness: ConnectorConformance.SinkHarness {
       try shape.bind(1, target)
       guard try shape.step(), shape.int64(0) > 0 else { return nil }
       let columns = schema.columns.map { quoted($0.name) }.joined(separator: ", ")
-      let statement = try SQLiteStatement(connection, "SELECT \(columns) FROM \(name)")
+      // What the source has now is in every mode's table, as the rows that the mode does not count as gone.
+      let live = try settings.mode.liveRows(.sqlite).map { " WHERE \($0)" } ?? ""
+      let statement = try SQLiteStatement(connection, "SELECT \(columns) FROM \(name)\(live)")
       var rows: [[String?]] = []
       while try statement.step() {
         rows.append(
@@ -37,7 +40,8 @@ struct SQLiteSinkHarness: ConnectorConformance.SinkHarness {
             }
           })
       }
-      return rows
+      // A mode that keeps what was leaves a dropped table where it is, without a row that counts.
+      return settings.mode.kind != .mirror && rows.isEmpty ? nil : rows
     }
 
     func block() async throws -> (@Sendable () async throws -> Void)? {
@@ -55,13 +59,15 @@ struct SQLiteSinkHarness: ConnectorConformance.SinkHarness {
     }
   }
 
-  var name: String { "sqlite" }
+  var mode = TargetMode.Kind.mirror
+  var name: String { "sqlite, \(mode.rawValue)" }
   var capabilities: SinkCapabilities { SinkCapabilities(isMirror: true) }
 
   func makeTarget() async throws -> Target {
     let directory = FileManager.default.temporaryDirectory.appending(path: "freshet-sqlite-\(UUID())")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     var settings = SQLiteSettings(path: directory.path + "/target.db")
+    settings.mode = TargetMode(mode)
     settings.synchronous = "off"
     // So long that only a cancellation ends the wait for a locked file in time.
     settings.busyTimeoutMilliseconds = 60_000
@@ -112,5 +118,19 @@ private func hexadecimal(_ bytes: [UInt8]) -> String { "x'" + bytes.map { String
   @Test(arguments: SinkConformanceCase.allCases)
   func theSQLiteSinkConforms(_ conformanceCase: SinkConformanceCase) async throws {
     try await SinkConformance(SQLiteSinkHarness()).check(conformanceCase)
+  }
+
+  /// A table without a key has no history, and these cases have one.
+  static let keyless: [SinkConformanceCase] = [.tablesWithoutAKeyKeepTheirDuplicates, .everyChangeIsAccountedFor]
+
+  /// The rows that are current in a history are a mirror.
+  @Test(arguments: SinkConformanceCase.allCases.filter { !keyless.contains($0) })
+  func aHistoryConforms(_ conformanceCase: SinkConformanceCase) async throws {
+    try await SinkConformance(SQLiteSinkHarness(mode: .history)).check(conformanceCase)
+  }
+
+  @Test(arguments: SinkConformanceCase.allCases)
+  func aTableWithMarkedRowsConforms(_ conformanceCase: SinkConformanceCase) async throws {
+    try await SinkConformance(SQLiteSinkHarness(mode: .softDelete)).check(conformanceCase)
   }
 }

@@ -5,8 +5,9 @@ import Testing
 @Suite struct ArchitectureTests {
   private static let own: Set<String> = [
     "Change", "Flow", "Pipeline", "MariaDBClient", "CMariaDB", "SQLiteDatabase", "CSQLite", "Compression", "CZstd",
-    "CDeflate", "SQLRendering", "Formats", "MariaDBConnector", "SQLiteConnector", "FilesConnector", "MemoryConnector",
-    "Connectors", "PipelineConfiguration", "Demo", "freshet",
+    "CDeflate", "KafkaClient", "CRdKafka", "SQLRendering", "Formats", "MariaDBConnector", "SQLiteConnector",
+    "FilesConnector",
+    "KafkaConnector", "MemoryConnector", "Connectors", "PipelineConfiguration", "Demo", "freshet",
   ]
 
   /// What a folder's files may import of our own; a longer prefix decides before a shorter one.
@@ -18,6 +19,7 @@ import Testing
     ("Sources/Native/MariaDB", ["Change", "CMariaDB"]),
     ("Sources/Native/SQLite", ["Change", "CSQLite"]),
     ("Sources/Native/Compression", ["Change", "CZstd", "CDeflate"]),
+    ("Sources/Native/Kafka", ["Change", "CRdKafka"]),
     ("Sources/Connectors/SQL", ["Change", "Pipeline"]),
     ("Sources/Connectors/Formats", ["Change", "Pipeline"]),
     (
@@ -26,6 +28,7 @@ import Testing
     ),
     ("Sources/Connectors/SQLite", ["Change", "Flow", "Pipeline", "SQLiteDatabase", "SQLRendering"]),
     ("Sources/Connectors/Files", ["Change", "Flow", "Pipeline", "Formats", "Compression"]),
+    ("Sources/Connectors/Kafka", ["Change", "Flow", "Pipeline", "Formats", "KafkaClient"]),
     ("Sources/Connectors/Memory", ["Change", "Flow", "Pipeline"]),
   ]
 
@@ -66,7 +69,7 @@ import Testing
 
   @Test func cIsImportedOnlyWhereUnsafeEnds() throws {
     for file in try SourceTree.swift("Sources") where !file.path.hasPrefix("Sources/Native/") {
-      let wrong = file.imports.filter { ["CSQLite", "CZstd", "CDeflate", "CMariaDB"].contains($0) }
+      let wrong = file.imports.filter { ["CSQLite", "CZstd", "CDeflate", "CMariaDB", "CRdKafka"].contains($0) }
       #expect(wrong.isEmpty, "\(file.path) imports \(wrong)")
     }
   }

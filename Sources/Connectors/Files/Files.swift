@@ -5,7 +5,8 @@ package import Pipeline
 /// `type: files`: lines of changes in segments, made visible by a manifest.
 package struct Files: Connector {
   package let name = "files"
-  package let summary = "Writes changes as json, debezium-json or csv into files, a folder per table and date."
+  package let summary =
+    "Writes changes as json, debezium-json, canal-json, maxwell or csv into files, a folder per table and date."
   package let sourceOptions: [Option]? = nil
 
   package init() {}
@@ -13,7 +14,9 @@ package struct Files: Connector {
   package var sinkOptions: [Option]? {
     [
       Option("path", .path, isRequired: true, "The folder; it belongs to this sink alone."),
-      Option("format", .choice(["json", "debezium-json", "csv"]), default: "json", "What a line is."),
+      Option(
+        "format", .choice(["json", "debezium-json", "canal-json", "maxwell", "csv"]), default: "json",
+        "What a line is."),
       Option(
         "roll",
         .block([
@@ -35,7 +38,8 @@ package struct Files: Connector {
       Option(
         "flush_interval", .duration,
         "The least time between two commits while more is coming; by default 5ms, compressed 200ms."),
-    ] + FormatOptions.source + FormatOptions.debezium + FormatOptions.csv
+    ] + FormatOptions.source + FormatOptions.debezium + FormatOptions.csv + CanalOptions.options
+      + MaxwellOptions.options
   }
 
   package func sink(_ block: OptionBlock) throws(Failure) -> any SinkDefinition {
@@ -69,6 +73,8 @@ package struct Files: Connector {
     switch block.string("format") {
     case "debezium-json": .debezium(try FormatOptions.debezium(block))
     case "csv": .csv(try FormatOptions.csv(block))
+    case "canal-json": .canal(CanalOptions(block))
+    case "maxwell": .maxwell(MaxwellOptions(block))
     default: .json
     }
   }

@@ -7,6 +7,8 @@ package struct FilesSettings: Sendable {
     case json
     case debezium(DebeziumOptions)
     case csv(CSVOptions)
+    case canal(CanalOptions)
+    case maxwell(MaxwellOptions)
   }
 
   package var path: String
@@ -37,6 +39,8 @@ package struct FilesSettings: Sendable {
     case .json: "json"
     case .debezium: "debezium-json"
     case .csv: "csv"
+    case .canal: "canal-json"
+    case .maxwell: "maxwell"
     }
   }
 
@@ -45,6 +49,8 @@ package struct FilesSettings: Sendable {
     case .json: JSONChangeEncoder(context: encoding)
     case .debezium(let options): DebeziumChangeEncoder(options: options, context: encoding)
     case .csv(let options): try CSVChangeEncoder(options: options)
+    case .canal(let options): CanalChangeEncoder(options: options)
+    case .maxwell(let options): MaxwellChangeEncoder(options: options, context: encoding)
     }
   }
 }

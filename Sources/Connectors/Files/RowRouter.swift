@@ -35,7 +35,7 @@ final class RowRouter {
     plain = JSONChangeEncoder(context: settings.encoding)
     date = DateFolder(settings.date)
     switch settings.format {
-    case .json: (hasHeaders, leavesOut) = (false, false)
+    case .json, .canal, .maxwell: (hasHeaders, leavesOut) = (false, false)
     case .debezium(let options):
       hasHeaders = false
       leavesOut = !options.skippedOperations.isDisjoint(with: ["c", "u", "d"])

@@ -14,9 +14,10 @@ package struct StandardOutput: Connector {
   package var sinkOptions: [Option]? {
     [
       Option(
-        "format", .choice(["json", "debezium-json", "csv", "pretty"]), default: "json",
+        "format", .choice(["json", "debezium-json", "canal-json", "maxwell", "csv", "pretty"]), default: "json",
         "What a line is; pretty is for people, with colours on a terminal.")
-    ] + FormatOptions.source + FormatOptions.debezium + FormatOptions.csv
+    ] + FormatOptions.source + FormatOptions.debezium + FormatOptions.csv + CanalOptions.options
+      + MaxwellOptions.options
   }
 
   package func sink(_ block: OptionBlock) throws(Failure) -> any SinkDefinition {
@@ -24,6 +25,8 @@ package struct StandardOutput: Connector {
       switch block.string("format") {
       case "debezium-json": .debezium(try FormatOptions.debezium(block))
       case "csv": .csv(try FormatOptions.csv(block))
+      case "canal-json": .canal(CanalOptions(block))
+      case "maxwell": .maxwell(MaxwellOptions(block))
       case "pretty": .pretty
       default: .json
       }
@@ -37,6 +40,8 @@ struct StdoutSinkDefinition: SinkDefinition {
     case json, pretty
     case debezium(DebeziumOptions)
     case csv(CSVOptions)
+    case canal(CanalOptions)
+    case maxwell(MaxwellOptions)
   }
 
   let format: Format
@@ -58,6 +63,8 @@ struct StdoutSinkDefinition: SinkDefinition {
     case .pretty: PrettyChangeEncoder(hasColors: isatty(STDOUT_FILENO) == 1)
     case .debezium(let options): DebeziumChangeEncoder(options: options, context: encoding)
     case .csv(let options): try CSVChangeEncoder(options: options)
+    case .canal(let options): CanalChangeEncoder(options: options)
+    case .maxwell(let options): MaxwellChangeEncoder(options: options, context: encoding)
     }
   }
 

@@ -8,11 +8,20 @@ package struct EncodingContext: Sendable {
   package var name: String
   /// The log files' name without its number: `binlog` of `binlog.000001`; empty where a log is not cut into files.
   package var logFileBase: String
+  /// The columns whose values are a record's key, by table, where they are not the table's own key.
+  package var keyColumns: [TableName: [String]]
 
-  package init(connector: String, name: String, logFileBase: String) {
+  package init(connector: String, name: String, logFileBase: String, keyColumns: [TableName: [String]] = [:]) {
     self.connector = connector
     self.name = name
     self.logFileBase = logFileBase
+    self.keyColumns = keyColumns
+  }
+
+  /// Indexes of the columns that make a record's key; a name that the table does not have makes none.
+  package func key(of schema: TableSchema) -> [Int] {
+    guard let names = keyColumns[schema.name] else { return schema.key }
+    return names.compactMap { name in schema.columns.firstIndex { $0.name == name } }
   }
 }
 

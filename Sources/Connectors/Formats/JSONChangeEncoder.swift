@@ -133,19 +133,19 @@ extension ByteWriter {
 }
 
 /// The name of the log file that a transaction lies in, rendered once for many changes.
-struct LogPlace: ~Copyable {
+package struct LogPlace: ~Copyable {
   private let base: [UInt8]
   private var file: UInt32?
   /// `binlog.000001:`, escaped for a JSON string; empty where a log is not cut into files.
-  private(set) var quotedPrefix = ByteWriter(capacity: 64)
+  package private(set) var quotedPrefix = ByteWriter(capacity: 64)
   /// `"binlog.000001"` or `null`.
   private(set) var quotedName = ByteWriter(capacity: 64)
 
-  init(base: String) { self.base = Array(base.utf8) }
+  package init(base: String) { self.base = Array(base.utf8) }
 
   /// Sets the file by its number; returns whether it is another one than before.
   @discardableResult
-  mutating func prepare(file number: UInt32) -> Bool {
+  package mutating func prepare(file number: UInt32) -> Bool {
     if file == number { return false }
     file = number
     quotedPrefix.removeAll()

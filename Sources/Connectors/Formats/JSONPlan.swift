@@ -52,7 +52,7 @@ final class JSONPlan {
       }
       let column = columns[index]
       writer.append(names, column.nameStart..<column.nameEnd)
-      if !append(cell, column.form, arena, to: &writer) {
+      if !JSONPlan.append(cell, column.form, arena, to: &writer) {
         throw BadValue(column: index, reason: "the document is not JSON")
       }
     }
@@ -68,7 +68,7 @@ final class JSONPlan {
 
   /// Appends one value; false when it is not what its tag says.
   @inline(__always)
-  private func append(_ cell: Cell, _ form: CellForm, _ arena: RawSpan, to writer: inout ByteWriter) -> Bool {
+  static func append(_ cell: Cell, _ form: CellForm, _ arena: RawSpan, to writer: inout ByteWriter) -> Bool {
     switch cell.tag {
     case .int: writer.append(integer: cell.int)
     case .text: writer.append(jsonString: arena.extracting(cell.range))

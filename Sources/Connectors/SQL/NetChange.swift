@@ -3,21 +3,32 @@ package import Change
 /// The batches that a group holds until it is applied; shared by the net changes of all its tables.
 package final class Segment {
   package private(set) var batches: [Batch] = []
+  /// Where the changes of a reshaped batch come from, by its number.
+  private var origins: [Int32: ChangeOrigin] = [:]
   /// The memory that the batches keep alive, in bytes.
   package private(set) var byteCount = 0
 
   package init() {}
 
   /// The number by which entries name `batch`.
-  package func add(_ batch: Batch) -> Int32 {
+  /// - Parameter origin: where its changes come from, when it was reshaped.
+  package func add(_ batch: Batch, from origin: ChangeOrigin? = nil) -> Int32 {
     if let last = batches.last, last === batch { return Int32(batches.count - 1) }
+    let number = Int32(batches.count)
     batches.append(batch)
     byteCount += batch.byteCount
-    return Int32(batches.count - 1)
+    if let origin {
+      origins[number] = origin
+      byteCount += origin.batch.byteCount
+    }
+    return number
   }
+
+  package func origin(ofBatch number: Int32) -> ChangeOrigin? { origins[number] }
 
   package func removeAll() {
     batches.removeAll(keepingCapacity: true)
+    origins.removeAll(keepingCapacity: true)
     byteCount = 0
   }
 }
@@ -38,7 +49,7 @@ package final class NetChange {
 
   package struct Entry: Sendable, BitwiseCopyable {
     /// The key itself where it is one integer, otherwise its hash.
-    var key: UInt64
+    @usableFromInline var key: UInt64
     /// The batch of the image by its number in the segment; `merged`: the image lies in `NetChange.merged`.
     package var batch: Int32
     /// Index of the image's first cell.
@@ -57,6 +68,8 @@ package final class NetChange {
     package var isNew: Bool
 
     package static let merged: Int32 = -1
+
+    @inlinable package var shareKey: UInt64 { key }
   }
 
   /// What `append` asks of its caller.
@@ -99,6 +112,15 @@ package final class NetChange {
   /// The memory in use, in bytes, without the segment's.
   package var byteCount: Int {
     entries.count * MemoryLayout<Entry>.stride + slots.count * MemoryLayout<UInt32>.stride + merged.byteCount
+  }
+
+  /// Puts the entries in the order of an integer key, in which a target finds them with the least work. Other keys stay in
+  /// the order in which they came. Nothing can be appended before `removeAll`.
+  package func sortByKey() {
+    guard integerKey != nil, !isGrowing else { return }
+    let bias = keyBias
+    entries.sort { $0.key ^ bias < $1.key ^ bias }
+    slots.removeAll()
   }
 
   package func removeAll() {

@@ -83,6 +83,9 @@ extension NetChange {
     ChangePlace(batch: segment.batches[Int(entry.changeBatch)], index: Int(entry.change))
   }
 
-  /// A number of an entry's key that spreads evenly; equal for equal keys.
-  package static func spread(of entry: Entry) -> UInt64 { KeyHash.mix(entry.key) }
+  /// Which of `count` writers an entry's key belongs to, always the same one. Neighbours of an integer key belong to one
+  /// writer, so that writers seldom meet on a page.
+  @inlinable package static func share(of entry: Entry, among count: Int) -> Int {
+    Int((entry.shareKey >> 9) % UInt64(count))
+  }
 }

@@ -15,6 +15,11 @@ struct CheckpointTable {
 
   static let definitions = [
     """
+    CREATE TABLE IF NOT EXISTS "_freshet_sequence" (
+      "pipeline" TEXT NOT NULL, "sink" TEXT NOT NULL, "transactions" INTEGER NOT NULL,
+      PRIMARY KEY ("pipeline", "sink")) STRICT
+    """,
+    """
     CREATE TABLE IF NOT EXISTS "_freshet_checkpoint" (
       "pipeline" TEXT NOT NULL, "sink" TEXT NOT NULL, "epoch" INTEGER NOT NULL, "position" TEXT, "token" TEXT,
       "watermark" INTEGER, "updated_at" TEXT NOT NULL, PRIMARY KEY ("pipeline", "sink")) STRICT
@@ -95,6 +100,29 @@ struct CheckpointTable {
     try row.bind(1, pipeline)
     try row.bind(2, sink)
     return try row.step() ? CheckpointTable.position(row, text: 0, token: 1) : nil
+  }
+
+  /// The number of the last transaction that a mode which counts them has stored; 0 before the first.
+  func readSequence() throws(SQLiteFailure) -> UInt64 {
+    let row = try SQLiteStatement(
+      connection, #"SELECT "transactions" FROM "_freshet_sequence" WHERE "pipeline" = ?1 AND "sink" = ?2"#,
+      persistent: false)
+    try row.bind(1, pipeline)
+    try row.bind(2, sink)
+    return try row.step() ? UInt64(bitPattern: row.int64(0)) : 0
+  }
+
+  func storeSequence(_ sequence: UInt64) throws(SQLiteFailure) {
+    let store = try SQLiteStatement(
+      connection,
+      """
+      INSERT INTO "_freshet_sequence" ("pipeline", "sink", "transactions") VALUES (?1, ?2, ?3)
+      ON CONFLICT ("pipeline", "sink") DO UPDATE SET "transactions" = excluded."transactions"
+      """, persistent: false)
+    try store.bind(1, pipeline)
+    try store.bind(2, sink)
+    try store.bind(3, Int64(bitPattern: sequence))
+    try store.run()
   }
 
   private static func position(_ row: borrowing SQLiteStatement, text: Int, token: Int) -> Position? {

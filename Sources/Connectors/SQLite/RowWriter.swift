@@ -104,7 +104,7 @@ struct RowWriter {
     return true
   }
 
-  private func bind(
+  func bind(
     _ columns: [SQLiteColumn], _ image: RowImage, to prepared: SQLiteTable.Prepared, from first: Int, slotsFrom: Int = 0
   ) throws(RowFailure) {
     let binding = RowBinding(arena: unsafe image.arena, slots: table.slots)
@@ -116,11 +116,11 @@ struct RowWriter {
     }
   }
 
-  private func run(_ prepared: SQLiteTable.Prepared) throws(RowFailure) {
+  func run(_ prepared: SQLiteTable.Prepared) throws(RowFailure) {
     do throws(SQLiteFailure) { try prepared.statement.run() } catch { throw .sqlite(error) }
   }
 
-  private func lookUp<Found>(_ body: () throws(SQLiteFailure) -> Found) throws(RowFailure) -> Found {
+  func lookUp<Found>(_ body: () throws(SQLiteFailure) -> Found) throws(RowFailure) -> Found {
     do throws(SQLiteFailure) { return try body() } catch { throw .sqlite(error) }
   }
 }

@@ -1,5 +1,6 @@
 package import Change
 package import Pipeline
+import SQLRendering
 
 /// SQLite files as targets.
 package struct SQLite: Connector {
@@ -7,14 +8,20 @@ package struct SQLite: Connector {
 
   package var name: String { "sqlite" }
   package var summary: String {
-    "Mirrors tables into one SQLite file, exactly once: rows and checkpoint are one transaction."
+    "Mirrors tables into one SQLite file, or keeps their changes or history there, exactly once: rows and checkpoint are one transaction."
   }
   package var sourceOptions: [Option]? { nil }
 
   package var sinkOptions: [Option]? {
     [
       Option("path", .path, isRequired: true, "The database file; it is created when it is missing."),
-      Option("mode", .choice(["mirror"]), default: "mirror", "mirror: the target's rows are the source's."),
+      Option(
+        "mode", .choice(TargetMode.Kind.allCases.map(\.rawValue)), default: "mirror",
+        "mirror: the target's rows are the source's; append: each change is a row; history: each version of a row is one; soft_delete: deleted rows stay, marked."
+      ),
+      Option(
+        "mode_columns", .block(TargetMode.Column.options),
+        "Other names for the columns that the mode adds, where the source has their names."),
       Option(
         "journal_mode", .choice(["wal", "delete", "truncate", "persist"]), default: "wal",
         "SQLite's journal; with wal readers and this writer do not wait for each other."),
@@ -39,6 +46,7 @@ package struct SQLite: Connector {
 
   package func sink(_ block: OptionBlock) throws(Failure) -> any SinkDefinition {
     var settings = SQLiteSettings(path: try block.require(block.string("path"), "path"))
+    settings.mode = try TargetMode(block)
     settings.journalMode = block.string("journal_mode") ?? settings.journalMode
     settings.synchronous = block.string("synchronous") ?? settings.synchronous
     if let nanoseconds = block.duration("busy_timeout") {
@@ -47,6 +55,11 @@ package struct SQLite: Connector {
     settings.foreignKeys = block.boolean("foreign_keys") ?? settings.foreignKeys
     settings.unsigned64 = block.string("unsigned64").flatMap(Unsigned64Policy.init) ?? settings.unsigned64
     settings.keepsExistingRows = block.string("existing_rows") == "keep"
+    guard settings.mode.kind != .history || !settings.keepsExistingRows else {
+      throw Failure(
+        .configuration, "`existing_rows: keep` is not for `mode: history`", at: block.place(of: "existing_rows"),
+        hint: "a history begins with the rows that this sink writes; keep older ones in another table")
+    }
     settings.tableName = block.string("table_name") ?? settings.tableName
     guard settings.tableName.contains("{table}") else {
       throw Failure(

@@ -1,8 +1,10 @@
 import Change
+import SQLRendering
 
 /// A sink's options, read.
 struct SQLiteSettings: Sendable {
   var path: String
+  var mode = TargetMode.mirror
   var journalMode = "wal"
   var synchronous = "full"
   var busyTimeoutMilliseconds: Int32 = 5000

@@ -5,17 +5,18 @@ import SQLiteDatabase
 
 extension SQLiteSink {
   /// Takes over the changes of some transactions.
-  func take(_ batch: Batch, parts: Range<Int>) throws {
-    var number = segment.add(batch)
+  /// - Parameter origin: where the changes come from, when the batch was reshaped.
+  func take(_ batch: Batch, parts: Range<Int>, from origin: ChangeOrigin? = nil) throws {
+    var number = segment.add(batch, from: origin)
     var known = [SQLiteTable?](repeating: nil, count: batch.schemas.count)
     for part in batch.transactions[parts] {
       for index in part.range {
         let change = batch.changes[index]
         if change.operation == .schema {
           try applyAll()
-          try carryOut(batch.schemaChanges[Int(change.row)])
+          try carryOut(batch.schemaChanges[Int(change.row)], at: moment(of: index, part, in: batch))
           for index in known.indices { known[index] = nil }
-          number = segment.add(batch)
+          number = segment.add(batch, from: origin)
           continue
         }
         let table: SQLiteTable
@@ -29,6 +30,15 @@ extension SQLiteSink {
       }
     }
     if heldBytes > applyLimit { try applyAll() }
+  }
+
+  /// When a change that concerns a whole table was made, for the modes that keep it.
+  private func moment(of index: Int, _ part: TransactionPart, in batch: Batch) -> TableMoment {
+    TableMoment(
+      time: part.commitTime,
+      position: BatchReshaper.position(
+        sequence: part.mark.sequence, row: part.preceding + UInt64(index - Int(part.first)),
+        identifier: batch.identifier(of: part)))
   }
 
   var heldBytes: Int { tableOrder.reduce(segment.byteCount) { $0 + ($1.net?.byteCount ?? 0) } }
@@ -56,7 +66,9 @@ extension SQLiteSink {
   func apply(_ table: SQLiteTable) throws {
     guard let net = table.net, !net.isEmpty else { return }
     try begin()
-    if table.hasOtherUniqueKeys {
+    if settings.mode.kind == .history {
+      try applyVersions(table, net)
+    } else if table.hasOtherUniqueKeys {
       try applyTrading(table, net)
     } else {
       try applyInPlace(table, net)

@@ -10,7 +10,9 @@ extension SQLiteSink {
     try begin()
     var outcome = Outcome(delivered: 1)
     do throws(RowFailure) {
-      if table.schema.key.isEmpty {
+      if settings.mode.kind == .history {
+        try applyVersion(change, site, table)
+      } else if table.schema.key.isEmpty {
         try applyWithoutKey(change, site, RowWriter(table: table))
       } else {
         try applyByKey(change, site, RowWriter(table: table))
@@ -35,12 +37,33 @@ extension SQLiteSink {
         var key = after
         key.row = Int(change.before)
         // An update in place, also of the key: the target's foreign keys follow it.
-        if try writer.update(after, key: key) { return }
+        do throws(RowFailure) {
+          if try writer.update(after, key: key) { return }
+        } catch .sqlite(let failure) where failure.isUniqueConflict && settings.mode.kind == .softDelete {
+          try removeMarked(after, key: key, writer)
+          if try writer.update(after, key: key) { return }
+        }
         guard writer.table.columns.allSatisfy({ RowWriter.isPresent(after[$0.index]) }) else { throw .missing }
         try writer.insert(after, overwriting: true)
       }
     case .schema: preconditionFailure("a schema change is no row")
     }
+  }
+
+  /// Takes a row that is marked as deleted out of the way of one that moves to its key.
+  private func removeMarked(_ after: RowImage, key: RowImage, _ writer: RowWriter) throws(RowFailure) {
+    let table = writer.table
+    let prepared = try writer.lookUp { () throws(SQLiteFailure) in
+      try table.statement(named: "remove marked") {
+        table.sql(.delete, [], table: table.target) + " AND \(table.columns[table.columns.count - 1].name) IS NOT NULL"
+      }
+    }
+    for (place, column) in table.keyColumns.enumerated() {
+      // What the image does not hold of the new key did not change.
+      let image = RowWriter.isPresent(after[column.index]) ? after : key
+      try writer.bind([column], image, to: prepared, from: place, slotsFrom: place)
+    }
+    try writer.run(prepared)
   }
 
   private func applyWithoutKey(_ change: RowChange, _ site: ChangeSite, _ writer: RowWriter) throws(RowFailure) {

@@ -37,16 +37,24 @@ extension SQLiteSink {
         ("pipeline", "sink", "namespace", "name", "operation", "key", "position", "reason", "row", "created_at")
       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
       """, persistent: false)
-    let change = site.change
+    // A row is put aside as the source has it, whatever the mode makes of it.
+    let (batch, index) = original(of: site)
+    let change = batch.changes[index]
+    let schema = batch.schemas[Int(change.schema)]
     let row = change.hasAfter ? change.after : change.before
     let keyRow = change.hasBefore ? change.before : change.after
-    let all = Array(table.schema.columns.indices)
+    let all = Array(schema.columns.indices)
     let values = [
-      context.pipeline, context.name, table.schema.name.namespace, table.schema.name.table, "\(change.operation)",
-      RowText.json(site.batch, row: keyRow, columns: table.schema.key, of: table.schema), site.text, reason,
-      RowText.json(site.batch, row: row, columns: all, of: table.schema), CheckpointTable.now(),
+      context.pipeline, context.name, schema.name.namespace, schema.name.table, "\(change.operation)",
+      RowText.json(batch, row: keyRow, columns: schema.key, of: schema), site.text, reason,
+      RowText.json(batch, row: row, columns: all, of: schema), CheckpointTable.now(),
     ]
     for (index, value) in values.enumerated() { try insert.bind(index + 1, value) }
     try insert.run()
+  }
+
+  private func original(of site: ChangeSite) -> (batch: Batch, index: Int) {
+    guard let origin = segment.origin(ofBatch: site.number) else { return (site.batch, site.index) }
+    return (origin.batch, origin.firstChange + site.index)
   }
 }

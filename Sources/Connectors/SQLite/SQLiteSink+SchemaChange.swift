@@ -8,7 +8,7 @@ extension SQLiteSink {
   /// Carries a schema change out at the target, in the group's transaction, as the pipeline's policy says.
   ///
   /// A truncation is a change of rows: every policy but `stop` carries it out.
-  func carryOut(_ change: SchemaChange) throws {
+  func carryOut(_ change: SchemaChange, at moment: TableMoment) throws {
     let policy = context.schemaChangePolicy
     if policy == .stop {
       throw Failure(
@@ -25,7 +25,7 @@ extension SQLiteSink {
     try begin()
     do {
       try opened().execute("SAVEPOINT schema_change")
-      try evolve(change)
+      try evolve(change, at: moment)
       try opened().execute("RELEASE schema_change")
     } catch {
       let failure = explain(error, change)
@@ -62,28 +62,37 @@ extension SQLiteSink {
       cause: refused.sql)
   }
 
-  private func evolve(_ change: SchemaChange) throws {
+  private func evolve(_ change: SchemaChange, at moment: TableMoment) throws {
     let connection = try opened()
     let target = settings.targetName(of: change.table)
-    let quoted = try SQLDialect.sqlite.quoted(target)
     switch change.kind {
     case .create:
       guard let schema = change.after else { return }
+      // What a table of that name has left behind goes on.
+      if settings.mode.kind != .mirror { try alter(change, schema) }
       _ = try table(for: schema)
+    case .drop where settings.mode.kind != .mirror:
+      try empty(change.table, at: moment)
     case .drop:
       guard try TargetShape(connection, table: target) != nil else { return }
       _ = try claimTarget(for: change.table)
-      try connection.execute("DROP TABLE \(quoted)")
+      try connection.execute("DROP TABLE \(SQLDialect.sqlite.quoted(target))")
       try releaseTarget(of: change.table)
     case .truncate:
-      guard try TargetShape(connection, table: target) != nil else { return }
-      _ = try claimTarget(for: change.table)
-      try connection.execute("DELETE FROM \(quoted)")
+      try empty(change.table, at: moment)
     case .rename, .alter:
       guard let after = change.after else { return }
       if after.name != change.table { try rename(change.table, to: after.name) }
       try alter(change, after)
     }
+  }
+
+  /// Takes all rows from a table, or says in the mode's way that they are gone.
+  private func empty(_ name: TableName, at moment: TableMoment) throws {
+    let target = settings.targetName(of: name)
+    guard try TargetShape(opened(), table: target) != nil else { return }
+    _ = try claimTarget(for: name)
+    try opened().execute(settings.mode.emptying(SQLDialect.sqlite.quoted(target), .sqlite, at: moment))
   }
 
   private func rename(_ old: TableName, to new: TableName) throws {
@@ -108,7 +117,9 @@ extension SQLiteSink {
     let difference = try SchemaDifference(before: before, after: after, words: words)
     try TableAlteration(
       connection: connection, target: target, shape: shape, before: before, difference: difference, words: words,
-      unsigned64: settings.unsigned64, isLenient: context.schemaChangePolicy == .lenient
+      unsigned64: settings.unsigned64,
+      isLenient: context.schemaChangePolicy == .lenient || settings.mode.keepsWhatWas,
+      liveRows: settings.mode.liveRows(.sqlite)
     ).run()
   }
 }

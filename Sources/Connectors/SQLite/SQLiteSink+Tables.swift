@@ -30,6 +30,11 @@ extension SQLiteSink {
       schema: schema, shape: shape, target: name, unsigned64: settings.unsigned64,
       allowsMissing: context.schemaChangePolicy == .ignore || context.schemaChangePolicy == .tryEvolve
     ).fit()
+    if let column = fit.leftOut.first(where: { $0 >= schema.columns.count - settings.mode.columns.count }) {
+      throw Failure(
+        .targetShape, "the target has no column \"\(schema.columns[column].name)\", which the mode needs",
+        at: "table \"\(schema.name)\"", hint: "rename the table at the target, and it is made anew")
+    }
     if !fit.leftOut.isEmpty {
       let names = fit.leftOut.map { schema.columns[$0].name }.joined(separator: ", ")
       context.logger.warning(

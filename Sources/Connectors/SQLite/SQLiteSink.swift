@@ -5,6 +5,7 @@ import SQLRendering
 import SQLiteDatabase
 
 /// Mirrors tables into one SQLite file: after each commit the file holds a state that the source has had, and where it was.
+/// In the other modes it holds what they make of it (`TargetMode`).
 ///
 /// *Durability*: a group and its checkpoint are one SQLite transaction; `synchronous: full` makes it survive a power cut.
 /// *Ordering*: the changes of a group are reduced to the net change per key, or, where the target cascades, applied one by
@@ -24,6 +25,8 @@ final class SQLiteSink: Sink {
   var store: SQLiteTable.Prepared?
   var ownership: SQLiteTable.Prepared?
   var claimedTargets: [String: TableName] = [:]
+  /// Makes of each batch what the mode keeps of it; nil for a mirror, which takes batches as they are.
+  var reshaper: BatchReshaper?
 
   init(settings: SQLiteSettings, context: ConnectorContext) {
     self.settings = settings
@@ -44,6 +47,9 @@ final class SQLiteSink: Sink {
       }
       let table = CheckpointTable(connection: connection, pipeline: context.pipeline, sink: context.name)
       let claimed = try table.claim()
+      if settings.mode.kind != .mirror {
+        reshaper = BatchReshaper(mode: settings.mode, sequence: try table.readSequence())
+      }
       let store = try table.prepareStore()
       try store.bind(7, claimed.epoch)
       self.store = SQLiteTable.Prepared(store)
@@ -59,7 +65,9 @@ final class SQLiteSink: Sink {
 
   func write(_ batch: Batch, parts: Range<Int>) async throws {
     do {
-      try take(batch, parts: parts)
+      guard let reshaper else { return try take(batch, parts: parts) }
+      let (reshaped, origin) = try reshaper.reshape(batch, parts: parts)
+      try take(reshaped, parts: reshaped.transactions.indices, from: origin)
     } catch {
       throw rollBack(after: error)
     }
@@ -130,6 +138,9 @@ final class SQLiteSink: Sink {
     try store.statement.bind(4, CheckpointTable.now())
     try store.statement.run()
     guard connection.changes == 1 else { throw fenced }
+    guard let reshaper else { return }
+    try CheckpointTable(connection: connection, pipeline: context.pipeline, sink: context.name)
+      .storeSequence(reshaper.sequence)
   }
 
   /// Undoes the group and returns what a person must know.

@@ -13,6 +13,7 @@ struct SQLiteSinkDefinition: SinkDefinition {
   func plan(for tables: [TableSchema], _ context: ConnectorContext) async throws -> SinkPlan {
     var plan = SinkPlan(target: "SQLite \(SQLiteConnection.libraryVersion), \(settings.path)")
     try warnAboutNames(tables, &plan)
+    let tables = reshaped(tables, &plan)
     // InnoDB's row log does not hold what its foreign keys do by themselves, nor that they are there.
     if !tables.isEmpty {
       plan.warnings.append(
@@ -63,6 +64,19 @@ struct SQLiteSinkDefinition: SinkDefinition {
     }
   }
 
+  /// The tables that the mode makes; one that it cannot keep becomes a warning.
+  private func reshaped(_ tables: [TableSchema], _ plan: inout SinkPlan) -> [TableSchema] {
+    var reshaped: [TableSchema] = []
+    for schema in tables {
+      do throws(Failure) {
+        reshaped.append(try settings.mode.reshape(schema))
+      } catch {
+        plan.warnings.append("\(error), and the run would stop")
+      }
+    }
+    return reshaped
+  }
+
   private func createStatement(_ schema: TableSchema) throws(Failure) -> String {
     try TableDefinition(schema: schema, unsigned64: settings.unsigned64)
       .createStatement(table: settings.targetName(of: schema.name))
@@ -81,7 +95,7 @@ struct SQLiteSinkDefinition: SinkDefinition {
   }
 
   private func warnAboutTypes(_ schema: TableSchema, _ plan: inout SinkPlan) {
-    if schema.key.isEmpty {
+    if schema.key.isEmpty, settings.mode.kind != .append {
       plan.warnings.append(
         "\"\(schema.name)\" has no key: each update and delete searches the whole table for one row with equal values")
     }

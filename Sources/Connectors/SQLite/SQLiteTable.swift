@@ -26,6 +26,7 @@ final class SQLiteTable {
   var quarantined: UInt64 = 0
   private let rowNumber: String
   private var statements: [StatementKey: Prepared] = [:]
+  private var namedStatements: [String: Prepared] = [:]
 
   enum Form: UInt8, Hashable { case insert, upsert, update, delete, deleteOne, updateOne }
 
@@ -66,6 +67,14 @@ final class SQLiteTable {
   /// The statement over all columns.
   func statement(_ form: Form) throws(SQLiteFailure) -> Prepared {
     try statement(StatementKey(form: form, columns: []), columns)
+  }
+
+  /// A statement that is made once, by its name.
+  func statement(named name: String, _ text: () -> String) throws(SQLiteFailure) -> Prepared {
+    if let known = namedStatements[name] { return known }
+    let prepared = Prepared(try SQLiteStatement(connection, text()))
+    namedStatements[name] = prepared
+    return prepared
   }
 
   /// The statement over those columns that `isPresent` names.

@@ -15,6 +15,8 @@ struct TableAlteration {
   let unsigned64: Unsigned64Policy
   /// Whether nothing is ever taken away: dropped columns stay, a renamed one is copied into a new one.
   let isLenient: Bool
+  /// The condition of rows that the source has now; nil: all of them. What the source did not have it did not change.
+  let liveRows: String?
 
   private var after: TableSchema { difference.after }
 
@@ -64,6 +66,7 @@ struct TableAlteration {
     } catch {
       throw SQLiteFailure(code: 1, extendedCode: 1, message: error.message)
     }
+    let condition = liveRows.map { "(\(condition)) AND (\($0))" } ?? condition
     return try SQLiteStatement(connection, "SELECT 1 FROM \(table) WHERE \(condition) LIMIT 1", persistent: false)
       .step()
   }

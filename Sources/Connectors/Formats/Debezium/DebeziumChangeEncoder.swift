@@ -23,7 +23,9 @@ package final class DebeziumChangeEncoder: ChangeEncoder {
   private let countsEvents: Bool
   private let makesParts: Bool
   /// Where records are listed for a caller that sends them one by one; nil: lines are written.
-  var records: [EncodedRecord]?
+  @exclusivity(unchecked) var records: [EncodedRecord]?
+  /// The change that records are being listed of.
+  @exclusivity(unchecked) var recordChange: Int?
   /// `,"ts_ms":…,"ts_us":…,"ts_ns":…}`: when this batch was processed.
   private var tail = ByteWriter(capacity: 128)
   var processingTime: Int64 = 0
@@ -67,6 +69,8 @@ package final class DebeziumChangeEncoder: ChangeEncoder {
     for index in changes {
       let change = batch.changes[index]
       let mark = writer.count
+      let known = records?.count ?? 0
+      recordChange = index
       if case .schema = change.operation {
         encode(batch.schemaChanges[Int(change.row)], change, row, into: &writer)
         continue
@@ -76,6 +80,7 @@ package final class DebeziumChangeEncoder: ChangeEncoder {
         try encode(change, plan, row, into: &writer)
       } catch {
         writer.removeAll(from: mark)
+        if let count = records?.count { records?.removeLast(count - known) }
         throw UnencodableChange(index: index, failure: error.failure(in: plan.schema))
       }
     }

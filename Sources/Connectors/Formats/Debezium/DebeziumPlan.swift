@@ -33,7 +33,8 @@ final class DebeziumPlan {
   init(_ schema: TableSchema, options: DebeziumOptions, context: EncodingContext, counter: CollectionCounter) {
     self.schema = schema
     self.counter = counter
-    key = FixedArray(schema.key)
+    let keyColumns = context.key(of: schema)
+    key = FixedArray(keyColumns)
     let topicName = Self.topic(prefix: context.name, schema.name)
     topic = Self.quoted(topicName)
     database = Self.quoted(schema.name.namespace)
@@ -53,7 +54,7 @@ final class DebeziumPlan {
     }
     let fields = options.keySchemas || options.valueSchemas ? ConnectSchema.fields(of: schema, options) : []
     keyOpening = ConnectSchema.opening(
-      options.keySchemas ? ConnectSchema.key(topic: topicName, fields: schema.key.map { fields[$0] }) : nil)
+      options.keySchemas ? ConnectSchema.key(topic: topicName, fields: keyColumns.map { fields[$0] }) : nil)
     valueOpening = ConnectSchema.opening(
       options.valueSchemas ? ConnectSchema.envelope(topic: topicName, fields: fields, context: context) : nil)
     self.names = names

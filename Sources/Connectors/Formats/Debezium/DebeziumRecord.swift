@@ -1,32 +1,40 @@
 package import Change
 
-/// Where the parts of one record lie in the writer that they were encoded into.
-package struct EncodedRecord: Hashable, Sendable {
-  /// The topic's name.
-  package var topic: Range<Int>
-  /// nil: the record has no key.
-  package var key: Range<Int>?
-  /// nil: a tombstone.
-  package var value: Range<Int>?
-  /// The name of the record's header, and its value; nil: it has none.
-  package var headerName: Range<Int>?
-  package var headerValue: Range<Int>?
-}
-
-extension DebeziumChangeEncoder {
-  /// Appends the parts of all records of a transaction part, those of its beginning and end included, and lists where they
-  /// lie; for a target that takes records, not lines. Takes the place of `encodeBegin`, `encode` and `encodeEnd`.
-  package func encodeRecords(
+extension DebeziumChangeEncoder: RecordEncoder {
+  package func encodeBegin(
     of part: TransactionPart, in batch: Batch, into writer: inout ByteWriter, records list: inout [EncodedRecord]
-  ) throws(UnencodableChange) {
-    records = list
-    defer {
-      list = records ?? []
-      records = nil
-    }
+  ) {
+    swapRecords(with: &list)
     encodeBegin(of: part, in: batch, into: &writer)
-    try encode(part.range, of: part, in: batch, into: &writer)
+    giveRecords(to: &list)
+  }
+
+  package func encode(
+    _ changes: Range<Int>, of part: TransactionPart, in batch: Batch, into writer: inout ByteWriter,
+    records list: inout [EncodedRecord]
+  ) throws(UnencodableChange) {
+    swapRecords(with: &list)
+    defer { giveRecords(to: &list) }
+    try encode(changes, of: part, in: batch, into: &writer)
+  }
+
+  package func encodeEnd(
+    of part: TransactionPart, in batch: Batch, into writer: inout ByteWriter, records list: inout [EncodedRecord]
+  ) {
+    swapRecords(with: &list)
     encodeEnd(of: part, in: batch, into: &writer)
+    giveRecords(to: &list)
+  }
+
+  /// Takes the caller's list over. It has one owner at any time, so that appending never copies it.
+  private func swapRecords(with list: inout [EncodedRecord]) {
+    records = list
+    list = []
+  }
+
+  private func giveRecords(to list: inout [EncodedRecord]) {
+    list = records ?? []
+    records = nil
   }
 
   /// Appends what comes before the value: in a line the topic, headers and key; for records the same parts bare.
@@ -36,6 +44,8 @@ extension DebeziumChangeEncoder {
   ) throws(BadValue) -> EncodedRecord {
     let isLine = records == nil
     var record = EncodedRecord(topic: 0..<0)
+    record.row = key
+    record.otherRow = other
     if isLine { writer.append("{\"topic\":") }
     let topic = writer.count
     writer.append(plan.topic)
@@ -70,15 +80,22 @@ extension DebeziumChangeEncoder {
 
   /// Ends a line, or lists a record.
   func close(_ record: EncodedRecord, into writer: inout ByteWriter) {
-    if records == nil { writer.append("}\n") } else { records?.append(record) }
+    if records == nil {
+      writer.append("}\n")
+    } else {
+      var record = record
+      record.change = recordChange
+      records?.append(record)
+    }
   }
 
   /// Appends a record that belongs to no table's row: of the transaction topic or of the schema topic.
   func emit(
-    topic: String, _ schemas: (key: String, value: String), key: String, into writer: inout ByteWriter,
-    value: (inout ByteWriter) -> Void
+    _ kind: EncodedRecord.Kind, topic: String, _ schemas: (key: String, value: String), key: String,
+    into writer: inout ByteWriter, value: (inout ByteWriter) -> Void
   ) {
     var record = EncodedRecord(topic: 0..<0)
+    record.kind = kind
     let isLine = records == nil && options.envelope == .full
     if isLine { writer.append("{\"topic\":") }
     if isLine || records != nil {

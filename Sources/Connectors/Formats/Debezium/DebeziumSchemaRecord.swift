@@ -5,6 +5,8 @@ extension DebeziumChangeEncoder {
   func encode(
     _ schemaChange: SchemaChange, _ change: RowChange, _ row: borrowing DebeziumRow, into writer: inout ByteWriter
   ) {
+    // Debezium knows no indexes, and makes no record of them.
+    if schemaChange.changesOnlyIndexes { return }
     if schemaChange.kind == .truncate {
       emitTruncation(schemaChange, change, row, into: &writer)
       return
@@ -20,7 +22,7 @@ extension DebeziumChangeEncoder {
     let (quotedDatabase, quotedSource) = (database.text(), block.text())
     let milliseconds = processingTime.flooredDivision(by: 1_000_000).quotient
     let schemas = (key: ConnectSchema.schemaChangeKey(context), value: ConnectSchema.schemaChangeValue(context))
-    emit(topic: context.name, schemas, key: "{\"databaseName\":\(quotedDatabase)}", into: &writer) { writer in
+    emit(.schema, topic: context.name, schemas, key: "{\"databaseName\":\(quotedDatabase)}", into: &writer) { writer in
       writer.append("{")
       writer.append(string: quotedSource)
       writer.append(",\"ts_ms\":")

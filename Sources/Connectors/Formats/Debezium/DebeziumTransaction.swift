@@ -39,6 +39,7 @@ extension DebeziumChangeEncoder {
   /// Resets the counters of the transaction; with `provide.transaction.metadata`, appends its BEGIN record.
   package func encodeBegin(of part: TransactionPart, in batch: Batch, into writer: inout ByteWriter) {
     guard part.begins else { return }
+    recordChange = nil
     transaction.begin()
     guard options.providesTransactionMetadata, !part.isSnapshot, part.identifier.length > 0 else { return }
     emitTransaction("BEGIN", of: part, in: batch, into: &writer) { $0.append("null,\"data_collections\":null") }
@@ -50,6 +51,7 @@ extension DebeziumChangeEncoder {
       transaction.hasRows
     else { return }
     let transaction = transaction
+    recordChange = nil
     emitTransaction("END", of: part, in: batch, into: &writer) { writer in
       writer.append(unsigned: transaction.events)
       writer.append(",\"data_collections\":[")
@@ -72,7 +74,8 @@ extension DebeziumChangeEncoder {
     id.append(jsonString: batch.identifier(of: part))
     let identifier = id.text()
     let schemas = (key: ConnectSchema.transactionKey, value: ConnectSchema.transactionValue)
-    emit(topic: "\(context.name).transaction", schemas, key: "{\"id\":\(identifier)}", into: &writer) { writer in
+    emit(.transaction, topic: "\(context.name).transaction", schemas, key: "{\"id\":\(identifier)}", into: &writer) {
+      writer in
       writer.append("{\"status\":\"")
       writer.append(status)
       writer.append("\",\"id\":")

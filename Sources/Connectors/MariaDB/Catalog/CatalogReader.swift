@@ -62,10 +62,8 @@ struct CatalogReader {
         + "WHERE \(condition) AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')")
     {
       guard let name = CatalogReader.name(row), includes(name) else { continue }
-      // A collation's name begins with its character set's.
-      let charset = row[4]?.split(separator: "_").first.flatMap { CharacterSet(named: String($0))?.name }
       entries[name] = Entry(
-        hints: TableHints(columns: [], indexes: [], charset: charset, collation: charset == nil ? nil : row[4]),
+        hints: TableHints(columns: [], indexes: [], charset: CatalogReader.charset(of: row[4]), collation: row[4]),
         rows: row[2].flatMap { UInt64($0) }, changed: row[3].flatMap { UInt32($0) })
     }
     try readColumns(condition, into: &entries)
@@ -73,6 +71,12 @@ struct CatalogReader {
     try readKeys(condition, into: &entries)
     try readIndexes(condition, into: &entries)
     return entries
+  }
+
+  /// Every collation but `binary` is named for its character set.
+  private static func charset(of collation: String?) -> String? {
+    guard let name = collation?.split(separator: "_").first else { return nil }
+    return CharacterSet(named: String(name))?.name ?? String(name)
   }
 
   private static func name(_ row: [String?]) -> TableName? {

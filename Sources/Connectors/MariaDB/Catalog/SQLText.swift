@@ -2,7 +2,14 @@
 enum SQLText {
   /// A name between backticks.
   static func identifier(_ name: String) -> String {
-    "`" + name.split(separator: "`", omittingEmptySubsequences: false).joined(separator: "``") + "`"
+    var text = "`"
+    // By scalar: a combining mark behind a backtick makes both one character.
+    for scalar in name.unicodeScalars {
+      if scalar == "`" { text.unicodeScalars.append(scalar) }
+      text.unicodeScalars.append(scalar)
+    }
+    text.unicodeScalars.append("`")
+    return text
   }
 
   /// A text constant as hexadecimal bytes of utf8mb4: no character of it can end it, whatever `sql_mode` is.

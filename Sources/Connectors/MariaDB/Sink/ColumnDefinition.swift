@@ -160,8 +160,7 @@ struct ColumnDefinition {
 
   private func charsetText(_ remarks: inout [Remark]) throws(Failure) -> String {
     let chosen = try TargetCollation.choose(
-      charset: column.charset, collation: column.collation, isKey: isKey, hasNativeType: !column.nativeType.isEmpty,
-      server: server, column: column.name)
+      charset: column.charset, collation: column.collation, isKey: isKey, server: server, column: column.name)
     if let remark = chosen.remark { remarks.append(Remark(text: remark)) }
     return " CHARACTER SET \(chosen.charset)" + (chosen.collation.map { " COLLATE \($0)" } ?? "")
   }

@@ -70,7 +70,8 @@ extension GroupWriter {
   private func writeUpsert(_ table: MirrorTable, _ image: RowView, to buffer: StatementBuffer) throws(RowProblem) {
     buffer.append(table.insertHead)
     try buffer.append(row: table.columns, image)
-    buffer.append(table.upsertTail)
+    // With other unique keys an upsert could find another row.
+    if !table.target.hasOtherUniqueKeys { buffer.append(table.upsertTail) }
   }
 
   private func queueWithoutKey(_ change: RowChange, _ place: ChangePlace, _ table: MirrorTable) throws(RowProblem) {
@@ -189,9 +190,9 @@ extension GroupWriter {
 
 extension StatementBuffer {
   /// Appends `UPDATE … SET …` over the columns that the image holds.
-  func append(assignments table: MirrorTable, _ image: RowView) throws(RowProblem) {
+  func append(assignments table: MirrorTable, named name: String? = nil, _ image: RowView) throws(RowProblem) {
     append("UPDATE ")
-    append(table.target.quotedName)
+    append(name ?? table.target.quotedName)
     append(" SET ")
     var isFirst = true
     for column in table.columns where image[column.index].isPresent {

@@ -36,7 +36,7 @@ extension GroupWriter {
       case .rows: entry.state == .row
       case .partial: entry.state == .partial
       }
-    return belongs && (count == 1 || Int(NetChange.spread(of: entry) % UInt64(count)) == number)
+    return belongs && owns(entry)
   }
 
   /// Writes one statement for as many entries from the range's beginning as it may hold.
@@ -156,10 +156,11 @@ extension GroupWriter {
   }
 
   /// One row's statement: sets the columns that the image holds.
+  /// - Parameter name: the table's quoted name, where it is not the target's.
   func writeUpdate(
-    _ table: MirrorTable, key: RowView, image: RowView, to buffer: StatementBuffer
+    _ table: MirrorTable, named name: String? = nil, key: RowView, image: RowView, to buffer: StatementBuffer
   ) throws(RowProblem) {
-    try buffer.append(assignments: table, image)
+    try buffer.append(assignments: table, named: name, image)
     buffer.append(" WHERE ")
     try buffer.append(match: table.keyColumns, key)
   }

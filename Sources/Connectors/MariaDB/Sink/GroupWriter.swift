@@ -8,26 +8,24 @@ import SQLRendering
 /// *Ordering*: statements reach the server in the order of the calls; while it works on one, the next is written.
 /// *Memory*: two buffers of about `statementBytes`, larger only for a row that is. *Thread*: one at a time.
 final class GroupWriter {
-  /// Decides what becomes of a row that the target cannot hold: throws, or lets the writer go on without the row.
-  typealias Refusal = (_ problem: RowProblem, _ place: ChangePlace, _ table: MirrorTable) throws -> Void
-
   /// Bytes at which a statement is sent.
   static let statementBytes = 512 << 10
 
   let connection: MariaDBConnection
-  /// Which of the pipeline's writers it is, and how many share the keys.
+  /// Which of the sink's writers it is.
   let number: Int
-  let count: Int
+  /// How many writers share the keys of the table in hand.
+  private var shares = 1
   /// The largest statement that the server takes, in bytes.
   let packetLimit: Int
   let hasBulk: Bool
-  var refuse: Refusal = { _, _, _ in preconditionFailure("a writer is told what to do with bad rows") }
+  let refusals: RowRefusals
   var buffers = [StatementBuffer(), StatementBuffer()]
   var flight: Flight?
   /// Statements of changes that are carried out one by one, in log order, and were not sent yet.
   let direct = DirectQueue()
   /// Entries of the net change in hand that were put aside.
-  private var refused: Set<Int> = []
+  var refused: Set<Int> = []
   private var prepared: [PreparedKey: MariaDBStatement] = [:]
 
   private struct PreparedKey: Hashable {
@@ -42,10 +40,10 @@ final class GroupWriter {
     var range: Range<Int>
   }
 
-  init(connection: MariaDBConnection, number: Int, count: Int) throws(Failure) {
+  init(connection: MariaDBConnection, refusals: RowRefusals, number: Int) throws(Failure) {
     self.connection = connection
+    self.refusals = refusals
     self.number = number
-    self.count = count
     hasBulk = connection.hasBulkExecution
     let limit = try connection.query("SELECT @@max_allowed_packet").first?.first ?? nil
     // Room for the command and what the server counts besides.
@@ -58,12 +56,15 @@ final class GroupWriter {
   // MARK: A table's net change
 
   /// Applies this writer's share of a table's net change.
-  func apply(_ table: MirrorTable, _ net: NetChange) throws {
+  /// - Parameter shares: how many writers apply it, each some of its keys.
+  func apply(_ table: MirrorTable, _ net: NetChange, shares: Int = 1) throws {
+    self.shares = shares
+    defer { self.shares = 1 }
     refused.removeAll()
     let all = net.entries.indices
     if table.target.hasOtherUniqueKeys {
       try run(Step(.deletedOrStored, .delete), table, net, all)
-      try run(Step(.partial, .update), table, net, all)
+      try applyPartial(table, net)
       try run(Step(.rows, .insert), table, net, all)
     } else {
       try run(Step(.deleted, .delete), table, net, all)
@@ -72,6 +73,9 @@ final class GroupWriter {
       try run(Step(.partial, .update), table, net, all)
     }
     try finish()
+    // The key that a row moved away from is not a change of its own: the change is counted at the key that it moved to.
+    let own = refused.reduce(0) { $0 + (net.entries[$1].isOwn ? 1 : 0) }
+    table.addQuarantined(UInt64(own), writer: number)
   }
 
   func run(_ step: Step, _ table: MirrorTable, _ net: NetChange, _ range: Range<Int>) throws {
@@ -130,6 +134,7 @@ final class GroupWriter {
         if answer.warnings > 0, !answer.hasMore { try refuseLosses(flight.table) }
       } catch {
         guard error.isAboutTheRow else { throw failure(error) }
+        if error.isUniqueConflict, flight.table.target.hasOtherUniqueKeys { throw TradedValues() }
         for entry in missing { try refuseEntry(.missing, entry, flight.table, net) }
         try refuseEntry(.refused(error.message), index, flight.table, net)
         return try run(flight.step, flight.table, net, (index + 1)..<flight.range.upperBound)
@@ -168,11 +173,14 @@ final class GroupWriter {
 
   func refuseEntry(_ problem: RowProblem, _ index: Int, _ table: MirrorTable, _ net: NetChange) throws {
     try finish()
-    let entry = net.entries[index]
     refused.insert(index)
-    try refuse(problem, net.place(of: entry), table)
-    // The key that a row moved away from is not a change of its own: the change is counted at the key that it moved to.
-    if entry.isOwn { table.addQuarantined(1, writer: number) }
+    try refuse(problem, net.place(of: net.entries[index]), table)
+  }
+
+  /// Puts a row aside in this writer's transaction, or stops.
+  func refuse(_ problem: RowProblem, _ place: ChangePlace, _ table: MirrorTable) throws {
+    let statement = try refusals.statement(problem, place, table)
+    try answered { () throws(MariaDBError) in try runScript(statement) }
   }
 
   /// Whether an entry belongs to a step, and to this writer, and was not put aside.
@@ -180,6 +188,9 @@ final class GroupWriter {
   func takes(_ rows: Step.Rows, _ net: NetChange, _ index: Int) -> Bool {
     takes(rows, net.entries[index]) && (refused.isEmpty || !refused.contains(index))
   }
+
+  @inline(__always)
+  func owns(_ entry: NetChange.Entry) -> Bool { shares == 1 || NetChange.share(of: entry, among: shares) == number }
 
   /// The strict mode refuses most of what does not fit; what it only mentions is refused here.
   private func refuseLosses(_ table: MirrorTable) throws(MariaDBError) {
@@ -223,10 +234,21 @@ final class GroupWriter {
   func runScript(_ text: String) throws(MariaDBError) -> [MariaDBAnswer] {
     let buffer = StatementBuffer(capacity: text.utf8.count + 16)
     buffer.append(text)
+    return try run(buffer)
+  }
+
+  @discardableResult
+  func run(_ buffer: StatementBuffer) throws(MariaDBError) -> [MariaDBAnswer] {
     try connection.send(text: unsafe buffer.bytes)
     var answers = [try connection.receive()]
     while answers[answers.count - 1].hasMore { answers.append(try connection.receiveNext()) }
     return answers
+  }
+
+  /// Turns what the server says about a statement of ours into a failure.
+  @discardableResult
+  func answered<Result>(_ body: () throws(MariaDBError) -> Result) throws(Failure) -> Result {
+    do throws(MariaDBError) { return try body() } catch { throw failure(error) }
   }
 }
 

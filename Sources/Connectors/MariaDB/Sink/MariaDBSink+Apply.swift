@@ -7,16 +7,20 @@ import SQLRendering
 extension MariaDBSink {
   /// Entries up to which a group is sent as one text.
   private static let quickEntries = 128
+  /// Entries from which on a group is worth the round trips of more than one writer.
+  static let sharedEntries = 2000
 
   /// Takes over the changes of some transactions.
-  func take(_ batch: Batch, parts: Range<Int>) throws {
+  func take(_ batch: Batch, parts: Range<Int>) async throws {
     let number = segment.add(batch)
     var known = [MirrorTable?](repeating: nil, count: batch.schemas.count)
     for part in batch.transactions[parts] {
+      isLoading = part.isSnapshot
+      if part.isSnapshot { awaitsIndexes = true }
       for index in part.range {
         let change = batch.changes[index]
         if change.operation == .schema {
-          try carryOut(batch.schemaChanges[Int(change.row)])
+          try await carryOut(batch.schemaChanges[Int(change.row)])
           for index in known.indices { known[index] = nil }
           continue
         }
@@ -30,7 +34,7 @@ extension MariaDBSink {
         try take(change, batch, number, index, table)
       }
     }
-    if heldBytes > applyLimit { try applyAll() }
+    if heldBytes > applyLimit { try await applyAll() }
   }
 
   private var heldBytes: Int { tableOrder.reduce(segment.byteCount) { $0 + ($1.net?.byteCount ?? 0) } }
@@ -46,6 +50,7 @@ extension MariaDBSink {
     case .takenAndFull: try apply(table, net)
     case .applyDirectly:
       try apply(table, net)
+      try requireAlone(table)
       try begin()
       let writer = try opened()
       try writer.applyDirectly(ChangePlace(batch: batch, index: index), table)
@@ -54,22 +59,77 @@ extension MariaDBSink {
   }
 
   /// Writes everything that is held into the open transaction.
-  func applyAll() throws {
-    try opened().flushDirect()
-    for table in tableOrder {
-      if let net = table.net { try apply(table, net) }
-      count(table)
+  func applyAll() async throws {
+    let writer = try opened()
+    try writer.flushDirect()
+    let held = tableOrder.filter { $0.net.map { !$0.isEmpty } ?? false }
+    if !held.isEmpty {
+      try begin()
+      try await applyTogether(held, writer)
     }
+    for table in tableOrder { count(table) }
     segment.removeAll()
   }
 
+  /// Every writer applies its share of each table, at the same time.
+  private func applyTogether(_ held: [MirrorTable], _ writer: GroupWriter) async throws {
+    nonisolated(unsafe) let shared = isShared ? held.filter(\.isShareable) : []
+    let branch = try openedCheckpoints().branch(epoch: epoch, groupNumber: groupNumber + 1)
+    let writers = branches.count + 1
+    for table in held { table.net?.sortByKey() }
+    try await onBranches {
+      // Read by all of them, changed by none: the sink waits for their end.
+      for table in shared { try $0.apply(table, of: branch, shares: writers) }
+    } meanwhile: {
+      for table in held {
+        guard let net = table.net else { continue }
+        try writer.apply(table, net, shares: isShared && table.isShareable ? writers : 1)
+      }
+    }
+    for table in held {
+      guard let net = table.net else { continue }
+      outcomes[table.schema.name, default: Outcome()] += table.outcome(of: net)
+      net.removeAll()
+    }
+  }
+
+  /// Runs work of the branches on their threads, and some here meanwhile. Does nothing with them when the group is not shared.
+  func onBranches(
+    _ work: @escaping @Sendable (BranchWriter) throws -> Void, meanwhile: () throws -> Void = {}
+  ) async throws {
+    guard isShared else { return try meanwhile() }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for branch in branches { group.addTask(executorPreference: branch.thread) { try work(branch) } }
+      try meanwhile()
+      try await group.waitForAll()
+    }
+  }
+
+  /// Applies one table in the middle of a batch, one writer after the other.
   private func apply(_ table: MirrorTable, _ net: NetChange) throws {
     guard !net.isEmpty else { return }
     try begin()
-    try opened().apply(table, net)
+    let writers = isShared && table.isShareable ? branches.count + 1 : 1
+    if writers > 1 {
+      let branch = try openedCheckpoints().branch(epoch: epoch, groupNumber: groupNumber + 1)
+      for writer in branches { try writer.apply(table, of: branch, shares: writers) }
+    }
+    try opened().apply(table, net, shares: writers)
     outcomes[table.schema.name, default: Outcome()] += table.outcome(of: net)
     net.removeAll()
   }
+
+  /// A change that no writer can carry out by itself, because the row and the key that it moves to belong to two of them.
+  private func requireAlone(_ table: MirrorTable) throws(Failure) {
+    guard isShared, table.isShareable else { return }
+    throw Failure(
+      .limit,
+      "an update moves a row whose other values are not in the log to another key, and several writers share them",
+      at: "table \"\(table.schema.name)\"",
+      hint: "set `apply: { workers: 1 }`, or binlog_row_image = FULL at the source")
+  }
+
+  var heldEntries: Int { tableOrder.reduce(0) { $0 + ($1.net?.entries.count ?? 0) } }
 
   private func count(_ table: MirrorTable) {
     let direct = table.takeDirect()
@@ -83,8 +143,7 @@ extension MariaDBSink {
   func applyQuickly() throws -> Bool {
     let writer = try opened()
     let checkpoints = try openedCheckpoints()
-    let entries = tableOrder.reduce(0) { $0 + ($1.net?.entries.count ?? 0) }
-    guard !isInTransaction, writer.direct.isEmpty, entries <= MariaDBSink.quickEntries else { return false }
+    guard !isInTransaction, writer.direct.isEmpty, heldEntries <= MariaDBSink.quickEntries else { return false }
     let held = tableOrder.filter { $0.net.map { !$0.isEmpty } ?? false }
     let script = SmallGroup(writer)
     script.append("START TRANSACTION;\(checkpoints.ownership(epoch))")
@@ -121,7 +180,7 @@ extension MariaDBSink {
     guard let targets else { throw Failure(.internal, "the sink is used before it was opened") }
     let target = try targets.table(for: schema)
     let table = MirrorTable(
-      target, segment: segment, writers: 1, direct: settings.foreignKeys && target.hasForeignKeys)
+      target, segment: segment, writers: branches.count + 1, direct: settings.foreignKeys && target.hasForeignKeys)
     tables[schema.name] = table
     tableOrder.append(table)
     return table
@@ -132,20 +191,20 @@ extension MariaDBSink {
     guard let table = tables.removeValue(forKey: name) else { return }
     tableOrder.removeAll { $0 === table }
     writer?.forget()
+    for branch in branches { branch.writer.forget() }
   }
 
   /// Carries a schema change out, between two transactions of rows: everything before it is committed.
-  private func carryOut(_ change: SchemaChange) throws {
+  private func carryOut(_ change: SchemaChange) async throws {
+    guard let targets else { throw Failure(.internal, "the sink is used before it was opened") }
     // The snapshot's load and a truncation may be parts of one group; what is held comes first.
-    try applyAll()
+    try await applyAll()
     guard !isInTransaction else {
       throw Failure(
         .internal, "a schema change came behind rows that are not committed", at: "table \"\(change.table)\"")
     }
     forget(change.table)
     if let name = change.after?.name { forget(name) }
-    throw Failure(
-      .schemaChange, "the source has changed the table's schema (\(change.kind.rawValue))", at: "table \"\(change.table)\"",
-      hint: "change the target's table in the same way, and start again behind the change")
+    outcomes[change.table, default: Outcome()] += try targets.carryOut(change)
   }
 }

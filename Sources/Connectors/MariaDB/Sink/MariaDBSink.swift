@@ -17,6 +17,8 @@ final class MariaDBSink: Sink {
   let context: ConnectorContext
   let segment = Segment()
   var writer: GroupWriter?
+  /// The writers besides the first.
+  var branches: [BranchWriter] = []
   var targets: TargetTables?
   var checkpoints: SinkCheckpoint?
   var epoch: UInt64 = 0
@@ -25,6 +27,13 @@ final class MariaDBSink: Sink {
   var tableOrder: [MirrorTable] = []
   var outcomes: [TableName: Outcome] = [:]
   var isInTransaction = false
+  /// Whether the open transaction's keys are shared among the writers.
+  var isShared = false
+  /// Whether the last transaction was a piece of a snapshot; nil: none has come.
+  var isLoading: Bool?
+  /// Whether indexes may wait for the end of a snapshot's load.
+  var awaitsIndexes = true
+  private var hasFailed = false
 
   init(settings: MariaDBSinkSettings, context: ConnectorContext) {
     self.settings = settings
@@ -32,9 +41,7 @@ final class MariaDBSink: Sink {
   }
 
   var traits: SinkTraits {
-    var traits = SinkTraits(groupBytes: min(32 << 20, max(1 << 20, context.memoryLimit / 4)))
-    traits.separatesSchemaChanges = true
-    return traits
+    SinkTraits(groupBytes: min(32 << 20, max(1 << 20, context.memoryLimit / 4)), separatesSchemaChanges: true)
   }
 
   /// Bytes of held batches and net changes beyond which they are applied before the group ends.
@@ -46,10 +53,14 @@ final class MariaDBSink: Sink {
       let checkpoints = try SinkCheckpoint(
         connection: connection, stateDatabase: settings.stateDatabase, pipeline: context.pipeline, sink: context.name)
       let claim = try checkpoints.claim()
-      try checkpoints.markConnection()
-      let writer = try GroupWriter(connection: connection, number: 0, count: 1)
-      writer.refuse = { [unowned self] in try refuse($0, $1, $2) }
-      self.writer = writer
+      try checkpoints.resolveBranches(claim)
+      let refusals = RowRefusals(policy: context.badRowPolicy, checkpoints: checkpoints)
+      for number in 0..<max(1, settings.workers) {
+        let connection = number == 0 ? connection : try settings.connect(.rows)
+        try checkpoints.mark(connection, writer: number)
+        let writer = try GroupWriter(connection: connection, refusals: refusals, number: number)
+        if number == 0 { self.writer = writer } else { branches.append(BranchWriter(writer: writer)) }
+      }
       self.checkpoints = checkpoints
       epoch = claim.epoch
       groupNumber = claim.groupNumber
@@ -62,22 +73,44 @@ final class MariaDBSink: Sink {
   }
 
   func write(_ batch: Batch, parts: Range<Int>) async throws {
-    try await guarded(by: opened().connection) { try take(batch, parts: parts) }
+    try await guarded(by: opened().connection) { try await take(batch, parts: parts) }
   }
 
   func commit(_ checkpoint: Checkpoint) async throws -> Receipt {
     try await guarded(by: opened().connection) {
       if try !applyQuickly() {
-        try begin()
-        try applyAll()
+        try begin(sharing: heldEntries >= MariaDBSink.sharedEntries)
+        try await applyAll()
       }
+      try await onBranches { try $0.prepare() }
+      if isShared { Failpoint.hit("mariadb.after_prepare") }
       try store(checkpoint)
+      if isShared { Failpoint.hit("mariadb.before_branch_commit") }
+      try await onBranches { try $0.commit() }
+      isShared = false
     }
+    if awaitsIndexes, isLoading == false { try await finishLoad() }
     defer { outcomes = [:] }
     return Receipt(outcomes: outcomes)
   }
 
+  /// Makes the indexes that were left out while a snapshot was loaded.
+  private func finishLoad() async throws {
+    awaitsIndexes = false
+    try await targets?.finishLoad()
+  }
+
   func close() async {
+    // A pipeline that ends with its snapshot has nothing behind the load.
+    if isLoading == true, awaitsIndexes, !isInTransaction, !hasFailed, !Task.isCancelled {
+      do {
+        try await finishLoad()
+      } catch {
+        context.logger.error(
+          "the indexes that wait for the end of the load were not made; the next run makes them",
+          metadata: ["sink": "\(context.name)", "cause": "\(error)"])
+      }
+    }
     tables = [:]
     tableOrder = []
     segment.removeAll()
@@ -86,22 +119,35 @@ final class MariaDBSink: Sink {
     writer?.forget()
     writer?.connection.close()
     writer = nil
+    for branch in branches { branch.close() }
+    branches = []
   }
 
   /// Runs blocking work that a cancellation ends. A failure ends the connection, and with it what was not committed.
-  private func guarded<Result>(by connection: MariaDBConnection, _ body: () throws -> Result) async throws -> Result {
-    try await withTaskCancellationHandler {
+  private func guarded<Result>(
+    by connection: MariaDBConnection, _ body: () async throws -> Result
+  ) async throws -> Result {
+    let connections = [connection] + branches.map(\.writer.connection)
+    return try await withTaskCancellationHandler {
       do {
-        return try body()
+        return try await body()
       } catch {
+        hasFailed = true
+        await abandon()
         connection.close()
         // The cut connection is how the cancellation showed.
         try Task.checkCancellation()
         throw (error as? MariaDBError)?.failure("cannot write to the target", at: connection.place) ?? error
       }
     } onCancel: {
-      connection.shutdownSocket()
+      for connection in connections { connection.shutdownSocket() }
     }
+  }
+
+  /// Undoes what is prepared of a group whose checkpoint was not stored. What cannot be reached is undone by the next `open`.
+  private func abandon() async {
+    guard isShared, isInTransaction else { return }
+    for branch in branches { branch.abandon() }
   }
 
   // MARK: The transaction
@@ -117,13 +163,15 @@ final class MariaDBSink: Sink {
   }
 
   /// Begins the group's transaction unless it is open, as the owner of the target: from here on no other writer can claim it.
-  func begin() throws {
+  /// - Parameter sharing: whether the group is worth more than one writer.
+  func begin(sharing: Bool = true) throws {
     guard !isInTransaction else { return }
     let checkpoints = try openedCheckpoints()
     let answers = try opened().runScript("START TRANSACTION;\(checkpoints.ownership(epoch))")
     // Asked before anything is applied: what this writer still holds may contradict what another one has written.
     guard answers.count == 2, answers[1].resultRows == 1 else { throw checkpoints.fenced() }
     isInTransaction = true
+    isShared = sharing && !branches.isEmpty
   }
 
   private func store(_ checkpoint: Checkpoint) throws {

@@ -1,13 +1,13 @@
 extension MariaDBSinkSettings {
   /// How a session that writes rows is set up: every value is stored as it is, or refused; what is no date on any calendar
   /// is a value like others; numbers of rows are the source's; a text is escaped with backslashes.
-  ///
-  /// Without gap locks the sink meets fewer locks of others; that needs a binary log in rows, or none.
   var rowCommands: [String] {
     [
       "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION'",
       "SET SESSION foreign_key_checks = \(foreignKeys ? 1 : 0)",
       "SET SESSION time_zone = '+00:00'",
+      // Writers that share keys must not meet in the gaps between them.
+      "SET SESSION TRANSACTION ISOLATION LEVEL \(workers > 1 ? "READ COMMITTED" : "REPEATABLE READ")",
       "SET SESSION autocommit = 1",
       "SET SESSION wait_timeout = 2147483",
       "SET SESSION innodb_lock_wait_timeout = \(max(1, lockWaitSeconds))",

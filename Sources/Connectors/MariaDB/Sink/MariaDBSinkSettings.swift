@@ -70,6 +70,8 @@ struct MariaDBSinkSettings: Sendable {
       "SET SESSION foreign_key_checks = 0",
       "SET SESSION time_zone = '+00:00'",
       "SET SESSION auto_increment_increment = 1, auto_increment_offset = 1",
+      // It may be a month until the next one.
+      "SET SESSION wait_timeout = 31536000",
       "SET SESSION lock_wait_timeout = \(max(1, lockWaitSeconds))",
     ]
   }

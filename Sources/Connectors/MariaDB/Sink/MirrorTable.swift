@@ -20,6 +20,9 @@ final class MirrorTable {
   /// Rows of `net` that were put aside since it was last empty, by writer.
   private var quarantinedRows: [UInt64]
 
+  /// Whether several writers may each apply some of the keys: no two keys of the source can meet at the target.
+  var isShareable: Bool
+
   var schema: TableSchema { target.schema }
 
   init(_ target: TargetTable, segment: Segment, writers: Int, direct: Bool) {
@@ -42,6 +45,9 @@ final class MirrorTable {
     deleteHead = "DELETE FROM \(target.quotedName) WHERE "
     insertText = insertHead + "(" + columns.map { _ in "?" }.joined(separator: ",") + ")"
     deleteText = deleteHead + keyColumns.map { "\($0.name)=?" }.joined(separator: " AND ")
+    isShareable =
+      net != nil && !target.hasOtherUniqueKeys && !target.hasForeignKeys && !target.hasTriggers
+      && !target.keyIsCaseInsensitive && !keyColumns.contains { $0.form == .float || $0.form == .double }
     quarantinedRows = [UInt64](repeating: 0, count: writers)
   }
 

@@ -15,10 +15,14 @@ struct SinkCheckpoint {
   /// Quoted: `` `freshet`.`_freshet_checkpoint` ``.
   let table: String
   let quarantine: String
+  /// A temporary table of the connection.
+  let aside: String
   private let database: String
 
   /// Seconds for which another writer may keep the row locked before its connection is ended.
   private static let patience = 5
+  /// Writers that a sink may have.
+  private static let writerLimit = 16
 
   init(connection: MariaDBConnection, stateDatabase: String, pipeline: String, sink: String) throws(Failure) {
     self.connection = connection
@@ -27,6 +31,7 @@ struct SinkCheckpoint {
     database = try SQLDialect.mariadb.quoted(stateDatabase)
     table = "\(database).`_freshet_checkpoint`"
     quarantine = "\(database).`_freshet_quarantine`"
+    aside = "\(database).`_freshet_aside`"
   }
 
   private var definitions: [String] {
@@ -75,7 +80,7 @@ struct SinkCheckpoint {
       try raiseEpoch()
     } catch {
       guard error.code == .conflict else { throw error }
-      try endStuckWriter()
+      for writer in 0..<SinkCheckpoint.writerLimit { try endWriter(writer) }
       try raiseEpoch()
     }
     try connection.execute("SET SESSION innodb_lock_wait_timeout = \(usual ?? "50")")
@@ -100,20 +105,32 @@ struct SinkCheckpoint {
 
   /// The name of the lock that a writer's connection holds for as long as it lives, by which a later one finds it.
   /// Names may have 64 characters.
-  private var lockName: String {
+  private func lockName(_ writer: Int) -> String { "freshet.\(String(identity, radix: 16)).\(writer)" }
+
+  /// A number that this sink has and others hardly do.
+  var identity: UInt64 {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for byte in "\(database)\u{0}\(pipeline)\u{0}\(sink)".utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    return "freshet.\(hash)"
+    return hash
   }
 
-  private func endStuckWriter() throws(Failure) {
-    let holder = try connection.query("SELECT IS_USED_LOCK('\(lockName)')").first?.first ?? nil
+  /// Ends the connection of an older writer, if it is there.
+  func endWriter(_ writer: Int) throws(Failure) {
+    let holder = try connection.query("SELECT IS_USED_LOCK('\(lockName(writer))')").first?.first ?? nil
     guard let id = holder.flatMap({ UInt64($0) }), id != connection.threadId else { return }
-    try connection.execute("KILL CONNECTION \(id)")
+    do throws(Failure) {
+      try connection.execute("KILL CONNECTION \(id)")
+    } catch {
+      // 1094: it has ended by itself meanwhile.
+      guard error.cause.hasPrefix("1094 ") else { throw error }
+    }
   }
 
-  /// Marks this connection as the writer's. An older writer that is still connected keeps the mark; it can no longer commit.
-  func markConnection() throws(Failure) { _ = try connection.query("SELECT GET_LOCK('\(lockName)', 0)") }
+  /// Marks a connection as one of the sink's writers. An older writer that is still connected keeps the mark; it can no
+  /// longer commit.
+  func mark(_ connection: MariaDBConnection, writer: Int) throws(Failure) {
+    _ = try connection.query("SELECT GET_LOCK('\(lockName(writer))', 0)")
+  }
 
   // MARK: Statements of a group
 

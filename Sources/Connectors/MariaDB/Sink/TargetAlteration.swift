@@ -56,6 +56,10 @@ struct TargetAlteration {
     try changeColumns(&plan)
     try changeKey(&plan)
     try addIndexes(&plan)
+    if newDefinition.hasOneCollation, oldDefinition.hasOneCollation {
+      let charset = try newDefinition.tableCharset()
+      if charset != (try oldDefinition.tableCharset()) { plan.clauses.append(String(charset.dropFirst())) }
+    }
     if !difference.renamed.isEmpty { plan.renamedOrder = after.columns.map { $0.name.lowercased() } }
     return plan
   }

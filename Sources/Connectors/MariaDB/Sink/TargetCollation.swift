@@ -10,7 +10,7 @@ struct TargetCollation {
   var remark: String?
 
   static func choose(
-    charset: String?, collation: String?, isKey: Bool, hasNativeType: Bool, server: TargetServer, column: String
+    charset: String?, collation: String?, isKey: Bool, server: TargetServer, column: String
   ) throws(Failure) -> TargetCollation {
     guard let charset else {
       // Nobody said which values the source takes for equal: only equal bytes are.
@@ -19,9 +19,11 @@ struct TargetCollation {
     guard let collation else {
       let same = try spelling(of: charset, nil, server)
       guard let same else { throw missing(charset, column) }
-      // Without a definition of the source its default is not this server's for sure.
-      let isSure = hasNativeType || !isKey || !same.charset.hasPrefix("utf8mb4")
-      return isSure ? same : TargetCollation(charset: same.charset, collation: exact(server), remark: nil)
+      // The default of the source is not this server's for sure, and could keep keys apart that are one here.
+      guard isKey else { return same }
+      let bytes = same.charset == "utf8mb4" ? exact(server) : "\(same.charset)_bin"
+      let isThere = try server.has(charset: same.charset, collation: bytes)
+      return isThere ? TargetCollation(charset: same.charset, collation: bytes, remark: nil) : same
     }
     let full = fullName(collation, charset)
     if let same = try spelling(of: charset, full, server) { return same }

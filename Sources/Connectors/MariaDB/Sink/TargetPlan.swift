@@ -92,7 +92,8 @@ struct TargetPlan {
           "\"\(target)\" has triggers: they run for the mirror's changes, too, and for upserts not as they did at the source"
         )
       }
-      if shape.hasForeignKeys {
+      let isReferenced = try server.isReferenced(target)
+      if isReferenced || shape.hasForeignKeys {
         plan.warnings.append("\"\(target)\" has foreign keys: its changes are applied in log order, which is slower")
       }
       _ = try TargetShapeCheck(

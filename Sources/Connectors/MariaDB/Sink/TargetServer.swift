@@ -12,6 +12,7 @@ final class TargetServer {
   /// Whether the server takes names of tables in upper and lower case for one.
   let foldsNames: Bool
   private var collations: [String: Bool] = [:]
+  private var references: Set<TableName>?
 
   init(_ connection: MariaDBConnection) throws(Failure) {
     self.connection = connection
@@ -59,6 +60,22 @@ final class TargetServer {
     collations[key] = isThere
     return isThere
   }
+
+  /// Whether a foreign key of any table points to this one. The server has to look through all its tables: asked once.
+  func isReferenced(_ table: TableName) throws(Failure) -> Bool {
+    if let references { return references.contains(table) }
+    var found: Set<TableName> = []
+    for row in try connection.query(
+      "SELECT UNIQUE_CONSTRAINT_SCHEMA, REFERENCED_TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS")
+    {
+      if let database = row[0], let name = row[1] { found.insert(TableName(namespace: database, table: name)) }
+    }
+    references = found
+    return found.contains(table)
+  }
+
+  /// Asks anew for foreign keys when they are needed next.
+  func forgetReferences() { references = nil }
 
   static func isPlainName(_ text: String) -> Bool {
     !text.isEmpty

@@ -27,7 +27,7 @@ struct TargetShape {
   var hasPrimaryKey: Bool
   /// Every index by its lowercase name, the primary key too.
   var indexNames: Set<String>
-  /// Whether a foreign key begins or ends here.
+  /// Whether a foreign key begins here.
   var hasForeignKeys: Bool
   var hasTriggers: Bool
 
@@ -70,11 +70,9 @@ struct TargetShape {
       if let name = row[0] { indexNames.insert(name.lowercased()) }
     }
     hasPrimaryKey = indexNames.contains("primary")
-    let refers = TargetShape.condition(table, "CONSTRAINT_SCHEMA")
-    let referred =
-      "UNIQUE_CONSTRAINT_SCHEMA = \(TargetText.literal(table.namespace)) AND REFERENCED_TABLE_NAME = \(TargetText.literal(table.table))"
     hasForeignKeys = try !connection.query(
-      "SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE (\(refers)) OR (\(referred)) LIMIT 1"
+      "SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS "
+        + "WHERE \(TargetShape.condition(table, "CONSTRAINT_SCHEMA")) LIMIT 1"
     ).isEmpty
     hasTriggers = try !connection.query(
       "SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = \(TargetText.literal(table.namespace)) "

@@ -26,7 +26,8 @@ final class TargetTable {
   let isNew: Bool
 
   init(
-    schema: TableSchema, name: TableName, shape: TargetShape, fit: TargetShapeCheck.Fit, isNew: Bool
+    schema: TableSchema, name: TableName, shape: TargetShape, fit: TargetShapeCheck.Fit, isReferenced: Bool,
+    isNew: Bool
   ) throws(Failure) {
     self.schema = schema
     self.name = name
@@ -41,7 +42,7 @@ final class TargetTable {
     keyColumns = keys
     let key = Set(schema.key.map { schema.columns[$0].name.lowercased() })
     hasOtherUniqueKeys = shape.uniqueKeys.contains { Set($0) != key }
-    hasForeignKeys = shape.hasForeignKeys
+    hasForeignKeys = isReferenced || shape.hasForeignKeys
     hasTriggers = shape.hasTriggers
     keyIsCaseInsensitive = schema.key.contains { index in
       guard let collation = shape.column(schema.columns[index].name)?.collation else { return false }

@@ -25,6 +25,11 @@ struct TargetTableDefinition {
     ).text(&remarks, allowsAutoIncrement: isFirstOfKey(index))
   }
 
+  /// Whether every column with a character set has the same collation.
+  var hasOneCollation: Bool {
+    Set(schema.columns.filter { $0.charset != nil && $0.type != .json }.map(\.collation)).count == 1
+  }
+
   // MARK: Indexes
 
   /// All but the primary key: those that are declared, and unique keys of which only the columns are known.
@@ -93,10 +98,10 @@ struct TargetTableDefinition {
   }
 
   /// The default of the table, which decides nothing about its columns: that of the first one with a character set.
-  private func tableCharset() throws(Failure) -> String {
+  func tableCharset() throws(Failure) -> String {
     guard let text = schema.columns.first(where: { $0.charset != nil && $0.type != .json }) else { return "" }
     let chosen = try TargetCollation.choose(
-      charset: text.charset, collation: text.collation, isKey: false, hasNativeType: true, server: server,
+      charset: text.charset, collation: text.collation, isKey: false, server: server,
       column: text.name)
     return " DEFAULT CHARSET=\(chosen.charset)" + (chosen.collation.map { " COLLATE=\($0)" } ?? "")
   }

@@ -18,6 +18,7 @@ extension TargetTables {
         .schemaChange, "the source has changed the table's schema (\(change.kind.rawValue))",
         at: "table \"\(change.table)\"", hint: "`on_schema_change: stop` is set; another policy carries it out")
     }
+    server.forgetReferences()
     forget(change.table)
     if let name = change.after?.name { forget(name) }
     let isKept = change.kind != .truncate && (policy == .ignore || (policy == .lenient && change.kind == .drop))
@@ -62,8 +63,9 @@ extension TargetTables {
         guard try connection.definition(of: target) != nil else { return nil }
         _ = try claim(change.table)
         return Step(statement: "DROP TABLE \(try TargetText.name(target))")
+      } cleanUp: { () throws(Failure) in
+        try release(change.table)
       }
-      try release(change.table)
     case .truncate:
       try carryOutOnce(change, ordinal, at: [target]) { () throws(Failure) in
         guard try connection.definition(of: target) != nil else { return nil }
@@ -107,10 +109,15 @@ extension TargetTables {
       guard !plan.clauses.isEmpty || !plan.followUp.isEmpty else { return nil }
       let statement =
         plan.clauses.isEmpty ? "" : "ALTER TABLE \(try TargetText.name(old)) \(plan.clauses.joined(separator: ", "))"
-      let isSwap = !isRenamed && plan.renamedOrder == shape.columns.map { $0.name.lowercased() }
+      // Columns that only the target has keep their places.
+      let order = plan.renamedOrder.map { names in
+        (names, shape.columns.map { $0.name.lowercased() }.filter(names.contains))
+      }
+      let isSwap = !isRenamed && order.map { $0.0 == $0.1 } ?? false
       return Step(statement: statement, followUp: plan.followUp, leavesNoTrace: isSwap)
+    } cleanUp: { () throws(Failure) in
+      if isRenamed { try release(change.table) }
     }
-    if isRenamed { try release(change.table) }
   }
 
   private func alteration(

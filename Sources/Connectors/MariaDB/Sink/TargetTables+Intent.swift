@@ -23,8 +23,10 @@ extension TargetTables {
   /// Carries out what `plan` says, unless this very change was carried out by an attempt that stored no checkpoint behind it.
   ///
   /// - Parameter plan: asked only when nothing was done yet; nil: there is nothing to do.
+  /// - Parameter cleanUp: belongs to the change, may be repeated, and is passed over once the change is known to be done.
   func carryOutOnce(
-    _ change: SchemaChange, _ ordinal: Int, at targets: [TableName], _ plan: () throws(Failure) -> Step?
+    _ change: SchemaChange, _ ordinal: Int, at targets: [TableName], _ plan: () throws(Failure) -> Step?,
+    cleanUp: () throws(Failure) -> Void = {}
   ) throws(Failure) {
     let shape = try fingerprint(targets)
     let known = try intent(change, ordinal)
@@ -32,9 +34,10 @@ extension TargetTables {
     if let known, known.shape != shape {
       // Nobody but this sink's writers changes the table, and the statement happens whole: it has happened.
       if !known.followUp.isEmpty { try run(known.followUp, change) }
+      try cleanUp()
       return try finish(ordinal)
     }
-    guard let step = try plan() else { return }
+    guard let step = try plan() else { return try cleanUp() }
     if known != nil, step.leavesNoTrace {
       throw Failure(
         .schemaChange,
@@ -48,6 +51,7 @@ extension TargetTables {
     if !step.statement.isEmpty { try run(step.statement, change) }
     Failpoint.hit("mariadb.schema_change_run")
     if !step.followUp.isEmpty { try run(step.followUp, change) }
+    try cleanUp()
     try finish(ordinal)
     Failpoint.hit("mariadb.schema_change_done")
   }

@@ -81,7 +81,8 @@ final class TargetTables {
       let names = fit.leftOut.map { schema.columns[$0].name }.joined(separator: ", ")
       warn("columns are left out: the target does not have them", schema.name, ["columns": "\(names)"])
     }
-    return try TargetTable(schema: schema, name: target, shape: shape, fit: fit, isNew: isNew)
+    return try TargetTable(
+      schema: schema, name: target, shape: shape, fit: fit, isReferenced: try server.isReferenced(target), isNew: isNew)
   }
 
   /// Makes the database and the table.

@@ -17,6 +17,7 @@ enum TargetText {
       if scalar == "'" { result.unicodeScalars.append(scalar) }
       result.unicodeScalars.append(scalar)
     }
-    return result + "'"
+    result.unicodeScalars.append("'")
+    return result
   }
 }

@@ -8,8 +8,14 @@ extension TableHints {
     for case .setCharset(let name, let collation) in alterations {
       guard result.set(charset: name, collation: collation) else { return nil }
     }
+    var renames = Renames()
     for alteration in alterations {
-      guard result.apply(alteration) else { return nil }
+      guard result.apply(alteration, &renames) else { return nil }
+    }
+    for (placeholder, name) in renames.pairs {
+      guard let index = result.index(of: placeholder) else { return nil }
+      result.columns[index].name = name
+      result.renameInKeys(placeholder, name)
     }
     for name in result.primaryKey {
       guard let index = result.index(of: name) else { return nil }
@@ -18,12 +24,22 @@ extension TableHints {
     return result
   }
 
-  private mutating func apply(_ alteration: DataDefinition.Alteration) -> Bool {
+  /// New names, which all come at once: until the end of the statement a column has one that no other can have.
+  private struct Renames {
+    var pairs: [(placeholder: String, name: String)] = []
+
+    mutating func placeholder(for name: String) -> String {
+      pairs.append(("\u{0}\(pairs.count)", name))
+      return pairs[pairs.count - 1].placeholder
+    }
+  }
+
+  private mutating func apply(_ alteration: DataDefinition.Alteration, _ renames: inout Renames) -> Bool {
     switch alteration {
     case .add(let column, let place):
-      guard index(of: column.name) == nil, let target = index(for: place) else { return false }
+      guard index(of: column.name) == nil, let target = index(for: place, renames) else { return false }
       columns.insert(withDefaultCharset(column), at: target)
-    case .change(let old, let column, let place): return change(old, column, place)
+    case .change(let old, let column, let place): return change(old, column, place, &renames)
     case .drop(let name):
       guard let index = index(of: name) else { return false }
       columns.remove(at: index)
@@ -32,8 +48,8 @@ extension TableHints {
       dropFromIndexes(name)
     case .rename(let old, let name):
       guard let index = index(of: old) else { return false }
-      columns[index].name = name
-      renameInKeys(old, name)
+      columns[index].name = renames.placeholder(for: name)
+      renameInKeys(old, columns[index].name)
     case .addPrimaryKey(let names): primaryKey = names
     case .dropPrimaryKey: primaryKey = []
     case .addIndex(let index): add(index)
@@ -52,14 +68,16 @@ extension TableHints {
   }
 
   private mutating func change(
-    _ old: String, _ column: Column, _ place: DataDefinition.Alteration.Place?
+    _ old: String, _ column: Column, _ place: DataDefinition.Alteration.Place?, _ renames: inout Renames
   ) -> Bool {
     guard let index = index(of: old) else { return false }
-    columns[index] = withDefaultCharset(column)
+    var column = withDefaultCharset(column)
+    if column.name.lowercased() != old.lowercased() { column.name = renames.placeholder(for: column.name) }
+    columns[index] = column
     renameInKeys(old, column.name)
     guard let place else { return true }
     columns.remove(at: index)
-    guard let target = self.index(for: place) else { return false }
+    guard let target = self.index(for: place, renames) else { return false }
     columns.insert(column, at: target)
     return true
   }
@@ -120,11 +138,12 @@ extension TableHints {
     return true
   }
 
-  private func index(for place: DataDefinition.Alteration.Place) -> Int? {
+  private func index(for place: DataDefinition.Alteration.Place, _ renames: Renames) -> Int? {
     switch place {
     case .last: columns.count
     case .first: 0
-    case .after(let name): index(of: name).map { $0 + 1 }
+    case .after(let name):
+      index(of: renames.pairs.last { $0.name.lowercased() == name.lowercased() }?.placeholder ?? name).map { $0 + 1 }
     }
   }
 }

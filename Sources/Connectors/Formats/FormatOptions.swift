@@ -1,8 +1,8 @@
 package import Change
-package import Formats
 package import Pipeline
 
-/// The options that say how changes become lines, shared by `files` and `stdout`; read into an encoder's settings.
+/// The options that say how changes become lines and records, shared by `files`, `stdout` and `kafka`; read into an
+/// encoder's settings.
 package enum FormatOptions {
   /// Debezium's names, and ours: `lossy.values`, `envelope`.
   package static let debezium: [Option] = [
@@ -112,9 +112,9 @@ package enum FormatOptions {
 
 extension EncodingContext {
   /// With what the source says of itself where the options leave it open.
-  func completed(by source: SourceDescription.Content) -> EncodingContext {
+  package func completed(by source: SourceDescription.Content) -> EncodingContext {
     EncodingContext(
       connector: connector.isEmpty ? source.kind : connector, name: name,
-      logFileBase: logFileBase.isEmpty ? source.logFileBase : logFileBase)
+      logFileBase: logFileBase.isEmpty ? source.logFileBase : logFileBase, keyColumns: keyColumns)
   }
 }

@@ -1,23 +1,23 @@
 import Foundation
 
 /// The members of a JSON object with their values as they stand there, so that no digit passes through a number type.
-struct JSONMembers {
+package struct JSONMembers {
   private let bytes: [UInt8]
   private var index = 0
 
   private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  struct Malformed: Error {
+  package struct Malformed: Error {
     let offset: Int
   }
 
-  static func read(_ text: [UInt8]) throws -> [String: [UInt8]] {
+  package static func read(_ text: [UInt8]) throws -> [String: [UInt8]] {
     var reader = JSONMembers(text)
     return try reader.object()
   }
 
   /// The text of a JSON string.
-  static func string(_ raw: [UInt8]) throws -> String { try JSONDecoder().decode(String.self, from: Data(raw)) }
+  package static func string(_ raw: [UInt8]) throws -> String { try JSONDecoder().decode(String.self, from: Data(raw)) }
 
   private mutating func object() throws -> [String: [UInt8]] {
     var members: [String: [UInt8]] = [:]

@@ -1,0 +1,108 @@
+package import Change
+import Flow
+import Formats
+import KafkaClient
+package import Pipeline
+
+/// Writes changes as messages to Kafka, with the checkpoint as a message of the same Kafka transaction.
+///
+/// *Durability*: `commit` waits until every message is acknowledged by all in-sync replicas and commits the transaction:
+/// readers with `isolation.level=read_committed` see the group and its checkpoint, or neither. *Fencing*: `open` registers
+/// the transactional id, and the broker refuses older producers of it from then on. *At least once*: data is acknowledged
+/// first and the checkpoint after it, so what lies between them is repeated after a crash. *After a failure* the sink
+/// refuses everything; whatever became of an unfinished commit, the next `open` finds out.
+package final class KafkaSink: Sink {
+  package let traits: SinkTraits
+  private let settings: KafkaSettings
+  private let context: ConnectorContext
+
+  private var writer: MessageWriter?
+  private var sender: RecordSender?
+  private var checkpoints: TargetTopic?
+  private var watermarks: WatermarkRecords
+  private var epoch: UInt64 = 0
+  private var isBroken = false
+
+  package init(_ settings: KafkaSettings, _ context: ConnectorContext) {
+    self.settings = settings
+    self.context = context
+    watermarks = WatermarkRecords(interval: settings.watermarkInterval)
+    traits = SinkTraits(groupBytes: 64 << 20, commitInterval: settings.commitInterval)
+  }
+
+  package func open() async throws -> Position? {
+    let isTransactional = settings.guarantee == .exactlyOnce
+    let properties = settings.producerProperties(
+      transactionalId: isTransactional ? settings.transactionalId(context) : nil, memory: context.memoryLimit)
+    let writer = try MessageWriter(
+      properties, transactionTimeout: isTransactional ? settings.transactionTimeout : nil, place: settings.brokers,
+      logger: context.logger)
+    let directory = TopicDirectory(writer.producer, settings, pipeline: context.pipeline, logger: context.logger)
+    // First, because librdkafka looks for the coordinator only every half second while it has no connection.
+    try directory.load()
+    try writer.open(timeout: settings.openTimeout)
+    let topic = CheckpointTopic(settings: settings, pipeline: context.pipeline, sink: context.name)
+    checkpoints = try directory.topic(named: settings.checkpointTopic, topic.creation)
+    let found = try topic.read()
+    epoch = (found?.epoch ?? 0) + 1
+    sender = RecordSender(settings, context, writer, directory)
+    self.writer = writer
+    return found.map { Position(text: $0.position, token: $0.token) }
+  }
+
+  package func write(_ batch: Batch, parts: Range<Int>) async throws {
+    guard let sender, !isBroken else { throw unusable }
+    do {
+      try sender.write(batch, parts: parts)
+    } catch {
+      isBroken = true
+      throw error
+    }
+  }
+
+  package func commit(_ checkpoint: Checkpoint) async throws -> Receipt {
+    guard let writer, let sender, let checkpoints, !isBroken else { throw unusable }
+    do {
+      try watermarks.write(checkpoint, to: sender.directory.all, with: writer)
+      if !writer.isTransactional {
+        // The checkpoint must not be durable before what it covers.
+        try writer.flush()
+      }
+      Failpoint.hit("kafka.before_checkpoint")
+      let record = CheckpointRecord(
+        checkpoint, pipeline: context.pipeline, sink: context.name, epoch: epoch, written: WallClock.microseconds())
+      let key = CheckpointRecord.key(pipeline: context.pipeline, sink: context.name)
+      let value = try record.bytes
+      try writer.send(
+        checkpoints, partition: CheckpointTopic.partition, key: key.span.bytes, value: value.span.bytes)
+      try writer.flush()
+      Failpoint.hit("kafka.before_commit")
+      try writer.commit()
+      Failpoint.hit("kafka.after_commit")
+    } catch {
+      isBroken = true
+      throw error
+    }
+    return Receipt(outcomes: sender.takeOutcomes())
+  }
+
+  package func close() async {
+    writer?.close()
+    sender = nil
+    checkpoints = nil
+    writer = nil
+  }
+
+  private var unusable: Failure {
+    Failure(
+      .internal, isBroken ? "the sink has failed before and takes nothing more" : "the sink is not open",
+      at: settings.brokers)
+  }
+}
+
+extension KafkaSettings {
+  /// The name that fences: one for each sink of each pipeline.
+  func transactionalId(_ context: ConnectorContext) -> String {
+    transactionalId ?? "freshet-\(context.pipeline)-\(context.name)"
+  }
+}

@@ -1,0 +1,188 @@
+import Change
+import Flow
+import KafkaClient
+import Logging
+
+/// Messages and the transaction around them: begins one with the first message, waits where the broker is slow or away,
+/// and turns every error into what follows from it.
+///
+/// *Thread*: the sink's; calls block on it, and look every few milliseconds whether the task was cancelled.
+/// *Back-pressure*: librdkafka's queue is bounded; when it is full, `send` waits until the broker has taken some of it.
+/// *Errors*: after a throw the transaction is lost, and `close` gives it up at the broker.
+final class MessageWriter {
+  /// Between two looks at what has happened, in milliseconds.
+  private static let pause: Int32 = 5
+  private static let step = 50
+  /// How long `close` tries to end an open transaction, in nanoseconds.
+  private static let closeLimit: UInt64 = 3_000_000_000
+
+  let producer: KafkaProducer
+  let isTransactional: Bool
+  /// The broker ends a transaction that is older, in nanoseconds.
+  private let transactionTimeout: UInt64
+  private let place: String
+  private let logger: Logger
+  // Touched for each message, by one thread: no run-time check is needed.
+
+  /// When the open transaction began; nil: none is open.
+  @exclusivity(unchecked) private var began: UInt64?
+  /// Bytes of the open transaction.
+  @exclusivity(unchecked) private(set) var transactionBytes = 0
+  private var lastNotice: UInt64 = 0
+
+  init(
+    _ properties: KafkaProperties, transactionTimeout: UInt64?, place: String, logger: Logger
+  ) throws(Failure) {
+    do {
+      producer = try KafkaProducer(properties)
+    } catch {
+      throw error.failure("set the client up", at: place)
+    }
+    isTransactional = transactionTimeout != nil
+    self.transactionTimeout = transactionTimeout ?? .max
+    self.place = place
+    self.logger = logger
+  }
+
+  /// Registers the transactional id, which fences every older writer and ends what it left open.
+  func open(timeout: UInt64) throws {
+    guard isTransactional else { return }
+    let deadline = MonotonicTime.now() &+ timeout
+    while let error = producer.initTransactions(milliseconds: 500) {
+      try listen()
+      try Task.checkCancellation()
+      guard error.isRetriable, MonotonicTime.now() < deadline else {
+        throw error.failure("claim the transactional id", at: place)
+      }
+    }
+  }
+
+  /// Hands over a copy of a message. Waits while the client's queue is full.
+  @inline(__always)
+  func send(_ topic: TargetTopic, partition: Int32, key: RawSpan?, value: RawSpan?) throws {
+    if began == nil { try begin() }
+    transactionBytes += (key?.byteCount ?? 0) + (value?.byteCount ?? 0)
+    while let error = producer.produce(topic.topic, partition: partition, key: key, value: value) {
+      try wait(error, topic)
+    }
+  }
+
+  func send(
+    _ topic: TargetTopic, partition: Int32, key: RawSpan?, value: RawSpan?, headers: consuming KafkaHeaders
+  ) throws {
+    if began == nil { try begin() }
+    transactionBytes += (key?.byteCount ?? 0) + (value?.byteCount ?? 0) + headers.byteCount
+    while let error = producer.produce(topic.topic, partition: partition, key: key, value: value, headers: &headers) {
+      try wait(error, topic)
+    }
+  }
+
+  @inline(never)
+  private func begin() throws {
+    began = MonotonicTime.now()
+    transactionBytes = 0
+    guard isTransactional, let error = producer.beginTransaction() else { return }
+    began = nil
+    throw failure(error, "begin a transaction")
+  }
+
+  /// Waits for room in the client's queue.
+  @inline(never)
+  private func wait(_ error: KafkaError, _ topic: TargetTopic) throws {
+    guard error.kind == .queueFull else { throw failure(error, "send to topic \"\(topic.name)\"") }
+    producer.poll(milliseconds: MessageWriter.pause)
+    try check()
+  }
+
+  /// Gives the memory of acknowledged messages back; to be called every some dozens of messages.
+  func poll() { producer.poll(milliseconds: 0) }
+
+  /// Takes in what has happened meanwhile: failed deliveries, a fatal error, a transaction that has grown too old.
+  func check() throws {
+    try listen()
+    try Task.checkCancellation()
+    if let report = producer.takeFailure() { throw failure(report) }
+    if let error = producer.fatalError { throw failure(error, "write") }
+    if isTransactional, let began, MonotonicTime.now() &- began > transactionTimeout { throw tooOld }
+  }
+
+  /// Waits until every message is acknowledged.
+  func flush() throws {
+    while !producer.flush(milliseconds: MessageWriter.step) { try check() }
+    try check()
+  }
+
+  /// Makes what was sent since the last commit visible, all at once. Everything must have been flushed.
+  func commit() throws {
+    defer { if began != nil, !isTransactional { began = nil } }
+    guard isTransactional, let began else { return }
+    // The broker ends the transaction of its own accord by then, and says so when it is asked again.
+    let deadline = began &+ transactionTimeout &+ 10_000_000_000
+    while let error = producer.commitTransaction(milliseconds: 500) {
+      try listen()
+      guard error.isRetriable, !error.isFatal, !error.requiresAbort else {
+        throw failure(error, "commit a transaction")
+      }
+      try Task.checkCancellation()
+      guard MonotonicTime.now() < deadline else {
+        throw Failure(
+          .unreachable, "the outcome of a commit is not known", at: place,
+          hint: "the next attempt reads the checkpoint, which tells it", cause: error.description)
+      }
+    }
+    self.began = nil
+  }
+
+  /// Gives an open transaction up, so that readers need not wait for the broker to do so.
+  func close() {
+    defer { began = nil }
+    guard isTransactional, began != nil, producer.fatalError == nil else { return }
+    producer.purge()
+    let deadline = MonotonicTime.now() &+ MessageWriter.closeLimit
+    while MonotonicTime.now() < deadline, !producer.flush(milliseconds: MessageWriter.step) {}
+    while let error = producer.abortTransaction(milliseconds: 500) {
+      guard error.isRetriable, MonotonicTime.now() < deadline else {
+        logger.info("an open transaction is left to the broker to end", metadata: ["cause": "\(error)"])
+        return
+      }
+    }
+  }
+
+  /// Reports what librdkafka says of its connections, seldom; a refused login is a failure.
+  private func listen() throws(Failure) {
+    for notice in producer.takeNotices() {
+      if notice.kind == .authentication { throw notice.failure("connect to the brokers", at: place) }
+      let now = MonotonicTime.now()
+      guard lastNotice == 0 || now &- lastNotice > 10_000_000_000 else { continue }
+      lastNotice = now
+      logger.warning("a broker is not there; messages wait", metadata: ["cause": "\(notice)"])
+    }
+  }
+
+  private func failure(_ report: KafkaProducer.DeliveryFailure) -> Failure {
+    if let fatal = producer.fatalError { return failure(fatal, "write") }
+    let count = report.count == 1 ? "a message" : "\(report.count) messages"
+    var failure = report.error.failure(
+      "deliver \(count), the first of \(report.size) bytes", at: "topic \"\(report.topic)\", \(place)")
+    if failure.code == .fenced { failure = fenced(report.error) }
+    return failure
+  }
+
+  private func failure(_ error: KafkaError, _ attempt: String) -> Failure {
+    let cause = producer.fatalError ?? error
+    return cause.kind == .fenced ? fenced(cause) : cause.failure(attempt, at: place)
+  }
+
+  /// Another writer has taken over, unless the transaction is so old that the broker has ended it: both read the same.
+  private func fenced(_ error: KafkaError) -> Failure {
+    if let began, MonotonicTime.now() &- began >= transactionTimeout { return tooOld }
+    return error.failure("write: another writer has taken over", at: place)
+  }
+
+  private var tooOld: Failure {
+    let seconds = transactionTimeout / 1_000_000_000
+    return Failure(
+      .limit, "a Kafka transaction of \(transactionBytes) bytes did not end within its \(seconds) s", at: place,
+      hint: "raise transaction_timeout; the broker allows up to its transaction.max.timeout.ms, 15 minutes by default")
+  }
+}

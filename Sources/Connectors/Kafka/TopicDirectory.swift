@@ -1,0 +1,150 @@
+import Change
+import Flow
+import KafkaClient
+import Logging
+import Pipeline
+
+/// A topic that messages go to.
+final class TargetTopic {
+  let name: String
+  let topic: KafkaTopic
+  let partitions: Int
+
+  init(_ topic: KafkaTopic, partitions: Int) {
+    name = topic.name
+    self.topic = topic
+    self.partitions = partitions
+  }
+}
+
+/// The topics of one sink, each looked up or made when the first message goes to it.
+///
+/// How many partitions a topic has is asked once, so that a key stays in its partition for as long as the sink runs.
+/// *Thread*: the sink's; a look-up blocks on it.
+final class TopicDirectory {
+  private static let step: Int32 = 1000
+
+  private let producer: KafkaProducer
+  private let settings: KafkaSettings
+  private let pipeline: String
+  private let logger: Logger
+  private var topics: [String: TargetTopic] = [:]
+  /// The name that a topic's was made of, to find two that became one.
+  private var origins: [String: String] = [:]
+  /// The cluster's topics when the sink was opened, with their partitions.
+  private var known: [String: Int] = [:]
+
+  init(_ producer: KafkaProducer, _ settings: KafkaSettings, pipeline: String, logger: Logger) {
+    self.producer = producer
+    self.settings = settings
+    self.pipeline = pipeline
+    self.logger = logger
+  }
+
+  /// Topics that were written to.
+  var all: [TargetTopic] { topics.values.filter { $0.name != settings.checkpointTopic } }
+
+  /// Asks the cluster what topics there are.
+  func load() throws {
+    known = try retrying("ask for the topics") { milliseconds throws(KafkaError) in
+      try producer.topics(milliseconds: milliseconds)
+    }
+  }
+
+  func exists(_ name: String) -> Bool { known[name] != nil }
+
+  /// The topic of a table's rows.
+  func topic(of table: TableName) throws -> TargetTopic {
+    try topic(madeOf: settings.topic.name(pipeline: pipeline, table: table))
+  }
+
+  /// The name of a table's topic, which is not looked up.
+  func plannedName(of table: TableName) throws(Failure) -> String {
+    try safeName(of: settings.topic.name(pipeline: pipeline, table: table))
+  }
+
+  /// The topic of a name that may hold what Kafka does not allow.
+  func topic(madeOf name: String) throws -> TargetTopic {
+    try topic(named: safeName(of: name), settings.newTopics)
+  }
+
+  private func safeName(of name: String) throws(Failure) -> String {
+    let safe = TopicTemplate.safe(name)
+    if let other = origins[safe], other != name {
+      throw Failure(
+        .configuration, "two tables would share the topic \"\(safe)\", although their names differ",
+        at: "topics \(NearestName.quoted(other)) and \(NearestName.quoted(name))",
+        hint: "route one of them to another name, or give both one topic by a template without {schema} and {table}")
+    }
+    origins[safe] = name
+    return safe
+  }
+
+  /// A topic by its own name, made as `new` says when it is missing.
+  func topic(named name: String, _ new: KafkaSettings.NewTopics) throws -> TargetTopic {
+    if let topic = topics[name] { return topic }
+    if known[name] == nil { try make(name, new) }
+    let handle: KafkaTopic
+    do {
+      handle = try producer.topic(name)
+    } catch {
+      throw error.failure("use a topic", at: "topic \"\(name)\"")
+    }
+    let topic = TargetTopic(handle, partitions: try partitions(of: handle))
+    topics[name] = topic
+    known[name] = topic.partitions
+    return topic
+  }
+
+  private func make(_ name: String, _ new: KafkaSettings.NewTopics) throws {
+    if new.maker == .broker { return }
+    guard new.maker == .sink else {
+      throw Failure(
+        .targetShape, "the topic does not exist, and the sink may not make it", at: "topic \"\(name)\"",
+        hint: "make it, or write `topics: { create: true }`")
+    }
+    let topic = NewKafkaTopic(
+      name: name, partitions: new.partitions, replication: new.replication, settings: new.settings)
+    do {
+      try producer.create(topic, milliseconds: 10_000)
+    } catch {
+      throw error.failure("make a topic", at: "topic \"\(name)\"")
+    }
+    logger.info("made a topic", metadata: ["topic": "\(name)"])
+  }
+
+  /// Waits until the cluster tells the topic's partitions.
+  private func partitions(of topic: KafkaTopic) throws -> Int {
+    let deadline = MonotonicTime.now() &+ settings.openTimeout
+    while true {
+      do throws(KafkaError) {
+        if let count = try producer.partitions(of: topic, milliseconds: TopicDirectory.step) { return count }
+      } catch {
+        if error.kind != .unreachable { throw error.failure("use a topic", at: "topic \"\(topic.name)\"") }
+      }
+      try Task.checkCancellation()
+      guard MonotonicTime.now() < deadline else {
+        throw Failure(.unreachable, "no broker tells the partitions of the topic", at: "topic \"\(topic.name)\"")
+      }
+      producer.poll(milliseconds: 20)
+    }
+  }
+
+  /// Repeats a request until it is answered or the sink's time to open is over.
+  private func retrying<Answer>(
+    _ attempt: String, _ request: (Int32) throws(KafkaError) -> Answer
+  ) throws -> Answer {
+    let deadline = MonotonicTime.now() &+ settings.openTimeout
+    while true {
+      do throws(KafkaError) {
+        return try request(TopicDirectory.step)
+      } catch {
+        let cause = producer.takeNotices().first { $0.kind == .authentication } ?? error
+        guard cause.kind == .unreachable, MonotonicTime.now() < deadline else {
+          throw cause.failure(attempt, at: settings.brokers)
+        }
+      }
+      try Task.checkCancellation()
+    }
+  }
+}

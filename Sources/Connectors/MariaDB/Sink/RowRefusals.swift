@@ -1,0 +1,41 @@
+import Change
+import Pipeline
+import SQLRendering
+
+/// Decides what becomes of a row that the target cannot hold.
+struct RowRefusals {
+  let policy: BadRowPolicy
+  let checkpoints: SinkCheckpoint
+
+  /// The statement that puts the row aside, with its key, position and reason, in the group's transaction.
+  /// - Throws: the failure instead, when the pipeline stops at bad rows.
+  func statement(_ problem: RowProblem, _ place: ChangePlace, _ table: MirrorTable) throws(Failure) -> String {
+    let schema = table.schema
+    let reason = describe(problem, schema)
+    guard policy == .quarantine else {
+      let keyNames = schema.key.map { "\"\(schema.columns[$0].name)\"" }.joined(separator: ", ")
+      throw Failure(
+        .badValue, "the target cannot take a row\(keyNames.isEmpty ? "" : " with key \(keyNames)"): \(reason)",
+        at: "table \"\(schema.name)\", \(place.text)",
+        hint: "`on_bad_row: quarantine` sets such rows aside in _freshet_quarantine and goes on")
+    }
+    let change = place.change
+    let row = change.hasAfter ? change.after : change.before
+    let keyRow = change.hasBefore ? change.before : change.after
+    return checkpoints.insertQuarantined(
+      schema.name, operation: change.operation,
+      key: RowText.json(place.batch, row: keyRow, columns: schema.key, of: schema), position: place.text,
+      reason: reason,
+      row: RowText.json(place.batch, row: row, columns: Array(schema.columns.indices), of: schema))
+  }
+
+  private func describe(_ problem: RowProblem, _ schema: TableSchema) -> String {
+    switch problem {
+    case .value(let column, let reason): "column \"\(schema.columns[column].name)\": \(reason)"
+    case .tooLarge(let bytes, let limit):
+      "it takes \(bytes) bytes or more, and the target's max_allowed_packet leaves \(limit)"
+    case .refused(let reason): reason
+    case .missing: "it changes a row that the target does not have"
+    }
+  }
+}

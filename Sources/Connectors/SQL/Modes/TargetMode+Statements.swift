@@ -1,0 +1,57 @@
+package import Change
+
+/// The moment of a change that concerns all rows of a table.
+package struct TableMoment: Sendable {
+  package var time: EventTime
+  /// `BatchReshaper.position` of the change.
+  package var position: String
+
+  package init(time: EventTime, position: String) {
+    self.time = time
+    self.position = position
+  }
+}
+
+extension TargetMode {
+  /// The statement that says in this mode that a table has lost all its rows: by TRUNCATE, or because it was dropped.
+  /// - Parameter table: the target's table, quoted.
+  package func emptying(_ table: String, _ dialect: SQLDialect, at moment: TableMoment) throws(Failure) -> String {
+    func quoted(_ column: Column) throws(Failure) -> String { try dialect.quoted(name(of: column)) }
+    let time = dialect.literal(instant: moment.time)
+    switch kind {
+    case .mirror: return "DELETE FROM \(table)"
+    case .append:
+      let names = "\(try quoted(.operation)), \(try quoted(.position)), \(try quoted(.committedAt))"
+      return "INSERT INTO \(table) (\(names)) VALUES ('t', \(dialect.literal(moment.position)), \(time))"
+    case .softDelete:
+      let mark = try quoted(.deletedAt)
+      return "UPDATE \(table) SET \(mark) = \(time) WHERE \(mark) IS NULL"
+    case .history:
+      let current = try quoted(.isCurrent)
+      return "UPDATE \(table) SET \(try quoted(.validTo)) = \(time), \(current) = 0 WHERE \(current) = 1"
+    }
+  }
+
+  /// The condition of rows that the source has now; nil: all of them.
+  package func liveRows(_ dialect: SQLDialect) throws(Failure) -> String? {
+    switch kind {
+    case .mirror: nil
+    case .append: "0 = 1"
+    case .softDelete: "\(try dialect.quoted(name(of: .deletedAt))) IS NULL"
+    case .history: "\(try dialect.quoted(name(of: .isCurrent))) = 1"
+    }
+  }
+}
+
+extension SQLDialect {
+  /// An instant in Coordinated Universal Time, as the dialect's sinks store it.
+  func literal(instant: EventTime) -> String {
+    unsafe withUnsafeTemporaryAllocation(byteCount: ValueText.slot, alignment: 8) { slot in
+      guard let start = slot.baseAddress else { return "NULL" }
+      var text = unsafe ValueText(at: start)
+      text.writeTimestamp(CivilTime(microsecondsSinceEpoch: instant.microseconds), fraction: 6)
+      if self == .sqlite { text.writeZone() }
+      return literal(unsafe String(decoding: slot[..<text.count], as: UTF8.self))
+    }
+  }
+}

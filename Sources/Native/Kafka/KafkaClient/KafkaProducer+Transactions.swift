@@ -1,0 +1,29 @@
+import CRdKafka
+
+/// Transactions as KIP-98 has them. Each call blocks up to its time limit and may be made again after a retriable error.
+extension KafkaProducer {
+  /// Registers the transactional id: fences its older producers and ends what they left open.
+  package func initTransactions(milliseconds: Int32) -> KafkaError? {
+    let error = KafkaError(consuming: unsafe rd_kafka_init_transactions(handle.client, milliseconds))
+    poll(milliseconds: 0)
+    return error
+  }
+
+  package func beginTransaction() -> KafkaError? {
+    KafkaError(consuming: unsafe rd_kafka_begin_transaction(handle.client))
+  }
+
+  /// Commits what was produced since the transaction began. Everything must be acknowledged: see `flush`.
+  package func commitTransaction(milliseconds: Int32) -> KafkaError? {
+    let error = KafkaError(consuming: unsafe rd_kafka_commit_transaction(handle.client, milliseconds))
+    poll(milliseconds: 0)
+    return error
+  }
+
+  /// Gives the transaction up. Messages that are still queued must be purged first, or the call waits for them.
+  package func abortTransaction(milliseconds: Int32) -> KafkaError? {
+    let error = KafkaError(consuming: unsafe rd_kafka_abort_transaction(handle.client, milliseconds))
+    poll(milliseconds: 0)
+    return error
+  }
+}

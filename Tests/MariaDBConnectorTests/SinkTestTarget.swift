@@ -1,0 +1,126 @@
+import Change
+import Flow
+import Foundation
+import Logging
+import MariaDBClient
+import Pipeline
+import Synchronization
+import TestServers
+
+@testable import MariaDBConnector
+
+/// Databases of one test at a shared private server, and sinks that write to them.
+final class SinkTestTarget {
+  static let server = Result { try MariaDBServer() }
+  private static let number = Atomic<Int>(0)
+
+  let server: MariaDBServer
+  /// The target's database for the source's `shop`.
+  let database: String
+  /// The database of the sink's own tables.
+  var state: String { database + "_state" }
+  let client: MariaDBConnection
+  private(set) var sequence: UInt64 = 0
+  private let thread: DedicatedThread
+
+  init(_ server: MariaDBServer? = nil) throws {
+    self.server = try server ?? Self.server.get()
+    database = "sink\(Self.number.add(1, ordering: .relaxed).newValue)"
+    client = try self.server.client()
+    try client.execute("CREATE DATABASE \(database)")
+    try client.execute("USE \(database)")
+    thread = DedicatedThread(name: "sink")
+    thread.stop()
+  }
+
+  func settings(_ change: (inout MariaDBSinkSettings) -> Void = { _ in }) throws -> MariaDBSinkSettings {
+    var settings = MariaDBSinkSettings(url: try MariaDBURL(server.url()))
+    settings.stateDatabase = state
+    settings.names = try TargetNames("\(database).{table}")
+    settings.keepsExistingRows = true
+    change(&settings)
+    return settings
+  }
+
+  func sink(
+    policy: SchemaChangePolicy = .evolve, badRows: BadRowPolicy = .stop, memory: Int = 64 << 20,
+    _ change: (inout MariaDBSinkSettings) -> Void = { _ in }
+  ) throws -> MariaDBSink {
+    MariaDBSink(
+      settings: try settings(change),
+      context: ConnectorContext(
+        pipeline: "shop", name: "copy", stateDirectory: "/nonexistent", memoryLimit: memory, schemaChangePolicy: policy,
+        badRowPolicy: badRows, thread: thread, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
+  }
+
+  func checkpoint(_ number: Int) -> Checkpoint {
+    Checkpoint(
+      position: Position(text: "0-1-\(number)", token: #"{"n":\#(number)}"#),
+      watermark: EventTime(seconds: UInt32(number)))
+  }
+
+  /// One batch with one transaction.
+  func batch(_ fill: (BatchBuilder) -> Void) -> Batch {
+    let builder = BatchBuilder()
+    sequence += 1
+    builder.begin(
+      commitTime: EventTime(seconds: UInt32(sequence)), mark: LogMark(sequence: sequence), identifier: "0-1-\(sequence)"
+    )
+    fill(builder)
+    builder.end(mark: LogMark(sequence: sequence))
+    return builder.take(position: Position(text: "0-1-\(sequence)", token: "{}"))
+  }
+
+  /// The rows of a query, their columns with `|` between them.
+  func rows(_ sql: String) throws -> [String] {
+    try client.query(sql).map { $0.map { $0 ?? "NULL" }.joined(separator: "|") }
+  }
+
+  /// The position that the target has, by its number.
+  var position: String? {
+    get throws { try client.query("SELECT position FROM \(state)._freshet_checkpoint").first?.first ?? nil }
+  }
+}
+
+extension MariaDBSink {
+  /// Writes one batch and commits it.
+  @discardableResult
+  func deliver(_ batch: Batch, _ checkpoint: Checkpoint) async throws -> Receipt {
+    try await write(batch, parts: batch.transactions.indices)
+    return try await commit(checkpoint)
+  }
+}
+
+extension BatchBuilder {
+  private func place(_ cells: [Cell]?) -> UInt32 {
+    guard let cells else { return RowChange.noCells }
+    defer { self.cells.append(contentsOf: cells) }
+    return UInt32(self.cells.count)
+  }
+
+  func insert(_ schema: TableSchema, _ after: [Cell]) {
+    append(RowChange(operation: .insert, schema: index(of: schema), after: place(after), time: EventTime(seconds: 1)))
+  }
+
+  func update(_ schema: TableSchema, _ before: [Cell], _ after: [Cell]) {
+    let first = place(before)
+    append(
+      RowChange(
+        operation: .update, schema: index(of: schema), before: first, after: place(after), time: EventTime(seconds: 1)))
+  }
+
+  func delete(_ schema: TableSchema, _ before: [Cell]) {
+    append(RowChange(operation: .delete, schema: index(of: schema), before: place(before), time: EventTime(seconds: 1)))
+  }
+}
+
+/// `shop.items`: a key, a text and a number.
+func itemsSchema(_ name: String = "items", key: [Int] = [0]) -> TableSchema {
+  TableSchema(
+    name: TableName(namespace: "shop", table: name),
+    columns: [
+      ColumnSchema(name: "id", type: .integer(bits: 64, unsigned: false), isNullable: key.isEmpty),
+      ColumnSchema(name: "name", type: .text(length: 40)),
+      ColumnSchema(name: "amount", type: .integer(bits: 32, unsigned: false)),
+    ], key: key)
+}
