@@ -102,7 +102,8 @@ let package = Package(
     .target(
       name: "TestServers", dependencies: ["Change", "MariaDBClient", "PrivateServers"], path: "Tests/TestServers"),
     .target(
-      name: "ConnectorConformance", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", log],
+      name: "ConnectorConformance",
+      dependencies: ["Change", "Flow", "Pipeline", "SQLRendering", "MemoryConnector", "TestRandom", log],
       path: "Tests/ConnectorConformance"),
     .target(name: "KafkaMock", dependencies: ["CRdKafka"], path: "Tests/KafkaMock"),
     .executableTarget(name: "kafka-mock", dependencies: ["KafkaMock"], path: "Tests/KafkaMockProgram"),
@@ -122,8 +123,9 @@ let package = Package(
     .testTarget(
       name: "MariaDBConnectorTests",
       dependencies: [
-        "Change", "Flow", "Pipeline", "MariaDBConnector", "MariaDBClient", "TestServers", "ConnectorConformance",
-        "Formats", "DebeziumFixtures", "TestRandom", "MemoryConnector", "SQLRendering", log,
+        "Change", "Flow", "Pipeline", "SQLRendering", "MariaDBConnector", "MariaDBClient", "TestServers",
+        "ConnectorConformance",
+        "Formats", "DebeziumFixtures", "TestRandom", "MemoryConnector", log,
       ]),
     .testTarget(
       name: "SQLiteConnectorTests",

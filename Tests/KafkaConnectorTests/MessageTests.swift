@@ -108,6 +108,24 @@ import Testing
     #expect(messages[3].header("__debezium.oldkey") == #"{"id":1}"#)
   }
 
+  @Test func canalsAndMaxwellsMessagesHaveTheRowsKey() async throws {
+    let changes: [[MemoryChange]] = [[insert(1), .delete(items, SinkBench.item(1))]]
+    for (format, mark) in [
+      (KafkaSettings.Format.canal(CanalOptions()), #""type":"DELETE""#),
+      (.maxwell(MaxwellOptions()), #""commit":true"#),
+    ] {
+      let (bench, _) = try await written(
+        {
+          $0.format = format
+          $0.partitioning = .table
+        }, changes)
+      let messages = try bench.items()
+      #expect(messages.map(\.key) == [#"{"id":1}"#, #"{"id":1}"#])
+      #expect(messages.last?.payload?.contains(mark) == true)
+      #expect(messages.first?.payload?.contains(mark) == false)
+    }
+  }
+
   @Test func headersNameTableOperationAndPlace() async throws {
     let (bench, _) = try await written(
       { $0.headers = KafkaSettings.Header.allCases }, [[insert(1)], [.delete(items, SinkBench.item(1))]])

@@ -13,6 +13,7 @@ import Testing
 final class SinkBench: @unchecked Sendable {
   let broker: TestBroker
   let sink: KafkaSink
+  private let context: ConnectorContext
   private let thread = DedicatedThread(name: "kafka-test")
   private var sequence: UInt64 = 0
 
@@ -20,7 +21,7 @@ final class SinkBench: @unchecked Sendable {
     _ broker: TestBroker, _ settings: KafkaSettings, badRows: BadRowPolicy = .stop, memory: Int = 16 << 20
   ) throws {
     self.broker = broker
-    let context = ConnectorContext(
+    context = ConnectorContext(
       pipeline: broker.prefix, name: "events", stateDirectory: "/nowhere", memoryLimit: memory,
       schemaChangePolicy: .evolve, badRowPolicy: badRows, thread: thread,
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
@@ -64,6 +65,13 @@ final class SinkBench: @unchecked Sendable {
 
   @discardableResult
   func open() async throws -> Position? { try await withTaskExecutorPreference(thread) { try await sink.open() } }
+
+  /// What a sink with these settings would say it is going to do.
+  func plan(_ settings: KafkaSettings, _ tables: [TableSchema]) async throws -> SinkPlan {
+    try await withTaskExecutorPreference(thread) {
+      try await KafkaSinkDefinition(settings: settings).plan(for: tables, context)
+    }
+  }
 
   func close() async { await withTaskExecutorPreference(thread) { await sink.close() } }
 

@@ -23,6 +23,12 @@ final class TestBroker: Sendable {
     servers = TestBroker.realServers ?? mock?.bootstrapServers ?? ""
   }
 
+  /// A cluster that another process has.
+  init(servers: String) throws {
+    mock = try MockCluster(brokers: 1)
+    self.servers = servers
+  }
+
   /// For tests that need a cluster that obeys.
   func cluster() throws -> MockCluster { try #require(mock) }
 

@@ -26,15 +26,18 @@ private struct Player {
   var nextUnique: Int64 = 0
   var changes: UInt64 = 0
 
-  init(seed: UInt64) {
+  init(seed: UInt64, allowsPartialImages: Bool) {
     random = SeededRandom(seed: seed)
     key = [Key.integer, .text, .composite, .none][Int(seed % 4)]
-    hasPartialImages = seed / 4 % 2 == 1 && key != .none
+    hasPartialImages = seed / 4 % 2 == 1 && key != .none && allowsPartialImages
     let number = ColumnType.integer(bits: 64, unsigned: false)
     schema = TableSchema(
       name: TableName(namespace: "shop", table: "items"),
       columns: [
-        ColumnSchema(name: "id", type: key == .text ? .text(length: 20) : number, isNullable: false),
+        key == .text
+          ? ColumnSchema(
+            name: "id", type: .text(length: 20), isNullable: false, charset: "latin1", collation: "latin1_swedish_ci")
+          : ColumnSchema(name: "id", type: number, isNullable: false),
         ColumnSchema(name: "name", type: .text(length: 40)),
         ColumnSchema(name: "part", type: number, isNullable: false),
         ColumnSchema(name: "u", type: number),
@@ -143,11 +146,12 @@ extension SeededRandom {
 @Suite(.serialized, .timeLimit(.minutes(3))) struct SinkHistoryTests {
   @Test(arguments: [1, 3]) func whateverTheChangesAndTheirGroupsTheTargetEqualsTheSource(_ workers: Int) async throws {
     let target = try SinkTestTarget()
-    for seed in 0..<160 { try await play(UInt64(seed), target, workers: workers) }
+    for seed in 0..<60 { try await play(UInt64(seed), target, workers: workers) }
   }
 
   private func play(_ seed: UInt64, _ target: SinkTestTarget, workers: Int) async throws {
-    var player = Player(seed: seed)
+    // A row that moves with some of its values unknown belongs to one writer alone.
+    var player = Player(seed: seed, allowsPartialImages: workers == 1)
     try target.client.execute("DROP TABLE IF EXISTS child, items")
     let type = player.key == .text ? "VARCHAR(20) CHARACTER SET latin1 COLLATE latin1_swedish_ci" : "BIGINT"
     let primary = ["PRIMARY KEY (id),", "PRIMARY KEY (id),", "PRIMARY KEY (id, part),", ""][Int(seed % 4)]
@@ -163,6 +167,8 @@ extension SeededRandom {
         "CREATE TABLE child (u BIGINT, FOREIGN KEY (u) REFERENCES items (u) ON DELETE CASCADE ON UPDATE CASCADE)")
     }
     let sink = try target.sink(memory: seed % 3 == 0 ? 1 << 20 : 64 << 20) { $0.workers = workers }
+    if seed % 2 == 0 { sink.quickEntries = 0 }
+    sink.sharedEntries = 1
     _ = try await sink.open()
     var total = Outcome()
     for group in 0..<(3 + player.random.next(below: 3)) {

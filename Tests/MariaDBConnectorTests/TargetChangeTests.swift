@@ -12,7 +12,8 @@ import Testing
     CREATE TABLE shop.t (id INT NOT NULL PRIMARY KEY, a INT, b VARCHAR(20) DEFAULT 'x', c DECIMAL(8,2) NOT NULL DEFAULT 1.00,
       e ENUM('p','q'), KEY by_a (a), UNIQUE KEY by_b (b)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci
     """
-  private static let fill = "INSERT INTO shop.t VALUES (1, 10, 'one', 1.5, 'p'), (2, NULL, 'two', -2, 'q'), (3, 30, NULL, 3, NULL)"
+  private static let fill =
+    "INSERT INTO shop.t VALUES (1, 10, 'one', 1.5, 'p'), (2, NULL, 'two', -2, 'q'), (3, 30, NULL, 3, NULL)"
 
   /// A source with a filled table that the target has a copy of.
   private func harness(_ create: [String] = [base, fill]) async throws -> TargetHarness {
@@ -30,7 +31,9 @@ import Testing
     let (source, copy) = (try harness.definition("shop", table), try harness.definition("copy", table))
     #expect(source == copy, "\(statement)")
     guard source != "missing", source == copy else { return }
-    let sums = try harness.rows("CHECKSUM TABLE shop.\(table), copy.\(table) EXTENDED").map { $0.split(separator: "|").last }
+    let sums = try harness.rows("CHECKSUM TABLE shop.\(table), copy.\(table) EXTENDED").map {
+      $0.split(separator: "|").last
+    }
     #expect(sums[0] == sums[1], "\(statement)")
   }
 
@@ -40,13 +43,17 @@ import Testing
     "ALTER TABLE shop.t ADD (h BIT(3) DEFAULT b'101', i DATETIME(3)), ADD KEY by_h (h)",
     "ALTER TABLE shop.t ADD first_one ENUM('it''s','no') NOT NULL FIRST", "ALTER TABLE shop.t DROP COLUMN g",
     "ALTER TABLE shop.t CHANGE a aa BIGINT UNSIGNED", "ALTER TABLE shop.t RENAME COLUMN aa TO a",
-    "ALTER TABLE shop.t MODIFY b VARCHAR(5) CHARACTER SET latin1 COLLATE latin1_german1_ci", "ALTER TABLE shop.t MODIFY b TEXT NOT NULL, DROP KEY by_b",
+    "ALTER TABLE shop.t MODIFY b VARCHAR(5) CHARACTER SET latin1 COLLATE latin1_german1_ci",
+    "ALTER TABLE shop.t MODIFY b TEXT NOT NULL, DROP KEY by_b",
     "ALTER TABLE shop.t MODIFY c DECIMAL(12,4) NULL", "ALTER TABLE shop.t MODIFY c DOUBLE",
     "ALTER TABLE shop.t MODIFY e ENUM('q','p','r') DEFAULT 'r'", "ALTER TABLE shop.t ALTER f SET DEFAULT 9",
     "ALTER TABLE shop.t ALTER f DROP DEFAULT", "ALTER TABLE shop.t MODIFY f SMALLINT INVISIBLE",
-    "ALTER TABLE shop.t MODIFY i DATETIME(3) AFTER id, MODIFY e ENUM('q','p') FIRST", "CREATE INDEX by_i ON shop.t (i, f)",
-    "CREATE UNIQUE INDEX by_id ON shop.t (id, f)", "DROP INDEX by_i ON shop.t", "ALTER TABLE shop.t RENAME INDEX by_h TO by_bit",
-    "ALTER TABLE shop.t ADD KEY by_text (b(3)), ADD FULLTEXT words (b)", "ALTER TABLE shop.t DROP PRIMARY KEY, ADD PRIMARY KEY (id, c)",
+    "ALTER TABLE shop.t MODIFY i DATETIME(3) AFTER id, MODIFY e ENUM('q','p') FIRST",
+    "CREATE INDEX by_i ON shop.t (i, f)",
+    "CREATE UNIQUE INDEX by_id ON shop.t (id, f)", "DROP INDEX by_i ON shop.t",
+    "ALTER TABLE shop.t RENAME INDEX by_h TO by_bit",
+    "ALTER TABLE shop.t ADD KEY by_text (b(3)), ADD FULLTEXT words (b)",
+    "ALTER TABLE shop.t DROP PRIMARY KEY, ADD PRIMARY KEY (id, c)",
     "ALTER TABLE shop.t ADD gen INT AS (id * 2) STORED, ADD virt INT AS (id + 1) VIRTUAL",
     "ALTER TABLE shop.t DROP gen, DROP virt, DROP PRIMARY KEY, MODIFY id INT NOT NULL AUTO_INCREMENT PRIMARY KEY",
     "ALTER TABLE shop.t CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
@@ -55,7 +62,9 @@ import Testing
     "ALTER TABLE shop.t ENGINE=InnoDB", "TRUNCATE TABLE shop.t", "DROP TABLE shop.t",
   ]
 
-  @Test func `each kind of change gives the target the source's definition and rows, also when it comes again`() async throws {
+  @Test func `each kind of change gives the target the source's definition and rows, also when it comes again`()
+    async throws
+  {
     let harness = try await harness()
     try harness.run("SET sql_mode = ''")
     for (number, statement) in Self.alterations.enumerated() {
@@ -78,8 +87,10 @@ import Testing
     let harness = try await harness()
     try harness.run("CREATE DATABASE depot")
     let statements = [
-      "CREATE TABLE shop.n (id INT PRIMARY KEY, v INT, KEY (v))", "RENAME TABLE shop.t TO shop.old, shop.n TO shop.t, shop.old TO shop.n",
-      "ALTER TABLE shop.n RENAME TO shop.m, ADD x INT", "CREATE OR REPLACE TABLE shop.t (k INT PRIMARY KEY, w TEXT) CHARSET utf8mb4 COLLATE utf8mb4_general_ci",
+      "CREATE TABLE shop.n (id INT PRIMARY KEY, v INT, KEY (v))",
+      "RENAME TABLE shop.t TO shop.old, shop.n TO shop.t, shop.old TO shop.n",
+      "ALTER TABLE shop.n RENAME TO shop.m, ADD x INT",
+      "CREATE OR REPLACE TABLE shop.t (k INT PRIMARY KEY, w TEXT) CHARSET utf8mb4 COLLATE utf8mb4_general_ci",
       "CREATE TABLE shop.like_m LIKE shop.m",
     ]
     for (number, statement) in statements.enumerated() {
@@ -88,7 +99,9 @@ import Testing
       for attempt in 1...2 {
         let tables = try harness.tables()
         for change in changes { _ = try tables.carryOut(change) }
-        for name in ["t", "n", "m", "like_m", "old"] { try expectSame(harness, name, after: "\(attempt): \(statement)") }
+        for name in ["t", "n", "m", "like_m", "old"] {
+          try expectSame(harness, name, after: "\(attempt): \(statement)")
+        }
       }
       try harness.advance(to: "\(number)")
     }
@@ -99,7 +112,8 @@ import Testing
   @Test func `a change that was begun is finished, whether or not the server has carried it out`() async throws {
     let harness = try await harness()
     for isCarriedOut in [true, false] {
-      let statement = "ALTER TABLE shop.t ADD x\(isCarriedOut) INT NOT NULL DEFAULT 3, DROP COLUMN \(isCarriedOut ? "a" : "e")"
+      let statement =
+        "ALTER TABLE shop.t ADD x\(isCarriedOut) INT NOT NULL DEFAULT 3, DROP COLUMN \(isCarriedOut ? "a" : "e")"
       let before = try harness.definition("copy", "t")
       let changes = try await harness.changes([statement])
       let tables = try harness.tables()
@@ -135,17 +149,23 @@ import Testing
 
   @Test func `values that the log does not tell stop the change, while there are rows`() async throws {
     let statements = [
-      "ALTER TABLE shop.t ADD x TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP", "ALTER TABLE shop.t ADD x CHAR(36) DEFAULT (uuid())",
-      "ALTER TABLE shop.t DROP PRIMARY KEY, ADD n INT AUTO_INCREMENT PRIMARY KEY", "ALTER TABLE shop.t MODIFY i TIMESTAMP NULL",
+      "ALTER TABLE shop.t ADD x TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP",
+      "ALTER TABLE shop.t ADD x CHAR(36) DEFAULT (uuid())",
+      "ALTER TABLE shop.t DROP PRIMARY KEY, ADD n INT AUTO_INCREMENT PRIMARY KEY",
+      "ALTER TABLE shop.t MODIFY i TIMESTAMP NULL",
       "ALTER TABLE shop.t MODIFY k DATETIME",
     ]
     for statement in statements {
       for hasRows in [true, false] {
-        let create = "CREATE TABLE shop.t (id INT NOT NULL PRIMARY KEY, i DATETIME, k TIME) CHARSET utf8mb4 COLLATE utf8mb4_general_ci"
-        let harness = try await harness(hasRows ? [create, "INSERT INTO shop.t VALUES (1, '2020-01-01', '1:0:0')"] : [create])
+        let create =
+          "CREATE TABLE shop.t (id INT NOT NULL PRIMARY KEY, i DATETIME, k TIME) CHARSET utf8mb4 COLLATE utf8mb4_general_ci"
+        let harness = try await harness(
+          hasRows ? [create, "INSERT INTO shop.t VALUES (1, '2020-01-01', '1:0:0')"] : [create])
         let changes = try await harness.changes([statement])
         if hasRows {
-          let failure = #expect(throws: Failure.self, "\(statement)") { _ = try harness.tables().carryOut(#require(changes.first)) }
+          let failure = #expect(throws: Failure.self, "\(statement)") {
+            _ = try harness.tables().carryOut(#require(changes.first))
+          }
           #expect(failure?.code == .schemaChange, "\(statement)")
           #expect(try harness.rows("SELECT * FROM freshet._freshet_schema_change").isEmpty)
         } else {
@@ -173,7 +193,9 @@ import Testing
     #expect(try harness.tables(.ignore).carryOut(#require(changes.first)) == Outcome(filtered: 1))
     #expect(try harness.definition("copy", "t") == before)
     let table = try harness.tables(.ignore).table(for: harness.schema("t"))
-    #expect(table.leftOut.map { table.schema.columns[$0].name } == ["x"] && table.columns.map(\.name) == ["id", "b", "c", "e"])
+    #expect(
+      table.leftOut.map { table.schema.columns[$0].name } == ["x"]
+        && table.columns.map(\.name) == ["id", "b", "c", "e"])
     let more = try await harness.changes(["TRUNCATE TABLE shop.t", "DROP TABLE shop.t"])
     let tables = try harness.tables(.ignore)
     #expect(try more.map { try tables.carryOut($0) } == [Outcome(delivered: 1), Outcome(filtered: 1)])
@@ -183,7 +205,8 @@ import Testing
   @Test func `lenient loses nothing at the target`() async throws {
     let harness = try await harness()
     let changes = try await harness.changes([
-      "ALTER TABLE shop.t RENAME COLUMN b TO bb", "ALTER TABLE shop.t DROP COLUMN c, ADD x INT DEFAULT 2", "DROP TABLE shop.t",
+      "ALTER TABLE shop.t RENAME COLUMN b TO bb", "ALTER TABLE shop.t DROP COLUMN c, ADD x INT DEFAULT 2",
+      "DROP TABLE shop.t",
     ])
     var outcomes: [Outcome] = []
     for (number, change) in changes.enumerated() {

@@ -11,9 +11,12 @@ import Testing
 @Suite(.serialized) struct TargetRandomChangeTests {
   private static let types = [
     "INT DEFAULT 5", "BIGINT UNSIGNED NOT NULL DEFAULT 9", "DECIMAL(12,3) DEFAULT 1.250", "VARCHAR(40) DEFAULT 'it''s'",
-    "VARCHAR(40) CHARACTER SET latin1 COLLATE latin1_swedish_ci", "TEXT", "BLOB", "BIT(9) DEFAULT b'11'", "DATE DEFAULT '2020-02-03'",
-    "DATETIME(3)", "TIME(2)", "YEAR DEFAULT 2001", "ENUM('a','b','it''s') DEFAULT 'b'", "SET('x','y')", "DOUBLE", "JSON",
-    "UUID", "INET6", "TIMESTAMP(3) NULL", "SMALLINT INVISIBLE DEFAULT 3", "INT AS (id + 1) STORED", "INT AS (id * 3) VIRTUAL",
+    "VARCHAR(40) CHARACTER SET latin1 COLLATE latin1_swedish_ci", "TEXT", "BLOB", "BIT(9) DEFAULT b'11'",
+    "DATE DEFAULT '2020-02-03'",
+    "DATETIME(3)", "TIME(2)", "YEAR DEFAULT 2001", "ENUM('a','b','it''s') DEFAULT 'b'", "SET('x','y')", "DOUBLE",
+    "JSON",
+    "UUID", "INET6", "TIMESTAMP(3) NULL", "SMALLINT INVISIBLE DEFAULT 3", "INT AS (id + 1) STORED",
+    "INT AS (id * 3) VIRTUAL",
   ]
 
   private static func statement(_ random: inout SeededRandom, _ columns: [String], _ number: Int) -> String {
@@ -62,9 +65,11 @@ import Testing
           done += 1
           continue
         }
-        // What the log does not tell is mended by hand.
-        #expect(failure.code == .schemaChange && failure.message.contains("log"), "seed \(seed): \(change.statement)\n\(failure)")
-        return
+        // What the log does not tell a person mends by hand.
+        #expect(
+          failure.code == .schemaChange && failure.message.contains("log"),
+          "seed \(seed): \(change.statement)\n\(failure)")
+        try harness.run(change.statement.replacing("shop.t", with: "copy.t"))
       }
       try harness.advance(to: "\(round)")
       try #require(
@@ -73,7 +78,7 @@ import Testing
       let sums = try harness.rows("CHECKSUM TABLE shop.t, copy.t EXTENDED").map { $0.split(separator: "|").last }
       #expect(sums[0] == sums[1], "seed \(seed), round \(round):\n\(statements.joined(separator: "\n"))")
     }
-    #expect(done > 20)
+    #expect(done > 25, "seed \(seed)")
   }
 
   private func refusal(_ body: () throws -> Void) -> Failure? {

@@ -53,7 +53,8 @@ import Testing
     try harness.run("ALTER TABLE copy.other ADD KEY b (m, n)")
     let again = try harness.tables()
     try await again.finishLoad()
-    #expect(try harness.definition("copy", "every").split(separator: "\n").sorted()
+    #expect(
+      try harness.definition("copy", "every").split(separator: "\n").sorted()
         == harness.definition("shop", "every").split(separator: "\n").sorted())
     #expect(try harness.rows("SHOW INDEX FROM copy.other").count == 4)
     #expect(try harness.rows("SELECT * FROM freshet._freshet_index").isEmpty)
@@ -63,13 +64,32 @@ import Testing
     #expect(try harness.rows("SHOW INDEX FROM copy.other").count == 3)
   }
 
+  @Test func `a table that an interrupted start made is made anew when the source has changed it since`() throws {
+    let harness = try TargetHarness()
+    try harness.run(
+      "CREATE TABLE shop.t (id INT PRIMARY KEY)", "CREATE DATABASE IF NOT EXISTS copy",
+      "CREATE TABLE copy.own (id INT PRIMARY KEY)")
+    _ = try harness.tables().table(for: harness.schema("t"))
+    try harness.run("ALTER TABLE shop.t ADD COLUMN v INT NOT NULL", "CREATE TABLE shop.own LIKE shop.t")
+    _ = try harness.tables().table(for: harness.schema("t"))
+    #expect(try harness.definition("copy", "t") == harness.definition("shop", "t"))
+    // With rows it is not touched any more, and a table that a person made never is.
+    try harness.run("INSERT INTO copy.t VALUES (1, 1)", "ALTER TABLE shop.t ADD COLUMN w INT NOT NULL")
+    for name in ["t", "own"] {
+      #expect(throws: Failure.self) { _ = try harness.tables().table(for: harness.schema(name)) }
+    }
+    #expect(try harness.rows("SELECT * FROM copy.t").count == 1)
+  }
+
   @Test func `names mean only themselves`() throws {
     let harness = try TargetHarness(template: "{schema}_copy.{table}")
     let long = String(repeating: "é", count: 64)
     let names = ["a`b", "it's \"so\"", "x`\u{301}y", "select", long, "; DROP TABLE shop.t; --", "t", "\\'"]
     for (index, name) in names.enumerated() {
-      let quoted = "`" + String(name.unicodeScalars.flatMap { $0 == "`" ? ["`", "`"] : [$0] }.map(Character.init)) + "`"
-      try harness.run("CREATE TABLE shop.\(quoted) (\(quoted) INT PRIMARY KEY, e ENUM('it''s','b'), UNIQUE KEY \(quoted) (e))")
+      let quoted =
+        "`" + String(name.unicodeScalars.flatMap { $0 == "`" ? ["`", "`"] : [$0] }.map(Character.init)) + "`"
+      try harness.run(
+        "CREATE TABLE shop.\(quoted) (\(quoted) INT PRIMARY KEY, e ENUM('it''s','b'), UNIQUE KEY \(quoted) (e))")
       let table = try harness.tables().table(for: harness.schema(name))
       #expect(table.columns.count == 2)
       #expect(try harness.definition("shop_copy", name) == harness.definition("shop", name))
@@ -83,11 +103,15 @@ import Testing
       ColumnSchema(name: "id", type: .text(length: 20), isNullable: false),
       ColumnSchema(name: "n", type: .integer(bits: 24, unsigned: true)),
       ColumnSchema(name: "big", type: .unboundedDecimal), ColumnSchema(name: "flag", type: .boolean),
-      ColumnSchema(name: "at", type: .timestamp(fraction: 6)), ColumnSchema(name: "when", type: .timestampZoned(fraction: 3)),
-      ColumnSchema(name: "long", type: .text(length: 0)), ColumnSchema(name: "raw", type: .bytes(length: 0, padded: false)),
+      ColumnSchema(name: "at", type: .timestamp(fraction: 6)),
+      ColumnSchema(name: "when", type: .timestampZoned(fraction: 3)),
+      ColumnSchema(name: "long", type: .text(length: 0)),
+      ColumnSchema(name: "raw", type: .bytes(length: 0, padded: false)),
       ColumnSchema(name: "pad", type: .bytes(length: 4, padded: true)), ColumnSchema(name: "j", type: .json),
-      ColumnSchema(name: "u", type: .uuid), ColumnSchema(name: "a", type: .address), ColumnSchema(name: "y", type: .year),
-      ColumnSchema(name: "e", type: .enumeration(members: ["x", "y"])), ColumnSchema(name: "g", type: .geometry(.point)),
+      ColumnSchema(name: "u", type: .uuid), ColumnSchema(name: "a", type: .address),
+      ColumnSchema(name: "y", type: .year),
+      ColumnSchema(name: "e", type: .enumeration(members: ["x", "y"])),
+      ColumnSchema(name: "g", type: .geometry(.point)),
     ]
     let schema = TableSchema(name: TableName(namespace: "shop", table: "plain"), columns: columns, key: [0])
     let table = try harness.tables().table(for: schema)
@@ -117,15 +141,19 @@ import Testing
     #expect(text.contains("`id` varchar(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"), "\(text)")
     #expect(text.contains("uca1400_nopad_ai_ci") || text.contains("utf8mb4_unicode_520_nopad_ci"))
     let odd = TableSchema(
-      name: TableName(namespace: "shop", table: "odd"), columns: [column("id", "utf8mb4_bin"), column("v", "utf8mb4_zh_0900_as_cs")],
+      name: TableName(namespace: "shop", table: "odd"),
+      columns: [column("id", "utf8mb4_bin"), column("v", "utf8mb4_zh_0900_as_cs")],
       key: [0])
     #expect(throws: Failure.self) { _ = try harness.tables().table(for: odd) }
   }
 
-  private func refusal(_ harness: TargetHarness, _ target: String, source: String = "id INT PRIMARY KEY, v VARCHAR(20), n INT") throws
+  private func refusal(
+    _ harness: TargetHarness, _ target: String, source: String = "id INT PRIMARY KEY, v VARCHAR(20), n INT"
+  ) throws
     -> Failure?
   {
-    try harness.run("DROP TABLE IF EXISTS shop.t, copy.t", "CREATE TABLE shop.t (\(source))", "CREATE TABLE copy.t (\(target))")
+    try harness.run(
+      "DROP TABLE IF EXISTS shop.t, copy.t", "CREATE TABLE shop.t (\(source))", "CREATE TABLE copy.t (\(target))")
     do {
       _ = try harness.tables().table(for: harness.schema("t"))
       return nil
@@ -150,7 +178,8 @@ import Testing
     ]
     for (target, message) in refused {
       let failure = try refusal(harness, target)
-      #expect(failure?.code == .targetShape && failure?.message.contains(message) == true, "\(target): \(failure as Any)")
+      #expect(
+        failure?.code == .targetShape && failure?.message.contains(message) == true, "\(target): \(failure as Any)")
       guard let hint = failure?.hint, hint.hasPrefix("ALTER TABLE") else { continue }
       try harness.run(hint)
       #expect(throws: Never.self, "\(hint)") { _ = try harness.tables().table(for: harness.schema("t")) }
@@ -177,12 +206,15 @@ import Testing
     let harness = try TargetHarness()
     try harness.run("CREATE DATABASE copy")
     let source = "id VARCHAR(20) COLLATE utf8mb4_bin PRIMARY KEY"
-    #expect(try refusal(harness, "id VARCHAR(20) COLLATE utf8mb4_general_ci PRIMARY KEY", source: source)?.code == .targetShape)
+    #expect(
+      try refusal(harness, "id VARCHAR(20) COLLATE utf8mb4_general_ci PRIMARY KEY", source: source)?.code
+        == .targetShape)
     #expect(try refusal(harness, "id VARCHAR(20) COLLATE utf8mb4_nopad_bin PRIMARY KEY", source: source) == nil)
     #expect(try refusal(harness, source, source: "id VARCHAR(20) COLLATE utf8mb4_general_ci PRIMARY KEY") == nil)
   }
 
-  @Test func `rows that the sink has not written are refused unless they may stay, and a table has one writer`() throws {
+  @Test func `rows that the sink has not written are refused unless they may stay, and a table has one writer`() throws
+  {
     let harness = try TargetHarness()
     try harness.run(
       "CREATE DATABASE copy", "CREATE TABLE shop.t (id INT PRIMARY KEY)", "CREATE TABLE copy.t (id INT PRIMARY KEY)",

@@ -1,4 +1,5 @@
 import Change
+import ConnectorConformance
 import Pipeline
 import SQLiteDatabase
 import TestRandom
@@ -13,7 +14,8 @@ import Testing
   }
 
   private func play(_ seed: UInt64, _ harness: SinkHarness) async throws {
-    var player = Player(seed: seed, hasPartialImages: seed % 2 == 1)
+    var player = RandomPlayer(seed: seed, hasPartialImages: seed % 2 == 1)
+    player.quote = "'"
     try harness.execute(
       "PRAGMA journal_mode = off; PRAGMA synchronous = off; DROP TABLE IF EXISTS items; DROP TABLE IF EXISTS child")
     let key = ["id INTEGER PRIMARY KEY", "id TEXT PRIMARY KEY", "id INTEGER"][Int(seed % 3)]

@@ -14,18 +14,24 @@ extension KafkaOptions {
     var settings = KafkaSettings(
       brokers: brokers.joined(separator: ","), topic: topic, encoding: FormatOptions.encoding(block))
     settings.schemaTopic = try template("schema_topic", block)
-    if block.string("format") == "debezium-json" {
-      settings.format = .debezium(try FormatOptions.debezium(block))
-    } else {
-      // Readers of plain JSON do not expect messages without a value, unless they are asked for.
-      settings.writesTombstones = block.has("tombstones.on.delete") && block.boolean("tombstones.on.delete") == true
-      settings.includesSchemaChanges = block.boolean("include.schema.changes") ?? true
-    }
+    settings.format = try format(block)
+    // Readers of plain JSON do not expect messages without a value, unless they are asked for.
+    settings.writesTombstones = block.has("tombstones.on.delete") && block.boolean("tombstones.on.delete") == true
+    settings.includesSchemaChanges = block.boolean("include.schema.changes") ?? true
     try readDelivery(block, &settings)
     try readMessages(block, &settings)
     try readTopics(block, &settings)
     try readConnection(block, &settings)
     return settings
+  }
+
+  private static func format(_ block: OptionBlock) throws(Failure) -> KafkaSettings.Format {
+    switch block.string("format") {
+    case "debezium-json": .debezium(try FormatOptions.debezium(block))
+    case "canal-json": .canal(CanalOptions(block))
+    case "maxwell": .maxwell(MaxwellOptions(block))
+    default: .json
+    }
   }
 
   private static func template(_ name: String, _ block: OptionBlock) throws(Failure) -> TopicTemplate? {

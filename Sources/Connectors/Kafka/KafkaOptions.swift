@@ -7,7 +7,9 @@ enum KafkaOptions {
     Option(
       "topic", .string, default: "{pipeline}.{schema}.{table}",
       "The topic of a table's changes; {pipeline}, {schema} and {table} stand for the names."),
-    Option("format", .choice(["json", "debezium-json"]), default: "json", "What a message's key and value are."),
+    Option(
+      "format", .choice(["json", "debezium-json", "canal-json", "maxwell"]), default: "json",
+      "What a message's key and value are."),
     Option(
       "schema_topic", .string,
       "The topic of schema changes; by default the pipeline's name, or topic.prefix, as Debezium has it."),

@@ -7,6 +7,8 @@ package struct KafkaSettings: Sendable {
   package enum Format: Sendable {
     case json
     case debezium(DebeziumOptions)
+    case canal(CanalOptions)
+    case maxwell(MaxwellOptions)
   }
 
   package enum Guarantee: String, Sendable, CaseIterable {
@@ -93,16 +95,22 @@ package struct KafkaSettings: Sendable {
     switch format {
     case .json: "json"
     case .debezium: "debezium-json"
+    case .canal: "canal-json"
+    case .maxwell: "maxwell"
     }
   }
 
   package func makeEncoder(_ context: EncodingContext) -> any RecordEncoder {
     switch format {
-    case .json:
-      LineRecordEncoder(
-        JSONChangeEncoder(context: context), context: context, tombstones: writesTombstones,
-        includesSchemaChanges: includesSchemaChanges)
+    case .json: records(of: JSONChangeEncoder(context: context), context)
     case .debezium(let options): DebeziumChangeEncoder(options: options, context: context)
+    case .canal(let options): records(of: CanalChangeEncoder(options: options), context)
+    case .maxwell(let options): records(of: MaxwellChangeEncoder(options: options, context: context), context)
     }
+  }
+
+  private func records(of lines: any ChangeEncoder, _ context: EncodingContext) -> LineRecordEncoder {
+    LineRecordEncoder(
+      lines, context: context, tombstones: writesTombstones, includesSchemaChanges: includesSchemaChanges)
   }
 }

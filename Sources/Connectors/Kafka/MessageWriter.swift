@@ -15,6 +15,8 @@ final class MessageWriter {
   private static let step = 50
   /// How long `close` tries to end an open transaction, in nanoseconds.
   private static let closeLimit: UInt64 = 3_000_000_000
+  /// Bytes from which on a transaction that has outlived its time has done so by its size.
+  private static let largeTransaction = 128 << 20
 
   let producer: KafkaProducer
   let isTransactional: Bool
@@ -28,6 +30,8 @@ final class MessageWriter {
   @exclusivity(unchecked) private var began: UInt64?
   /// Bytes of the open transaction.
   @exclusivity(unchecked) private(set) var transactionBytes = 0
+  private var lastReport: UInt64 = 0
+  /// When a broker was last said to be away; 0: never.
   private var lastNotice: UInt64 = 0
 
   init(
@@ -153,8 +157,9 @@ final class MessageWriter {
     for notice in producer.takeNotices() {
       if notice.kind == .authentication { throw notice.failure("connect to the brokers", at: place) }
       let now = MonotonicTime.now()
-      guard lastNotice == 0 || now &- lastNotice > 10_000_000_000 else { continue }
       lastNotice = now
+      guard lastReport == 0 || now &- lastReport > 10_000_000_000 else { continue }
+      lastReport = now
       logger.warning("a broker is not there; messages wait", metadata: ["cause": "\(notice)"])
     }
   }
@@ -163,12 +168,15 @@ final class MessageWriter {
     if let fatal = producer.fatalError { return failure(fatal, "write") }
     let count = report.count == 1 ? "a message" : "\(report.count) messages"
     var failure = report.error.failure(
-      "deliver \(count), the first of \(report.size) bytes", at: "topic \"\(report.topic)\", \(place)")
+      "deliver \(count), one of them of \(report.size) bytes", at: "topic \"\(report.topic)\", \(place)")
     if failure.code == .fenced { failure = fenced(report.error) }
     return failure
   }
 
   private func failure(_ error: KafkaError, _ attempt: String) -> Failure {
+    // A delivery that has failed makes every later call of the transaction fail: it is what a person must know.
+    producer.poll(milliseconds: 0)
+    if let report = producer.takeFailure() { return failure(report) }
     let cause = producer.fatalError ?? error
     return cause.kind == .fenced ? fenced(cause) : cause.failure(attempt, at: place)
   }
@@ -179,10 +187,18 @@ final class MessageWriter {
     return error.failure("write: another writer has taken over", at: place)
   }
 
+  /// A transaction that was held up can succeed another time; one that is too large cannot.
   private var tooOld: Failure {
     let seconds = transactionTimeout / 1_000_000_000
+    let message = "a Kafka transaction of \(transactionBytes) bytes did not end within its \(seconds) s"
+    if let began, lastNotice < began, transactionBytes > MessageWriter.largeTransaction {
+      return Failure(
+        .limit, message, at: place,
+        hint: "raise transaction_timeout; the broker allows up to its transaction.max.timeout.ms, 15 minutes by default"
+      )
+    }
     return Failure(
-      .limit, "a Kafka transaction of \(transactionBytes) bytes did not end within its \(seconds) s", at: place,
-      hint: "raise transaction_timeout; the broker allows up to its transaction.max.timeout.ms, 15 minutes by default")
+      .unreachable, message, at: place,
+      hint: "the brokers, or this process, stood still for so long; the next attempt begins at the checkpoint")
   }
 }

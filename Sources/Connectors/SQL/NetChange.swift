@@ -26,6 +26,14 @@ package final class Segment {
 
   package func origin(ofBatch number: Int32) -> ChangeOrigin? { origins[number] }
 
+  /// The change at the source of a change that may be reshaped.
+  package func original(of place: ChangePlace) -> ChangePlace {
+    guard let number = batches.lastIndex(where: { $0 === place.batch }), let origin = origins[Int32(number)] else {
+      return place
+    }
+    return ChangePlace(batch: origin.batch, index: origin.firstChange + place.index)
+  }
+
   package func removeAll() {
     batches.removeAll(keepingCapacity: true)
     origins.removeAll(keepingCapacity: true)

@@ -14,7 +14,7 @@ extension SQLiteSink {
         let change = batch.changes[index]
         if change.operation == .schema {
           try applyAll()
-          try carryOut(batch.schemaChanges[Int(change.row)], at: moment(of: index, part, in: batch))
+          try carryOut(batch.schemaChanges[Int(change.row)], at: TableMoment(of: index, part, in: batch))
           for index in known.indices { known[index] = nil }
           number = segment.add(batch, from: origin)
           continue
@@ -30,15 +30,6 @@ extension SQLiteSink {
       }
     }
     if heldBytes > applyLimit { try applyAll() }
-  }
-
-  /// When a change that concerns a whole table was made, for the modes that keep it.
-  private func moment(of index: Int, _ part: TransactionPart, in batch: Batch) -> TableMoment {
-    TableMoment(
-      time: part.commitTime,
-      position: BatchReshaper.position(
-        sequence: part.mark.sequence, row: part.preceding + UInt64(index - Int(part.first)),
-        identifier: batch.identifier(of: part)))
   }
 
   var heldBytes: Int { tableOrder.reduce(segment.byteCount) { $0 + ($1.net?.byteCount ?? 0) } }

@@ -86,9 +86,11 @@ struct CatalogReader {
 
   private func readColumns(_ condition: String, into entries: inout [TableName: Entry]) throws(Failure) {
     let isMariaDB = connection.isMariaDB
+    // Since MariaDB 10.2.5 and MySQL 5.7.6.
+    let tellsExpressions = TargetServer.number(connection.serverVersion) >= (isMariaDB ? 100_205 : 50_706)
     for row in try connection.query(
       "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, "
-        + "CHARACTER_SET_NAME, COLLATION_NAME, GENERATION_EXPRESSION FROM information_schema.COLUMNS "
+        + "CHARACTER_SET_NAME, COLLATION_NAME, \(tellsExpressions ? "GENERATION_EXPRESSION" : "NULL") FROM information_schema.COLUMNS "
         + "WHERE \(condition) ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION")
     {
       guard let name = CatalogReader.name(row), let column = row[2], let type = row[3] else { continue }

@@ -8,6 +8,8 @@ extension GroupWriter {
   /// act, and where a key moves whose row is at the target only. What becomes of it is counted by `flushDirect`.
   func applyDirectly(_ place: ChangePlace, _ table: MirrorTable) throws {
     try finish()
+    if table.mode.kind == .history { return try applyVersion(place, table, table.mode) }
+    if table.mode.kind == .softDelete { try removeMarked(place, table) }
     let change = place.change
     do throws(RowProblem) {
       if table.schema.key.isEmpty {

@@ -47,8 +47,10 @@ extension GroupWriter {
     try writeHead(step, table, to: buffer)
     let limit = min(GroupWriter.statementBytes, packetLimit)
     var rows = 0
-    for index in range where takes(step.rows, net, index) {
-      let entry = net.entries[index]
+    let entries = net.entries
+    for index in range {
+      let entry = entries[index]
+      guard takes(step.rows, entry), refused.isEmpty || !refused.contains(index) else { continue }
       let start = buffer.count
       do throws(RowProblem) {
         try net.lendImages(of: entry) { key, image throws(RowProblem) in

@@ -62,7 +62,9 @@ final class GroupWriter {
     defer { self.shares = 1 }
     refused.removeAll()
     let all = net.entries.indices
-    if table.target.hasOtherUniqueKeys {
+    if table.mode.kind == .history {
+      try applyVersions(table, net, table.mode)
+    } else if table.target.hasOtherUniqueKeys {
       try run(Step(.deletedOrStored, .delete), table, net, all)
       try applyPartial(table, net)
       try run(Step(.rows, .insert), table, net, all)
@@ -80,7 +82,9 @@ final class GroupWriter {
 
   func run(_ step: Step, _ table: MirrorTable, _ net: NetChange, _ range: Range<Int>) throws {
     var step = step
-    step.isBulk = hasBulk && (step.form == .insert || (step.form == .delete && table.keyColumns.count > 1))
+    // A list of keys may be read as a scan, which would wait for the rows of other writers.
+    let isListed = table.keyColumns.count == 1 && shares == 1
+    step.isBulk = hasBulk && (step.form == .insert || (step.form == .delete && !isListed))
     var begin = range.lowerBound
     while begin < range.upperBound {
       let buffer = buffers[0]
@@ -118,6 +122,10 @@ final class GroupWriter {
       let answer = try connection.receive()
       if answer.warnings > 0 { try refuseLosses(flight.table) }
     } catch {
+      // The caller's next statement is written already, and waits in one of the buffers.
+      let written = buffers
+      buffers = [StatementBuffer(), StatementBuffer()]
+      defer { buffers = written }
       try recover(flight, net, error)
     }
   }
@@ -137,7 +145,11 @@ final class GroupWriter {
         if error.isUniqueConflict, flight.table.target.hasOtherUniqueKeys { throw TradedValues() }
         for entry in missing { try refuseEntry(.missing, entry, flight.table, net) }
         try refuseEntry(.refused(error.message), index, flight.table, net)
-        return try run(flight.step, flight.table, net, (index + 1)..<flight.range.upperBound)
+        let written = buffers
+        buffers = [StatementBuffer(), StatementBuffer()]
+        defer { buffers = written }
+        try run(flight.step, flight.table, net, (index + 1)..<flight.range.upperBound)
+        return try finish()
       }
     }
     for entry in missing { try refuseEntry(.missing, entry, flight.table, net) }

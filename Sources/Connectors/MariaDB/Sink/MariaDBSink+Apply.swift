@@ -5,14 +5,9 @@ import Pipeline
 import SQLRendering
 
 extension MariaDBSink {
-  /// Entries up to which a group is sent as one text.
-  private static let quickEntries = 128
-  /// Entries from which on a group is worth the round trips of more than one writer.
-  static let sharedEntries = 2000
-
   /// Takes over the changes of some transactions.
   func take(_ batch: Batch, parts: Range<Int>) async throws {
-    let number = segment.add(batch)
+    var number = segment.add(batch, from: origin)
     var known = [MirrorTable?](repeating: nil, count: batch.schemas.count)
     for part in batch.transactions[parts] {
       isLoading = part.isSnapshot
@@ -20,8 +15,11 @@ extension MariaDBSink {
       for index in part.range {
         let change = batch.changes[index]
         if change.operation == .schema {
-          try await carryOut(batch.schemaChanges[Int(change.row)])
+          let moment = TableMoment(of: index, part, in: batch)
+          try await carryOut(batch.schemaChanges[Int(change.row)], at: moment)
           for index in known.indices { known[index] = nil }
+          // What was held is applied, and its batches are gone: rows of the same batch may follow.
+          number = segment.add(batch, from: origin)
           continue
         }
         let table: MirrorTable
@@ -143,7 +141,8 @@ extension MariaDBSink {
   func applyQuickly() throws -> Bool {
     let writer = try opened()
     let checkpoints = try openedCheckpoints()
-    guard !isInTransaction, writer.direct.isEmpty, heldEntries <= MariaDBSink.quickEntries else { return false }
+    guard !isInTransaction, settings.mode.kind != .history, writer.direct.isEmpty, heldEntries <= quickEntries
+    else { return false }
     let held = tableOrder.filter { $0.net.map { !$0.isEmpty } ?? false }
     let script = SmallGroup(writer)
     script.append("START TRANSACTION;\(checkpoints.ownership(epoch))")
@@ -180,7 +179,8 @@ extension MariaDBSink {
     guard let targets else { throw Failure(.internal, "the sink is used before it was opened") }
     let target = try targets.table(for: schema)
     let table = MirrorTable(
-      target, segment: segment, writers: branches.count + 1, direct: settings.foreignKeys && target.hasForeignKeys)
+      target, segment: segment, writers: branches.count + 1,
+      direct: settings.foreignKeys && target.hasForeignKeys && settings.mode.kind != .history, mode: settings.mode)
     tables[schema.name] = table
     tableOrder.append(table)
     return table
@@ -195,7 +195,8 @@ extension MariaDBSink {
   }
 
   /// Carries a schema change out, between two transactions of rows: everything before it is committed.
-  private func carryOut(_ change: SchemaChange) async throws {
+  private func carryOut(_ change: SchemaChange, at moment: TableMoment) async throws {
+    if try await carryOutEmptying(change, at: moment) { return }
     guard let targets else { throw Failure(.internal, "the sink is used before it was opened") }
     // The snapshot's load and a truncation may be parts of one group; what is held comes first.
     try await applyAll()

@@ -33,7 +33,16 @@ final class MariaDBSink: Sink {
   var isLoading: Bool?
   /// Whether indexes may wait for the end of a snapshot's load.
   var awaitsIndexes = true
+  /// Entries up to which a group is sent as one text.
+  var quickEntries = 128
+  /// Entries from which on a group is worth the round trips of more than one writer.
+  var sharedEntries = 2000
   private var hasFailed = false
+  /// Makes of each batch what the mode keeps of it, and stores how many transactions it has numbered; nil for a mirror.
+  var reshaper: BatchReshaper?
+  var sequence: SinkSequence?
+  /// Where the changes in hand come from, when they were reshaped.
+  var origin: ChangeOrigin?
 
   init(settings: MariaDBSinkSettings, context: ConnectorContext) {
     self.settings = settings
@@ -53,8 +62,8 @@ final class MariaDBSink: Sink {
       let checkpoints = try SinkCheckpoint(
         connection: connection, stateDatabase: settings.stateDatabase, pipeline: context.pipeline, sink: context.name)
       let claim = try checkpoints.claim()
-      try checkpoints.resolveBranches(claim)
-      let refusals = RowRefusals(policy: context.badRowPolicy, checkpoints: checkpoints)
+      try resolveBranches(claim, checkpoints)
+      let refusals = RowRefusals(policy: context.badRowPolicy, checkpoints: checkpoints, segment: segment)
       for number in 0..<max(1, settings.workers) {
         let connection = number == 0 ? connection : try settings.connect(.rows)
         try checkpoints.mark(connection, writer: number)
@@ -62,6 +71,10 @@ final class MariaDBSink: Sink {
         if number == 0 { self.writer = writer } else { branches.append(BranchWriter(writer: writer)) }
       }
       self.checkpoints = checkpoints
+      let sequence = try SinkSequence(
+        connection: connection, stateDatabase: settings.stateDatabase, pipeline: context.pipeline, sink: context.name)
+      reshaper = try sequence.reshaper(for: settings.mode)
+      self.sequence = sequence
       epoch = claim.epoch
       groupNumber = claim.groupNumber
       // Definitions commit whatever a connection has open: they have one of their own.
@@ -72,14 +85,27 @@ final class MariaDBSink: Sink {
     }
   }
 
+  /// Ends what a crash has left of a group that several writers applied.
+  private func resolveBranches(_ claim: SinkCheckpoint.Claim, _ checkpoints: SinkCheckpoint) throws(Failure) {
+    do throws(Failure) {
+      try checkpoints.resolveBranches(claim)
+    } catch {
+      // MySQL asks for a privilege that a sink with one writer has no other need of.
+      guard settings.workers <= 1, !checkpoints.connection.isMariaDB else { throw error }
+      context.logger.warning(
+        "cannot see whether an earlier run with several writers has left prepared transactions",
+        metadata: ["sink": "\(context.name)", "cause": "\(error.cause)"])
+    }
+  }
+
   func write(_ batch: Batch, parts: Range<Int>) async throws {
-    try await guarded(by: opened().connection) { try await take(batch, parts: parts) }
+    try await guarded(by: opened().connection) { try await takeReshaped(batch, parts: parts) }
   }
 
   func commit(_ checkpoint: Checkpoint) async throws -> Receipt {
     try await guarded(by: opened().connection) {
       if try !applyQuickly() {
-        try begin(sharing: heldEntries >= MariaDBSink.sharedEntries)
+        try begin(sharing: heldEntries >= sharedEntries)
         try await applyAll()
       }
       try await onBranches { try $0.prepare() }
@@ -174,12 +200,13 @@ final class MariaDBSink: Sink {
     isShared = sharing && !branches.isEmpty
   }
 
-  private func store(_ checkpoint: Checkpoint) throws {
+  func store(_ checkpoint: Checkpoint) throws {
     let checkpoints = try openedCheckpoints()
     Failpoint.hit("mariadb.before_commit")
     // The row is locked since the group's beginning: the first statement finds it, or the second is not reached.
     let answers = try opened().runScript(
-      checkpoints.store(checkpoint, epoch: epoch, groupNumber: groupNumber + 1) + ";COMMIT")
+      checkpoints.store(checkpoint, epoch: epoch, groupNumber: groupNumber + 1) + sequenceStatement()
+        + ";COMMIT")
     Failpoint.hit("mariadb.after_commit")
     isInTransaction = false
     groupNumber += 1

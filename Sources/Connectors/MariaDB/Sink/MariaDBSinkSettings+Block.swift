@@ -1,6 +1,7 @@
 internal import Change
 internal import MariaDBClient
 internal import Pipeline
+internal import SQLRendering
 
 extension MariaDBSinkSettings {
   static let declared: [Option] = [
@@ -9,7 +10,12 @@ extension MariaDBSinkSettings {
       "Server, user and password: mariadb://user:password@host:3306/; of several hosts the first that answers."),
     Option("tls", .block(MariaDBSourceOptions.tlsOptions), "How the connection is encrypted."),
     Option(
-      "mode", .choice(Mode.allCases.map(\.rawValue)), default: "mirror", "mirror: the target's rows are the source's."),
+      "mode", .choice(TargetMode.Kind.allCases.map(\.rawValue)), default: "mirror",
+      "mirror: the target's rows are the source's; append: each change is a row; history: each version of a row is one; soft_delete: deleted rows stay, marked."
+    ),
+    Option(
+      "mode_columns", .block(TargetMode.Column.options),
+      "Other names for the columns that the mode adds, where the source has their names."),
     Option(
       "state_database", .string, default: "freshet",
       "The database of the sink's own tables: checkpoint, claims, quarantine; no source reads them."),
@@ -51,7 +57,7 @@ extension MariaDBSinkSettings {
       throw error.at(block.place(of: "url"))
     }
     tls = MariaDBTLS(block.block("tls"))
-    mode = block.string("mode").flatMap(Mode.init) ?? mode
+    mode = try TargetMode(block)
     stateDatabase = block.string("state_database") ?? stateDatabase
     guard !stateDatabase.isEmpty, stateDatabase.unicodeScalars.count <= 64, !stateDatabase.utf8.contains(0) else {
       throw Failure(
@@ -66,6 +72,11 @@ extension MariaDBSinkSettings {
     }
     createsTables = block.boolean("create_tables") ?? createsTables
     keepsExistingRows = block.string("existing_rows") == "keep"
+    guard mode.kind != .history || !keepsExistingRows else {
+      throw Failure(
+        .configuration, "`existing_rows: keep` is not for `mode: history`", at: block.place(of: "existing_rows"),
+        hint: "a history begins with the rows that this sink writes; keep older ones in another table")
+    }
     foreignKeys = block.boolean("foreign_keys") ?? foreignKeys
     indexes = block.string("indexes").flatMap(IndexCreation.init) ?? indexes
     indexThreads = block.integer("index_threads") ?? indexThreads

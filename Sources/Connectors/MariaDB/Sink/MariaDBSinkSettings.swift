@@ -1,5 +1,6 @@
 internal import Change
 internal import MariaDBClient
+internal import SQLRendering
 
 /// A `mariadb` or `mysql` sink's options, read.
 struct MariaDBSinkSettings: Sendable {
@@ -11,15 +12,10 @@ struct MariaDBSinkSettings: Sendable {
     case none
   }
 
-  /// What becomes of the changes.
-  enum Mode: String, CaseIterable, Sendable {
-    /// The target's rows are the source's.
-    case mirror
-  }
-
   var url: MariaDBURL
   var tls = MariaDBTLS()
-  var mode = Mode.mirror
+  /// What becomes of the changes.
+  var mode = TargetMode.mirror
   /// The database of the sink's own tables.
   var stateDatabase = "freshet"
   var names = TargetNames()

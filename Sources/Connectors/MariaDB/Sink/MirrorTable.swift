@@ -5,6 +5,8 @@ import SQLRendering
 /// A table of the target with what waits to be written to it.
 final class MirrorTable {
   let target: TargetTable
+  /// What its rows are of the source's changes.
+  let mode: TargetMode
   /// The columns that are written, in the source's order.
   let columns: [WrittenColumn]
   let keyColumns: [WrittenColumn]
@@ -25,8 +27,9 @@ final class MirrorTable {
 
   var schema: TableSchema { target.schema }
 
-  init(_ target: TargetTable, segment: Segment, writers: Int, direct: Bool) {
+  init(_ target: TargetTable, segment: Segment, writers: Int, direct: Bool, mode: TargetMode = .mirror) {
     self.target = target
+    self.mode = mode
     let schema = target.schema
     let columns = target.columns.map { WrittenColumn($0, of: schema) }
     self.columns = columns
@@ -46,7 +49,7 @@ final class MirrorTable {
     insertText = insertHead + "(" + columns.map { _ in "?" }.joined(separator: ",") + ")"
     deleteText = deleteHead + keyColumns.map { "\($0.name)=?" }.joined(separator: " AND ")
     isShareable =
-      net != nil && !target.hasOtherUniqueKeys && !target.hasForeignKeys && !target.hasTriggers
+      net != nil && mode.kind != .history && !target.hasOtherUniqueKeys && !target.hasForeignKeys && !target.hasTriggers
       && !target.keyIsCaseInsensitive && !keyColumns.contains { $0.form == .float || $0.form == .double }
     quarantinedRows = [UInt64](repeating: 0, count: writers)
   }

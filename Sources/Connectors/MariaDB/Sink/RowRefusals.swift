@@ -6,12 +6,17 @@ import SQLRendering
 struct RowRefusals {
   let policy: BadRowPolicy
   let checkpoints: SinkCheckpoint
+  /// Knows where reshaped changes come from.
+  let segment: Segment
 
   /// The statement that puts the row aside, with its key, position and reason, in the group's transaction.
   /// - Throws: the failure instead, when the pipeline stops at bad rows.
   func statement(_ problem: RowProblem, _ place: ChangePlace, _ table: MirrorTable) throws(Failure) -> String {
-    let schema = table.schema
-    let reason = describe(problem, schema)
+    // A row is put aside as the source has it, whatever the mode makes of it.
+    let place = segment.original(of: place)
+    let change = place.change
+    let schema = place.batch.schemas[Int(change.schema)]
+    let reason = describe(problem, table.schema)
     guard policy == .quarantine else {
       let keyNames = schema.key.map { "\"\(schema.columns[$0].name)\"" }.joined(separator: ", ")
       throw Failure(
@@ -19,7 +24,6 @@ struct RowRefusals {
         at: "table \"\(schema.name)\", \(place.text)",
         hint: "`on_bad_row: quarantine` sets such rows aside in _freshet_quarantine and goes on")
     }
-    let change = place.change
     let row = change.hasAfter ? change.after : change.before
     let keyRow = change.hasBefore ? change.before : change.after
     return checkpoints.insertQuarantined(

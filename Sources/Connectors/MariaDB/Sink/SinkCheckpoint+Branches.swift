@@ -34,6 +34,8 @@ extension SinkCheckpoint {
         try connection.execute(statement)
         return
       } catch {
+        // 1402: it changed nothing, and its server ended it with its connection (MariaDB's trans_xa_detach).
+        if error.cause.hasPrefix("1402 ") { return }
         attempts -= 1
         // 1397: not known here.
         guard error.cause.hasPrefix("1397 "), attempts > 0 else { throw error }

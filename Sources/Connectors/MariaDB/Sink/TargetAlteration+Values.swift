@@ -56,7 +56,10 @@ extension TargetAlteration {
     return isWider ? nil : "source and target are servers of different kinds"
   }
 
-  private func hasRows() throws(Failure) -> Bool { try connection.hasRows(in: TargetText.name(target)) }
+  private func hasRows() throws(Failure) -> Bool {
+    guard let liveRows else { return try connection.hasRows(in: TargetText.name(target)) }
+    return try !connection.query("SELECT 1 FROM \(TargetText.name(target)) WHERE \(liveRows) LIMIT 1").isEmpty
+  }
 
   private func failure(_ message: String, _ column: ColumnSchema) -> Failure {
     Failure(

@@ -29,6 +29,8 @@ struct TargetAlteration {
   let words: StatementWords
   /// Whether nothing is ever taken away: dropped columns stay, a renamed one is copied into a new one.
   let isLenient: Bool
+  /// The condition of rows that the source has now; nil: all of them. What the source did not have it did not change.
+  let liveRows: String?
   /// Whether indexes that are not unique follow the source's.
   let keepsIndexes: Bool
 
@@ -75,11 +77,12 @@ struct TargetAlteration {
 
   /// A column that stays without the source's must fill itself.
   private func relax(_ column: ColumnSchema, _ name: String, _ plan: inout Plan) throws(Failure) {
-    guard let found = shape.column(column.name), !found.isNullable, !found.hasDefault, !found.isGenerated else {
-      return
-    }
+    guard let found = shape.column(column.name), !found.isGenerated else { return }
+    // A mode that keeps what was must not invent: rows from here on have no value.
+    if liveRows == nil, found.isNullable || found.hasDefault { return }
     var free = column
     free.isNullable = true
+    free.defaultValue = nil
     free.isAutoIncrement = false
     let text = try ColumnDefinition(column: free, isKey: false, server: server, sharesDialect: sharesDialect)
       .text(&plan.remarks)

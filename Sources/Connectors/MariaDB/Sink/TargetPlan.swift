@@ -1,6 +1,7 @@
 internal import Change
 internal import MariaDBClient
 internal import Pipeline
+internal import SQLRendering
 
 /// Tells what a run would do at the target, and what of it would stop it. Changes nothing.
 struct TargetPlan {
@@ -26,6 +27,7 @@ struct TargetPlan {
     plan.checkpoint = try checkpoint()
     try refuseLoop(tables)
     warnAboutNames(tables)
+    let tables = reshaped(tables)
     if !tables.isEmpty {
       plan.warnings.append(
         "foreign keys and triggers of the source are not made here; what ON DELETE/UPDATE CASCADE and SET NULL do is not in "
@@ -61,6 +63,19 @@ struct TargetPlan {
     }
   }
 
+  /// The tables that the mode makes; one that it cannot keep becomes a warning.
+  private mutating func reshaped(_ tables: [TableSchema]) -> [TableSchema] {
+    var reshaped: [TableSchema] = []
+    for schema in tables {
+      do throws(Failure) {
+        reshaped.append(try settings.mode.reshape(schema))
+      } catch {
+        plan.warnings.append("\(error), and the run would stop")
+      }
+    }
+    return reshaped
+  }
+
   private mutating func warnAboutNames(_ tables: [TableSchema]) {
     var owners: [TableName: TableName] = [:]
     for schema in tables {
@@ -74,7 +89,7 @@ struct TargetPlan {
   }
 
   private mutating func add(_ schema: TableSchema, _ databases: inout Set<String>) throws(Failure) {
-    if schema.key.isEmpty {
+    if schema.key.isEmpty, settings.mode.kind != .append {
       plan.warnings.append(
         "\"\(schema.name)\" has no key: each update and delete searches the whole table for one row with equal values")
     }

@@ -57,6 +57,10 @@ extension TargetTables {
     switch change.kind {
     case .create:
       guard let schema = change.after else { return }
+      // What a table of that name has left behind goes on.
+      if settings.mode.kind != .mirror, try connection.definition(of: target) != nil {
+        try alter(change, schema, ordinal)
+      }
       try createForChange(schema)
     case .drop:
       try carryOutOnce(change, ordinal, at: [target]) { () throws(Failure) in
@@ -128,6 +132,7 @@ extension TargetTables {
     return TargetAlteration(
       connection: connection, server: server, sharesDialect: sharesDialect, target: target, shape: shape,
       before: before, difference: try SchemaDifference(before: before, after: after, words: words), words: words,
-      isLenient: context.schemaChangePolicy == .lenient, keepsIndexes: settings.indexes != .none)
+      isLenient: context.schemaChangePolicy == .lenient || settings.mode.keepsWhatWas,
+      liveRows: try settings.mode.liveRows(.mariadb), keepsIndexes: settings.indexes != .none)
   }
 }

@@ -51,7 +51,25 @@ extension TargetTables {
     try connection.execute(
       "DELETE FROM \(stateTable("_freshet_table")) WHERE \(at(folded)) AND \(isOurs) "
         + "AND `namespace` = \(TargetText.literal(name.namespace)) AND `name` = \(TargetText.literal(name.table))")
-    try connection.execute("DELETE FROM \(stateTable("_freshet_index")) WHERE \(at(folded)) AND \(isOurs)")
+    for table in ["_freshet_index", "_freshet_made"] {
+      try connection.execute("DELETE FROM \(stateTable(table)) WHERE \(at(folded)) AND \(isOurs)")
+    }
+  }
+
+  /// Notes that this sink makes a table, before it does.
+  func rememberMade(_ target: TableName) throws(Failure) {
+    let folded = server.folded(target)
+    let values = [folded.namespace, folded.table, context.pipeline, context.name]
+    try connection.execute(
+      "REPLACE INTO \(stateTable("_freshet_made")) (`target_database`, `target_table`, `pipeline`, `sink`) VALUES ("
+        + values.map(TargetText.literal).joined(separator: ", ") + ")")
+  }
+
+  /// Whether this sink made the table, and not a person.
+  func isMade(_ target: TableName) throws(Failure) -> Bool {
+    try !connection.query(
+      "SELECT 1 FROM \(stateTable("_freshet_made")) WHERE \(at(server.folded(target))) AND \(isOurs)"
+    ).isEmpty
   }
 
   /// The row of a target's table in the sink's own tables.

@@ -46,6 +46,11 @@ extension TargetTables {
         PRIMARY KEY (`target_database`, `target_table`)) \(options)
       """,
       """
+      CREATE TABLE IF NOT EXISTS \(try stateTable("_freshet_made")) (
+        `target_database` VARCHAR(64) NOT NULL, `target_table` VARCHAR(64) NOT NULL, \(owner),
+        PRIMARY KEY (`target_database`, `target_table`)) \(options)
+      """,
+      """
       CREATE TABLE IF NOT EXISTS \(try stateTable("_freshet_index")) (
         `target_database` VARCHAR(64) NOT NULL, `target_table` VARCHAR(64) NOT NULL, `name` VARCHAR(64) NOT NULL,
         \(owner), `definition` TEXT NOT NULL, PRIMARY KEY (`target_database`, `target_table`, `name`)) \(options)

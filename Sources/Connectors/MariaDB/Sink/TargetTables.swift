@@ -71,18 +71,42 @@ final class TargetTables {
       try create(schema, target, withIndexes: settings.indexes == .withTable)
       shape = try TargetShape(connection, target)
     }
-    guard let shape else { throw Failure(.internal, "the table just created is not there") }
-    let policy = context.schemaChangePolicy
-    let fit = try TargetShapeCheck(
-      schema: schema, shape: shape, target: target, server: server, sharesDialect: sharesDialect,
-      allowsMissing: policy == .ignore || policy == .tryEvolve
-    ).fit()
+    guard var shape else { throw Failure(.internal, "the table just created is not there") }
+    let fit: TargetShapeCheck.Fit
+    do throws(Failure) {
+      fit = try check(schema, target, shape)
+    } catch {
+      guard !isNew, let again = try remade(schema, target) else { throw error }
+      shape = again
+      fit = try check(schema, target, shape)
+    }
     if !fit.leftOut.isEmpty {
       let names = fit.leftOut.map { schema.columns[$0].name }.joined(separator: ", ")
       warn("columns are left out: the target does not have them", schema.name, ["columns": "\(names)"])
     }
     return try TargetTable(
       schema: schema, name: target, shape: shape, fit: fit, isReferenced: try server.isReferenced(target), isNew: isNew)
+  }
+
+  private func check(
+    _ schema: TableSchema, _ target: TableName, _ shape: TargetShape
+  ) throws(Failure) -> TargetShapeCheck.Fit {
+    let policy = context.schemaChangePolicy
+    return try TargetShapeCheck(
+      schema: schema, shape: shape, target: target, server: server, sharesDialect: sharesDialect,
+      allowsMissing: policy == .ignore || policy == .tryEvolve
+    ).fit()
+  }
+
+  /// Makes a table anew that this sink made and that has no rows yet: the source changed it after a snapshot that was
+  /// interrupted before its first row, so that the log's change of it is not for this sink. Nil for any other table.
+  private func remade(_ schema: TableSchema, _ target: TableName) throws(Failure) -> TargetShape? {
+    guard try isMade(target), try !connection.hasRows(in: TargetText.name(target)) else { return nil }
+    try guarded { () throws(Failure) in
+      try connection.execute("DROP TABLE \(TargetText.name(target))")
+      try create(schema, target, withIndexes: settings.indexes == .withTable)
+    }
+    return try TargetShape(connection, target)
   }
 
   /// Makes the database and the table.
@@ -98,6 +122,7 @@ final class TargetTables {
     for remark in Set(remarks) { warn(remark.text, schema.name) }
     try guarded { () throws(Failure) in
       if settings.indexes == .afterLoad, !withIndexes { try rememberIndexes(definition, target) }
+      try rememberMade(target)
       try connection.execute("CREATE DATABASE IF NOT EXISTS \(TargetText.name(target.namespace))")
       do throws(Failure) {
         try connection.execute(statement)

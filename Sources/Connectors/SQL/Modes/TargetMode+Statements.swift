@@ -10,6 +10,15 @@ package struct TableMoment: Sendable {
     self.time = time
     self.position = position
   }
+
+  /// The moment of the change at `index` of a reshaped batch.
+  package init(of index: Int, _ part: TransactionPart, in batch: Batch) {
+    self.init(
+      time: part.commitTime,
+      position: BatchReshaper.position(
+        sequence: part.mark.sequence, row: part.preceding + UInt64(index - Int(part.first)),
+        identifier: batch.identifier(of: part)))
+  }
 }
 
 extension TargetMode {

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <malloc.h>
 #include <string.h>
 
 /* Produces a copy of a message to one partition. A null value or key is none; an empty one has an address. */
@@ -39,4 +40,9 @@ static inline rd_kafka_resp_err_t freshet_kafka_produce_with_headers(
   rd_kafka_resp_err_t code = rd_kafka_error_code(error);
   rd_kafka_error_destroy(error);
   return code;
+}
+
+/* Sets how much freed memory an arena keeps (mallopt(3)); the second setting stands because the first ends its adjustment. */
+static inline int freshet_keep_freed_memory(void) {
+  return mallopt(M_TRIM_THRESHOLD, 32 << 20) && mallopt(M_MMAP_THRESHOLD, 4 << 20);
 }

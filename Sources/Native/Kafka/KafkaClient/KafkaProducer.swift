@@ -30,6 +30,9 @@ package final class KafkaProducer {
   }
 
   package init(_ properties: KafkaProperties) throws(KafkaError) {
+    // Messages are allocated on one thread in bursts and freed in bursts: without this the C library gives their pages back
+    // after each burst and asks for them again, which costs more than to fill them. What stays is bounded by the queue.
+    _ = freshet_keep_freed_memory()
     handle = try KafkaHandle(.producer, properties)
   }
 
@@ -111,6 +114,7 @@ package final class KafkaProducer {
   private func take(_ event: OpaquePointer) {
     switch unsafe rd_kafka_event_type(event) {
     case RD_KAFKA_EVENT_DR:
+      // Each is looked at: the event itself says nothing of the errors of its messages.
       while let message = unsafe rd_kafka_event_message_next(event) { unsafe take(message) }
     case RD_KAFKA_EVENT_ERROR:
       let text = unsafe rd_kafka_event_error_string(event).map { unsafe String(cString: $0) }
@@ -126,14 +130,20 @@ package final class KafkaProducer {
     let report = unsafe message.pointee
     unreported -= 1
     guard unsafe report.err != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
-    if failure != nil {
-      failure?.count += 1
+    let count = (failure?.count ?? 0) + 1
+    // What is dropped because something else has failed tells nothing, and may be reported first.
+    if failure.map({ !KafkaProducer.isDropped($0.error) }) ?? false {
+      failure?.count = count
       return
     }
     let topic = unsafe rd_kafka_topic_name(report.rkt).map { unsafe String(cString: $0) } ?? ""
     failure = unsafe DeliveryFailure(
       error: KafkaError(report.err), topic: topic, partition: report.partition, size: report.len + report.key_len,
-      count: 1)
+      count: count)
+  }
+
+  private static func isDropped(_ error: KafkaError) -> Bool {
+    error.code == RD_KAFKA_RESP_ERR__PURGE_QUEUE.rawValue || error.code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT.rawValue
   }
 
   /// The first delivery that has failed since the last call; nil: none has.

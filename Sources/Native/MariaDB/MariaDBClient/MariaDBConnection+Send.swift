@@ -72,7 +72,8 @@ extension MariaDBConnection {
 
   func requireIdle() throws(MariaDBError) {
     guard state == .ready else {
-      throw MariaDBError(number: 2014, sqlState: "HY000", message: "the connection is closed or has an answer on its way")
+      throw MariaDBError(
+        number: 2014, sqlState: "HY000", message: "the connection is closed or has an answer on its way")
     }
   }
 
@@ -87,8 +88,9 @@ extension MariaDBError: Error {
   /// Whether the values of a row are to blame, and not the server, the connection or another transaction.
   package var isAboutTheRow: Bool {
     switch number {
-    case 1048, 1062, 1264, 1265, 1292, 1364, 1366, 1367, 1406, 1411, 1416, 1451, 1452, 1525, 1557, 1586, 1690, 1761, 1762,
-      3140, 4025, 4078, 4079, 4162: true
+    case 1048, 1062, 1264, 1265, 1292, 1364, 1366, 1367, 1406, 1411, 1416, 1451, 1452, 1525, 1557, 1586, 1690,
+      1761, 1762, 3140, 4025, 4078, 4079, 4162:
+      true
     default: false
     }
   }

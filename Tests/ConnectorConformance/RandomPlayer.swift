@@ -1,32 +1,34 @@
-import Change
-import TestRandom
+package import Change
+package import TestRandom
 
 /// Plays random changes through a sink in random groups, beside a dictionary.
-struct Player {
-  struct Row: Hashable {
+package struct RandomPlayer {
+  package struct Row: Hashable {
     var unique: Int64
     var name: String
     var amount: Int64?
   }
 
   /// A change as it was made, for models that keep more than the rows.
-  struct Event {
-    var before: (id: Int64, row: Row)?
-    var after: (id: Int64, row: Row)?
+  package struct Event {
+    package var before: (id: Int64, row: Row)?
+    package var after: (id: Int64, row: Row)?
   }
 
-  enum Key { case integer, text, composite }
+  package enum Key { case integer, text, composite }
 
-  var random: SeededRandom
-  let key: Key
-  let hasPartialImages: Bool
-  let schema: TableSchema
-  var rows: [Int64: Row] = [:]
+  package var random: SeededRandom
+  /// What stands around a text in a shown row.
+  package var quote = ""
+  package let key: Key
+  package let hasPartialImages: Bool
+  package let schema: TableSchema
+  package var rows: [Int64: Row] = [:]
   var nextUnique: Int64 = 0
-  var changes: UInt64 = 0
-  var events: [Event] = []
+  package var changes: UInt64 = 0
+  package var events: [Event] = []
 
-  init(seed: UInt64, hasPartialImages: Bool) {
+  package init(seed: UInt64, hasPartialImages: Bool) {
     random = SeededRandom(seed: seed)
     key = [Key.integer, .text, .composite][Int(seed % 3)]
     self.hasPartialImages = hasPartialImages
@@ -49,7 +51,7 @@ struct Player {
     ]
   }
 
-  mutating func play(_ builder: BatchBuilder) {
+  package mutating func play(_ builder: BatchBuilder) {
     let known = rows.keys.sorted()
     let kind = known.isEmpty ? 0 : random.next(below: 10)
     if kind < 3 {
@@ -134,15 +136,38 @@ struct Player {
     changes += 1
   }
 
-  var expected: [String] { rows.map { text($0, $1) }.sorted() }
+  package var expected: [String] { rows.map { text($0, $1) }.sorted() }
 
   /// A row as `SinkHarness.rows` shows it.
-  func text(_ id: Int64, _ row: Row) -> String {
-    let shown = key == .text ? "'key \(id)'" : "\(key == .composite ? id / 3 : id)"
-    return "\(shown)|'\(row.name)'|\(id % 3)|\(row.unique)|\(row.amount.map { "\($0)" } ?? "NULL")"
+  package func text(_ id: Int64, _ row: Row) -> String {
+    let shown = key == .text ? "\(quote)key \(id)\(quote)" : "\(key == .composite ? id / 3 : id)"
+    return "\(shown)|\(quote)\(row.name)\(quote)|\(id % 3)|\(row.unique)|\(row.amount.map { "\($0)" } ?? "NULL")"
   }
 }
 
 extension SeededRandom {
-  mutating func next(below limit: Int) -> Int { Int.random(in: 0..<limit, using: &self) }
+  package mutating func next(below limit: Int) -> Int { Int.random(in: 0..<limit, using: &self) }
+}
+
+extension BatchBuilder {
+  private func place(_ cells: [Cell]?) -> UInt32 {
+    guard let cells else { return RowChange.noCells }
+    defer { self.cells.append(contentsOf: cells) }
+    return UInt32(self.cells.count)
+  }
+
+  fileprivate func insert(_ schema: TableSchema, _ after: [Cell]) {
+    append(RowChange(operation: .insert, schema: index(of: schema), after: place(after), time: EventTime(seconds: 1)))
+  }
+
+  fileprivate func update(_ schema: TableSchema, _ before: [Cell], _ after: [Cell]) {
+    let first = place(before)
+    append(
+      RowChange(
+        operation: .update, schema: index(of: schema), before: first, after: place(after), time: EventTime(seconds: 1)))
+  }
+
+  fileprivate func delete(_ schema: TableSchema, _ before: [Cell]) {
+    append(RowChange(operation: .delete, schema: index(of: schema), before: place(before), time: EventTime(seconds: 1)))
+  }
 }
