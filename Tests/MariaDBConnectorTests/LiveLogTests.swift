@@ -92,7 +92,7 @@ struct LiveLogTests {
   private final class OneTable: SchemaProvider {
     let answer: TableHints
     init(_ answer: TableHints) { self.answer = answer }
-    func hints(for table: TableName) -> TableHints? { answer }
+    func hints(for table: TableName, logHasNames: Bool) -> TableHints? { answer }
   }
 
   @Test("with MINIMAL metadata names come from the definition, and one that does not fit is refused with the remedy")

@@ -51,10 +51,11 @@ struct SyntheticLog {
   /// Decodes the events as they come from a file or a server.
   func decoded(
     from origin: BinlogDecoder.Origin = .file, byteLimit: Int = 512 << 10,
-    position: BinlogPosition = BinlogPosition(file: "made.000001"), options: BinlogDecoder.Options = DecodedLog.unnamed
+    position: BinlogPosition = BinlogPosition(file: "made.000001"), options: BinlogDecoder.Options = DecodedLog.unnamed,
+    provider: (any SchemaProvider)? = nil
   ) throws -> DecodedLog {
     var log = DecodedLog()
-    let decoder = BinlogDecoder(position: position, options: options)
+    let decoder = BinlogDecoder(position: position, provider: provider, options: options)
     let builder = BatchBuilder(byteLimit: byteLimit)
     for event in events {
       let action = try event.withUnsafeBytes { try decoder.decode($0, from: origin, into: builder) }
@@ -67,8 +68,12 @@ struct SyntheticLog {
     return log
   }
 
-  func failure(from origin: BinlogDecoder.Origin = .file) -> Failure? {
-    do { _ = try decoded(from: origin) } catch let failure as Failure { return failure } catch { return nil }
+  func failure(
+    from origin: BinlogDecoder.Origin = .file, options: BinlogDecoder.Options = DecodedLog.unnamed
+  ) -> Failure? {
+    do { _ = try decoded(from: origin, options: options) } catch let failure as Failure { return failure } catch {
+      return nil
+    }
     return nil
   }
 }

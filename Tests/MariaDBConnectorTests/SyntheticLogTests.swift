@@ -153,6 +153,39 @@ struct SyntheticLogTests {
     #expect(once.position.offset == place && place > 2 << 32)
   }
 
+  @Test func `a resume behind 4 GiB by GTID keeps its place while the beginning of the file comes again`() throws {
+    var place: UInt64 = 0x1_4000_0000
+    var options = DecodedLog.unnamed
+    options.joinsAtTransaction = true
+    var log = Log()
+    // What stands at the file's beginning comes first.
+    log.append(35, Log.little(0, 8))
+    for (type, body) in [
+      (34, Log.anonymousGTID()), (2, Log.query("BEGIN")), (19, Log.tableMap()), (30, Log.integers(0..<2)),
+      (16, Log.xid),
+    ] {
+      place += UInt64(19 + body.count)
+      log.append(UInt8(type), body, end: UInt32(truncatingIfNeeded: place))
+    }
+    let start = BinlogPosition(file: "made.000001", offset: 0x1_4000_0000)
+    let decoded = try log.decoded(from: .network, position: start, options: options)
+    #expect(keys(decoded) == ["0", "1"])
+    #expect(decoded.position.offset == place && decoded.transactions.last?.mark.endOffset == place)
+  }
+
+  @Test func `a heartbeat tells how far the server has read in the same file`() throws {
+    func offset(_ name: String, _ end: UInt32, far: UInt64? = nil) throws -> UInt64 {
+      var log = Log()
+      log.append(27, (far.map { Log.little($0, 8) } ?? []) + Array(name.utf8), end: far == nil ? end : 0)
+      return try log.decodedFromServer(at: BinlogPosition(file: "made.000001", offset: 5000)).position.offset
+    }
+    #expect(try offset("made.000001", 7000) == 7000)
+    #expect(try offset("made.000002", 7000) == 5000)
+    #expect(try offset("made.000001", 4000) == 5000)
+    #expect(try offset("made.000001", 0, far: 0x1_4000_0000) == 0x1_4000_0000)
+    #expect(try offset("made.000001", 0, far: 4000) == 5000)
+  }
+
   @Test func `transactions up to the place to resume at are read and not emitted`() throws {
     var log = Log()
     var ends: [Int] = []

@@ -93,7 +93,7 @@ extension BinlogDecoder {
     case .gtidList: return try adoptList(body)
     case .previousGTIDs: return try adoptPrevious(body)
     case .transactionPayload: return try openPayload(body, builder)
-    case .heartbeat, .heartbeatV2: return .heartbeat
+    case .heartbeat, .heartbeatV2: return try heartbeat(header, body)
     case .stop: return .stopped
     case .annotateRows, .binlogCheckpoint, .rowsQuery, .ignorable, .viewChange, .transactionContext: return .none
     // They set what a following statement reads; that statement says itself whether it can be passed over.

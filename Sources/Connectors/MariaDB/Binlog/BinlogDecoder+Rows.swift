@@ -4,6 +4,8 @@ internal import Compression
 extension BinlogDecoder {
   /// The most cells that a batch may reach: 1 GiB of them. A rows event that a server wrote stays far below.
   private static let cellLimit = 1 << 26
+  /// The most changes that a batch may reach.
+  private static let changeLimit = 1 << 24
 
   /// A table map or a rows event: read, passed over, or put aside with its XA transaction.
   func rowEvent(_ header: EventHeader, _ body: UnsafeRawBufferPointer, _ builder: BatchBuilder) throws {
@@ -121,28 +123,36 @@ extension BinlogDecoder {
     _ region: UnsafeRawBufferPointer, _ rows: RowsHeader, _ body: UnsafeRawBufferPointer, _ target: RowTarget,
     _ builder: BatchBuilder
   ) throws {
-    guard let base = region.baseAddress, let bodyBase = body.baseAddress, region.count > 0 else { return }
+    guard let base = region.baseAddress, let bodyBase = body.baseAddress else { return }
     guard builder.arenaCount + region.count < RowReader.arenaLimit else {
       throw Failure(.limit, "a rows event of \(region.count) bytes does not fit the batch")
     }
     let columns = rows.columns
+    let before = rows.before.map { RowImage(bodyBase + $0, columns: columns) }
+    let after = rows.after.map { RowImage(bodyBase + $0, columns: columns) }
+    // Such a row takes no bytes: how many there are could not be told.
+    guard (before?.count ?? 0) + (after?.count ?? 0) > 0 else { throw missingColumns(target.schema.name) }
     scratch.reserve(columns * 2)
     var reader = RowReader(
       base: base, end: region.count, offset: 0, arenaOffset: builder.append(region), builder: builder, plan: target.plan
     )
-    let before = rows.before.map { RowImage(bodyBase + $0, columns: columns) }
-    let after = rows.after.map { RowImage(bodyBase + $0, columns: columns) }
     let failed = target.plan.decoders.withUnsafeBufferPointer { decoders -> RowFault? in
       var loop = RowLoop(
         decoders: decoders, before: before, after: after, cells: scratch.cells, changes: scratch.changes,
         operation: rows.operation,
         schema: builder.index(of: target.schema), time: target.time, offset: target.offset)
       do throws(RowFault) {
-        try loop.run(&reader, builder, cellLimit: BinlogDecoder.cellLimit)
+        try loop.run(&reader, builder, cellLimit: BinlogDecoder.cellLimit, changeLimit: BinlogDecoder.changeLimit)
         return nil
       } catch { return error }
     }
     if let failed { throw failure(failed, target) }
+  }
+
+  private func missingColumns(_ table: TableName) -> Failure {
+    Failure(
+      .serverSetting, "the log has rows of \"\(table)\" without any column",
+      hint: "SET GLOBAL binlog_row_image=FULL at the server, reconnect its clients, and take a new snapshot")
   }
 
   private func failure(_ fault: RowFault, _ target: RowTarget) -> Failure {

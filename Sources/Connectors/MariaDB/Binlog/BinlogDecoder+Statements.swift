@@ -115,8 +115,11 @@ extension BinlogDecoder {
   private func definition(
     _ text: [UInt8], _ event: QueryEvent, _ head: SQLTokens, _ header: EventHeader, _ builder: BatchBuilder
   ) throws -> Action {
-    let kind = StatementKind(head)
-    if kind == .data {
+    var head = head
+    if head.isWord("SET"), head.isWord("STATEMENT", ahead: 1) {
+      head = SQLTokens(tokens: SQLTokenizer.firstTokens(256, text, event.dialect), bytes: text)
+    }
+    if StatementKind(head) == .data {
       guard let target = DataStatement.target(text, event), temporaries.contains(target) else {
         throw statementFailure("\(head.current?.text.uppercased() ?? "data")")
       }

@@ -48,6 +48,9 @@ package final class BinlogDecoder {
     package var emitted = GTIDSet()
     /// Transactions that end at or before this place in the named file are read but not emitted.
     package var emittedUntil: (file: String, offset: UInt64)?
+    /// Whether the server sends the beginning of the file before the transactions behind the start position: a dump by
+    /// GTID that goes on at a known place. Where such events stand says nothing of where the transactions do.
+    package var joinsAtTransaction = false
 
     package init() {}
   }
@@ -71,6 +74,8 @@ package final class BinlogDecoder {
   /// What each event asks of the open transaction.
   @exclusivity(unchecked) private(set) var phase = OpenTransaction.Phase(nil)
   @exclusivity(unchecked) var pending: PendingEvents?
+  /// Whether the first transaction behind the start position is still to come (`Options.joinsAtTransaction`).
+  @exclusivity(unchecked) private var awaitsJoin: Bool
   @exclusivity(unchecked) var tables = MappedTables()
   /// The place of `position`.
   @exclusivity(unchecked) private var settled: (file: String, number: UInt32, offset: UInt64)
@@ -101,6 +106,7 @@ package final class BinlogDecoder {
     offset = position.offset
     eventOffset = position.offset
     gtids = position.gtids
+    awaitsJoin = options.joinsAtTransaction
   }
 
   /// The place behind the last transaction that ended, and behind what stands between transactions.
@@ -161,6 +167,7 @@ package final class BinlogDecoder {
     fileNumber = LogPlace.number(of: file)
     self.offset = offset
     eventOffset = offset
+    awaitsJoin = false
     tables.removeAll()
     if transaction == nil { settle() }
   }
@@ -194,12 +201,37 @@ package final class BinlogDecoder {
       offset += UInt64(header.byteCount)
     case .network:
       guard header.endPosition != 0, !header.flags.contains(.artificial) else { return }
-      // The header has 32 bits; a file past 4 GiB wraps them.
-      var end = offset & ~0xffff_ffff | UInt64(header.endPosition)
-      if end < offset { end += 1 << 32 }
-      offset = end
-      eventOffset = end - min(end, UInt64(header.byteCount))
+      if awaitsJoin {
+        guard header.type.beginsTransaction else { return }
+        awaitsJoin = false
+      }
+      // A heartbeat stands nowhere, and tells its place in its body, too.
+      if header.type == .heartbeat || header.type == .heartbeatV2 { return }
+      offset = end(at: header.endPosition)
+      eventOffset = offset - min(offset, UInt64(header.byteCount))
     }
+  }
+
+  /// The header has 32 bits; a file past 4 GiB wraps them.
+  private func end(at low: UInt32) -> UInt64 {
+    let end = offset & ~0xffff_ffff | UInt64(low)
+    return end < offset ? end + 1 << 32 : end
+  }
+
+  /// A server that has nothing more to send tells how far it has read: what it passed over is behind us, too.
+  ///
+  /// Source: MariaDB's sql/sql_repl.cc, `send_heartbeat_event`; MySQL's sql/rpl_binlog_sender.cc.
+  func heartbeat(_ header: EventHeader, _ body: UnsafeRawBufferPointer) throws -> Action {
+    // MySQL sends heartbeats also while it passes over what lies before the start position.
+    guard header.type == .heartbeat, !awaitsJoin || layout?.isMariaDB == true else { return .heartbeat }
+    var cursor = ByteCursor(body.bytes)
+    // Behind 4 GiB MariaDB's header has no place, and eight bytes before the name do.
+    let far = header.endPosition == 0 && cursor.remaining > 8 ? try cursor.uint64() : 0
+    guard String(validating: cursor.rest()) == file, far > 0 || header.endPosition > 0 else { return .heartbeat }
+    let place = far > 0 ? far : end(at: header.endPosition)
+    // In 32 bits a place before this one looks like one 4 GiB behind it.
+    if place >= offset, far > 0 || place - offset < 1 << 31 { offset = place }
+    return .heartbeat
   }
 }
 

@@ -55,6 +55,14 @@ struct EventType: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether each transaction of a log with GTIDs begins with it.
+  var beginsTransaction: Bool {
+    switch rawValue {
+    case 33, 34, 42, 162: true
+    default: false
+    }
+  }
+
   var description: String {
     if let name = EventType.names[rawValue] { return "\(name) (type \(rawValue))" }
     return "event type \(rawValue)"

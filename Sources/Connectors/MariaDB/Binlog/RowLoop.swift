@@ -34,7 +34,9 @@ struct RowLoop {
   let offset: UInt64
 
   /// Rows enter the batch in runs as long as the scratch space.
-  mutating func run(_ reader: inout RowReader, _ builder: BatchBuilder, cellLimit: Int) throws(RowFault) {
+  mutating func run(
+    _ reader: inout RowReader, _ builder: BatchBuilder, cellLimit: Int, changeLimit: Int
+  ) throws(RowFault) {
     guard let scratch = cells.baseAddress, let rows = changes.baseAddress else { return }
     let columns = decoders.count
     let perRow = (before == nil ? 0 : columns) + (after == nil ? 0 : columns)
@@ -45,7 +47,9 @@ struct RowLoop {
     while reader.offset < reader.end {
       if filled &+ perRow > cells.count || pendingRows == changes.count {
         flush(&filled, &flushed, &pendingRows, builder)
-        guard flushed < cellLimit else { throw RowFault(reason: .tooLarge, column: -1) }
+        guard flushed < cellLimit, builder.changes.count < changeLimit else {
+          throw RowFault(reason: .tooLarge, column: -1)
+        }
       }
       var change = RowChange(operation: operation, schema: schema, time: time, logOffset: offset, row: row)
       if let before {

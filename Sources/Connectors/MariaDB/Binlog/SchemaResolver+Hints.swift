@@ -79,7 +79,7 @@ extension TableHints {
       case "json": named.columns[index].charset = isMariaDB ? "utf8mb4" : nil
       // NATIONAL CHAR has a character set of its own.
       case _ where columns[index].isText && !columns[index].nativeType.hasPrefix("n"):
-        guard columns[index].charset == nil else { break }
+        guard columns[index].charset == nil, charset != nil else { break }
         named.columns[index].charset = charset
         named.columns[index].collation = columns[index].collation ?? collation
       default: break

@@ -36,7 +36,9 @@ extension BinlogDecoder {
     let isKnown = candidates.contains {
       SchemaResolver.fits($0, map) && SchemaResolver.tellsCharsets($0, map, isMariaDB: isMariaDB)
     }
-    if !isKnown, let hints = provider?.hints(for: map.name) { candidates.insert(hints, at: 0) }
+    if !isKnown, let hints = provider?.hints(for: map.name, logHasNames: map.hasNames) {
+      candidates.insert(hints, at: 0)
+    }
     guard let charset = CharacterSet(named: options.charset) else {
       throw Failure(.configuration, "charset \"\(options.charset)\" is not known")
     }

@@ -67,7 +67,7 @@ package struct TableHints: Hashable, Sendable {
   package var indexes: [Index]?
   /// The character set of text columns that name none; nil: it is not known.
   package var charset: String?
-  /// The collation of text columns that name neither; nil: it is not known.
+  /// Their collation, where it is not the character set's own; nil: it is that, or not known.
   package var collation: String?
 
   package init(
@@ -129,7 +129,10 @@ package struct TableHints: Hashable, Sendable {
 /// *Thread*: called on the decoder's, in the middle of a batch; an implementation answers from memory.
 package protocol SchemaProvider: AnyObject {
   /// The definition that holds at the place in the log that is being decoded, or nil when none is known.
-  func hints(for table: TableName) -> TableHints?
+  /// - Parameter logHasNames: whether the log names the columns, so that an answer of a later time cannot give wrong ones.
+  func hints(for table: TableName, logHasNames: Bool) -> TableHints?
+  /// The definition of a table that was there before the statement at hand; nil: there was none, or it cannot be told.
+  func earlierHints(for table: TableName) -> TableHints?
   /// The definition that was known to hold here before a statement that is about to change it; nothing is asked for.
   func rememberedHints(for table: TableName) -> TableHints?
   /// The tables of a database that `rememberedHints` knows.
@@ -143,6 +146,7 @@ package protocol SchemaProvider: AnyObject {
 }
 
 extension SchemaProvider {
+  package func earlierHints(for table: TableName) -> TableHints? { nil }
   package func rememberedHints(for table: TableName) -> TableHints? { nil }
   package func rememberedTables(in database: String) -> [TableName] { [] }
   package func remember(_ hints: TableHints, for table: TableName) {}

@@ -34,17 +34,12 @@ final class Catalog: SchemaProvider {
   private var place: LogPlace { locate().place }
   /// When the event at hand was logged, in seconds since 1970. Set for each event.
   @exclusivity(unchecked) var eventTime: UInt32 = 0
-  /// Whether the log names columns, so that an answer of a later time cannot give wrong ones.
-  private let logHasNames: Bool
   private let ask: (TableName) throws(Failure) -> Answer?
 
   /// Versions of one table that are kept.
   private static let versionLimit = 16
 
-  init(logHasNames: Bool, ask: @escaping (TableName) throws(Failure) -> Answer?) {
-    self.logHasNames = logHasNames
-    self.ask = ask
-  }
+  init(ask: @escaping (TableName) throws(Failure) -> Answer?) { self.ask = ask }
 
   /// Takes over what was stored, or what was just read of all tables.
   func load(_ tables: [TableName: [Version]]) { self.tables = tables }
@@ -65,7 +60,7 @@ final class Catalog: SchemaProvider {
     isChanged = true
   }
 
-  func hints(for table: TableName) -> TableHints? {
+  func hints(for table: TableName, logHasNames: Bool) -> TableHints? {
     if let known = known(table) { return known }
     do throws(Failure) {
       guard let answer = try ask(table) else { return nil }
@@ -75,6 +70,19 @@ final class Catalog: SchemaProvider {
           "table \"\(table)\" was changed after rows that the log holds without column names, and how it was is not known",
           hint: "SET GLOBAL binlog_row_metadata=FULL at the server, and take a new snapshot")
       }
+      insert(answer.hints, for: table, at: place)
+      return answer.hints
+    } catch {
+      failure = error
+      return nil
+    }
+  }
+
+  /// One that is not remembered from before here was there when it is older than the event, and has not changed since.
+  func earlierHints(for table: TableName) -> TableHints? {
+    if let holds = holding(table), !holds.hints.columns.isEmpty { return holds.hints }
+    do throws(Failure) {
+      guard let answer = try ask(table), let changed = answer.changed, changed < eventTime else { return nil }
       insert(answer.hints, for: table, at: place)
       return answer.hints
     } catch {
@@ -103,10 +111,12 @@ final class Catalog: SchemaProvider {
 
   /// The newest definition that holds here; for a place before all of them, the oldest.
   private func known(_ table: TableName) -> TableHints? {
-    guard let versions = tables[table] else { return nil }
-    let holds = versions.last { version in version.place.map { place.isAtOrAfter($0) } ?? true }
-    guard let hints = (holds ?? versions.first)?.hints, !hints.columns.isEmpty else { return nil }
+    guard let hints = (holding(table) ?? tables[table]?.first)?.hints, !hints.columns.isEmpty else { return nil }
     return hints
+  }
+
+  private func holding(_ table: TableName) -> Version? {
+    tables[table]?.last { version in version.place.map { place.isAtOrAfter($0) } ?? true }
   }
 
   /// - Throws: what `hints` could not tell.

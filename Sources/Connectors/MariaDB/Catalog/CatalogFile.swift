@@ -7,10 +7,16 @@ internal import Glibc
 /// alone.
 struct CatalogFile {
   let path: String
+  /// The server in whose log the places lie.
+  let server: ServerIdentity
 
-  init(directory: String) { path = directory + "/catalog.json" }
+  init(directory: String, server: ServerIdentity) {
+    path = directory + "/catalog.json"
+    self.server = server
+  }
 
-  /// The stored definitions; nil when there are none.
+  /// The stored definitions; nil when there are none. Those of another server that ever changed are left out: the places
+  /// at which they did mean nothing in this server's log.
   /// - Throws: `.corruptState` when the file is damaged.
   func read() throws(Failure) -> [TableName: [Catalog.Version]]? {
     guard access(path, F_OK) == 0 else { return nil }
@@ -20,10 +26,18 @@ struct CatalogFile {
     let bytes = [UInt8](data)
     guard let end = bytes.firstIndex(of: 10),
       let sum = UInt32(String(decoding: bytes[..<end], as: UTF8.self), radix: 16),
-      CatalogFile.checksum(bytes[(end + 1)...]) == sum
+      CatalogFile.checksum(bytes[(end + 1)...]) == sum, end + 1 < bytes.count
     else { throw damaged("its checksum does not match") }
     do {
-      return CatalogFile.tables(try JSONDecoder().decode([Entry].self, from: Data(bytes[(end + 1)...])))
+      let data = Data(bytes[(end + 1)...])
+      // A file of an earlier version is the list alone, and does not tell its server.
+      if bytes[end + 1] == UInt8(ascii: "[") {
+        return CatalogFile.tables(try JSONDecoder().decode([Entry].self, from: data))
+      }
+      let form = try JSONDecoder().decode(Form.self, from: data)
+      let tables = CatalogFile.tables(form.tables)
+      let isSame = ServerIdentity(id: form.server, uuid: form.uuid).isSameServer(as: server)
+      return isSame ? tables : CatalogFile.withoutPlaces(tables)
     } catch {
       throw damaged("it is not a catalog of this version")
     }
@@ -32,7 +46,8 @@ struct CatalogFile {
   func write(_ tables: [TableName: [Catalog.Version]]) throws(Failure) {
     let body: [UInt8]
     do {
-      body = [UInt8](try JSONEncoder().encode(CatalogFile.entries(tables)))
+      let form = Form(server: server.id, uuid: server.uuid, tables: CatalogFile.entries(tables))
+      body = [UInt8](try JSONEncoder().encode(form))
     } catch {
       throw Failure(.internal, "cannot write the catalog as JSON", at: path, cause: "\(error)")
     }
@@ -75,6 +90,12 @@ struct CatalogFile {
 }
 
 extension CatalogFile {
+  private struct Form: Codable {
+    var server: UInt32
+    var uuid: String
+    var tables: [Entry]
+  }
+
   private struct Entry: Codable {
     var schema: String
     var table: String
@@ -89,6 +110,7 @@ extension CatalogFile {
     var uniqueKeys: [[String]]
     /// Absent in files of an earlier version, as are the optional values of a column.
     var indexes: [Index]?
+    /// The default of text columns that name none.
     var charset: String?
     var collation: String?
   }
@@ -126,6 +148,13 @@ extension CatalogFile {
             indexes: version.hints.indexes?.map(index), charset: version.hints.charset,
             collation: version.hints.collation)
         })
+    }
+  }
+
+  private static func withoutPlaces(_ tables: [TableName: [Catalog.Version]]) -> [TableName: [Catalog.Version]] {
+    tables.compactMapValues { versions in
+      guard versions.count == 1, !versions[0].hints.columns.isEmpty else { return nil }
+      return [Catalog.Version(place: nil, hints: versions[0].hints)]
     }
   }
 

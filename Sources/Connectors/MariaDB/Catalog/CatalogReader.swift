@@ -28,6 +28,16 @@ struct CatalogReader {
     return try read(condition) { $0 == name }[name]
   }
 
+  /// The tables of `includes` whose engine has no transactions.
+  func withoutTransactions(_ includes: (TableName) -> Bool) throws(Failure) -> Set<TableName> {
+    let schemas = CatalogReader.systemSchemas.sorted().map(SQLText.literal).joined(separator: ", ")
+    let rows = try connection.query(
+      "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA NOT IN (\(schemas)) "
+        + "AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND ENGINE NOT IN "
+        + "(SELECT ENGINE FROM information_schema.ENGINES WHERE TRANSACTIONS = 'YES')")
+    return Set(rows.compactMap(CatalogReader.name)).filter(includes)
+  }
+
   /// - Throws: `.permission` when the user may not read the table, whether it exists or not.
   func requireSelect(_ name: TableName) throws(Failure) {
     let quoted = SQLText.identifier(name.namespace) + "." + SQLText.identifier(name.table)
@@ -47,7 +57,8 @@ struct CatalogReader {
   private func read(_ condition: String, _ includes: (TableName) -> Bool) throws(Failure) -> [TableName: Entry] {
     var entries: [TableName: Entry] = [:]
     for row in try connection.query(
-      "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_ROWS, UNIX_TIMESTAMP(CREATE_TIME), TABLE_COLLATION FROM information_schema.TABLES "
+      "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_ROWS, UNIX_TIMESTAMP(CREATE_TIME), TABLE_COLLATION "
+        + "FROM information_schema.TABLES "
         + "WHERE \(condition) AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')")
     {
       guard let name = CatalogReader.name(row), includes(name) else { continue }

@@ -91,7 +91,11 @@ final class CatchUpFilter {
       if let before { wasInside = try contains(key(before, nil, order, batch), ranges, order, table) }
       var isInside = false
       if change.hasAfter { isInside = try contains(key(Int(change.after), before, order, batch), ranges, order, table) }
-      return CatchUpFilter.clipped(change, wasInside: wasInside, isInside: isInside)
+      let clipped = CatchUpFilter.clipped(change, wasInside: wasInside, isInside: isInside)
+      if isInside, !wasInside, change.hasBefore {
+        try requireWhole(Int(change.after), batch.schemas[Int(change.schema)], batch)
+      }
+      return clipped
     }
   }
 
@@ -108,6 +112,17 @@ final class CatchUpFilter {
       change.before = RowChange.noCells
     }
     return change
+  }
+
+  /// A row that moves into what was read is new there, unchanged columns included.
+  private func requireWhole(_ row: Int, _ schema: TableSchema, _ batch: Batch) throws(Failure) {
+    guard batch.cells[row..<(row + schema.columns.count)].contains(where: { $0.tag == .absent }) else { return }
+    throw Failure(
+      .serverSetting,
+      "an update of the key of table \"\(schema.name)\" does not hold the row's other columns, of which the snapshot needs all",
+      hint:
+        "SET GLOBAL binlog_row_image=FULL at the server, reconnect its clients, reset the pipeline's sinks and start again"
+    )
   }
 
   private func contains(

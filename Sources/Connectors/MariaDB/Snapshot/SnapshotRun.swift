@@ -19,12 +19,15 @@ struct SnapshotRun {
   /// The view's position, when all of it was read; nil when a stop was requested before.
   func run() async throws -> MariaDBPosition? {
     if plan.isLevelling { attempt.source.positions.beginLevelling(plan.rank) }
+    let lock = try TableLock(attempt.server, attempt.url, options, isWanted: isRead)
+    defer { lock.end() }
     let views = try SnapshotViews.open(
       options.snapshotThreads, attempt.server, attempt.url, options, context.logger)
     defer { for connection in views.connections { connection.close() } }
+    try lock.requireAll(attempt.server, isWanted: isRead)
     let tables = try readTables(at: views.place)
     // A checkpoint inside or behind the snapshot finds the definitions of the view again, whatever the tables become.
-    try CatalogFile(directory: context.stateDirectory).write(catalog.tables)
+    try CatalogFile(directory: context.stateDirectory, server: attempt.server.facts.identity).write(catalog.tables)
     catalog.markSaved()
     var position = MariaDBPosition(gtids: views.gtids, log: views.place, server: attempt.server.facts.identity)
     position.server.logCreated = 0
@@ -44,6 +47,10 @@ struct SnapshotRun {
     return position
   }
 
+  private func isRead(_ table: TableName) -> Bool {
+    table != options.heartbeatTable && attempt.source.wanted.includes(table)
+  }
+
   private func endLevelling() async throws {
     try await Task.sleep(nanoseconds: SnapshotRun.settling)
     throw Failure(
@@ -53,16 +60,15 @@ struct SnapshotRun {
 
   /// The wanted tables with their definitions, which become the catalog's from the view's place on.
   private func readTables(at place: LogPlace) throws(Failure) -> [SnapshotTable] {
-    let wanted = attempt.source.wanted
-    let heartbeat = options.heartbeatTable
-    let entries = try CatalogReader(connection: attempt.server.connection).tables {
-      wanted.includes($0) && $0 != heartbeat
-    }
+    let entries = try CatalogReader(connection: attempt.server.connection).tables(isRead)
     try requireNamed(Set(entries.keys))
     if entries.isEmpty { try requireSelect() }
+    // What was known before the first view belongs to another run of the log.
+    let isFirst = plan.base == nil && !plan.isLevelling
+    if isFirst { catalog.load([:]) }
     var tables: [SnapshotTable] = []
     for (name, entry) in entries {
-      catalog.insert(entry.hints, for: name, at: plan.base == nil ? nil : place)
+      catalog.insert(entry.hints, for: name, at: isFirst ? nil : place)
       let table = SnapshotTable(schema: entry.hints.schema(named: name), estimatedRows: entry.rows ?? 0)
       try requireSameKey(table)
       tables.append(table)
@@ -110,9 +116,13 @@ struct SnapshotRun {
     let filter = CatchUpFilter(state, connection: server.connection)
     var start = base
     start.snapshot = nil
-    try await attempt.stream(
+    let isReached = try await attempt.stream(
       from: try server.startPoint(after: start), to: .place(place), catalog, snapshot: state
     ) { try filter.refine($0) }
+    guard isReached || attempt.control.stop.isRequested else {
+      throw Failure(
+        .unreachable, "the server ended the log before the place of the snapshot's view", at: server.connection.place)
+    }
   }
 
   private func read(

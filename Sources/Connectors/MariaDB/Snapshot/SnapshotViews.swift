@@ -21,6 +21,12 @@ struct SnapshotViews {
   ) throws(Failure) -> SnapshotViews {
     var connections: [MariaDBConnection] = []
     for _ in 0..<count { connections.append(try connect(server, url, options)) }
+    return try server.withoutPrepared { () throws(Failure) in try open(connections, server, logger) }
+  }
+
+  private static func open(
+    _ connections: [MariaDBConnection], _ server: LogServer, _ logger: Logger
+  ) throws(Failure) -> SnapshotViews {
     var places: [LogPlace] = []
     if server.facts.isMariaDB {
       for _ in 0..<attempts {
@@ -45,7 +51,7 @@ struct SnapshotViews {
       throw Failure(.internal, "a snapshot has no connections")
     }
     logger.warning(
-      "the snapshot reads over \(largest.value.count) of \(count) connections: the others saw another moment; with the RELOAD privilege all can be used"
+      "the snapshot reads over \(largest.value.count) of \(connections.count) connections: the others saw another moment; with the RELOAD privilege all can be used"
     )
     return try views(largest.value, largest.key, server)
   }
@@ -53,10 +59,7 @@ struct SnapshotViews {
   private static func connect(
     _ server: LogServer, _ url: MariaDBURL, _ options: MariaDBSourceOptions
   ) throws(Failure) -> MariaDBConnection {
-    guard let address = url.addresses.first(where: { $0.description == server.connection.place }) else {
-      throw Failure(.internal, "a server of the url was lost")
-    }
-    let connection = try MariaDBConnection(options.connectionOptions(address, url))
+    let connection = try server.further(url, options)
     try connection.execute(
       "SET SESSION time_zone='+00:00', sql_mode='', character_set_results=NULL, "
         + "net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=5")
@@ -92,22 +95,25 @@ struct SnapshotViews {
     try connection.execute("SET SESSION lock_wait_timeout=5")
     try connection.execute("FLUSH TABLES WITH READ LOCK")
     let place: LogPlace
+    let gtids: GTIDSet?
     do throws(Failure) {
       for connection in connections { try connection.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT") }
       place = try server.end()
+      // MySQL tells the set of now only: it is that of the place while nobody writes.
+      gtids = server.facts.isMariaDB ? nil : try server.executed()
     } catch {
       connection.close()
       throw error
     }
     try connection.execute("UNLOCK TABLES")
-    return try views(connections, place, server)
+    return try views(connections, place, server, gtids)
   }
 
   private static func views(
-    _ connections: [MariaDBConnection], _ place: LogPlace, _ server: LogServer
+    _ connections: [MariaDBConnection], _ place: LogPlace, _ server: LogServer, _ known: GTIDSet? = nil
   ) throws(Failure) -> SnapshotViews {
     let seconds = try server.connection.query("SELECT UNIX_TIMESTAMP()").first?[0].flatMap { UInt32($0) } ?? 0
-    let gtids = try server.facts.isMariaDB ? server.gtids(at: place) : server.executed()
+    let gtids = if let known { known } else { try server.gtids(at: place) }
     return SnapshotViews(connections: connections, place: place, gtids: gtids, time: EventTime(seconds: seconds))
   }
 }

@@ -94,6 +94,8 @@ private final class FileReader {
   private var expectedCreation: UInt32
   private var serverId: UInt32 = 0
   private var watermark = EventTime.distantPast
+  /// The file in which the log goes on, once the one at hand says so.
+  private var successor: String?
 
   init(
     decoder: BinlogDecoder, expectedCreation: UInt32, batchBytes: Int, output: any SourceOutput, control: SourceControl,
@@ -111,14 +113,17 @@ private final class FileReader {
   func read(_ path: String, offset: UInt64) async throws -> Bool {
     let file = try BinlogFile(path: path, offset: offset)
     if decoder.position.file != file.name { try changeFile(to: file.name, offset: offset) }
+    successor = nil
     while let action = try step(file) {
       if try await isFinished(after: action) { return false }
     }
     return true
   }
 
-  /// A file that ends without a rotation: its server crashed, or it is not the last one's successor.
+  /// Goes on in the next file: with all that is known when the last one names it, and else, when its server crashed or
+  /// the file is not the last one's successor, anew.
   private func changeFile(to name: String, offset: UInt64) throws(Failure) {
+    if successor == name { return decoder.enter(file: name, offset: offset) }
     try decoder.finish(into: builder)
     guard decoder.preparedTransactions.isEmpty else {
       throw Failure(
@@ -156,6 +161,7 @@ private final class FileReader {
       try await flush()
       action = try decoder.continueDecoding(into: builder)
     }
+    noteSuccessor(action)
     let hasEnded = action == .transactionEnded || action == .definitionEnded
     if case .time(let time) = end, hasEnded {
       let batch = take()
@@ -169,6 +175,25 @@ private final class FileReader {
     guard control.stop.isRequested || (isPlace && end.isReached(at: place, decoder.gtids)) else { return false }
     try await flush()
     return true
+  }
+
+  /// A server that was shut down goes on in the file of the next number.
+  private func noteSuccessor(_ action: BinlogDecoder.Action) {
+    switch action {
+    case .rotated(let file, _): successor = file
+    case .stopped: successor = FileReader.next(after: decoder.position.file)
+    default: break
+    }
+  }
+
+  /// `binlog.000009` becomes `binlog.000010`.
+  private static func next(after file: String) -> String? {
+    guard let dot = file.lastIndex(of: "."), let number = UInt32(file[file.index(after: dot)...]), number < .max else {
+      return nil
+    }
+    let width = file.distance(from: dot, to: file.endIndex) - 1
+    let digits = String(number + 1)
+    return file[...dot] + String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
   }
 
   func finish() async throws {

@@ -163,7 +163,8 @@ final class LogReader {
     case .heartbeat:
       if builder.isInsideTransaction { return nil }
       switch end {
-      case .place: return .end
+      // The heartbeat told how far the server has read: it may still be passing over what is not asked for.
+      case .place: return isAtEnd ? .end : .batch
       // Nothing is left to send, and what is committed from now on is later than the end.
       case .time(let time) where isPast(time): return .end
       default: return .batch
@@ -174,7 +175,8 @@ final class LogReader {
     }
   }
 
-  private var isAtEnd: Bool {
+  /// Whether `end` was reached, where it is a place or a set.
+  var isAtEnd: Bool {
     let isReached =
       switch end {
       case .never, .time: false

@@ -1,4 +1,5 @@
 internal import Change
+internal import Glibc
 internal import MariaDBClient
 
 /// A connection for questions about a server's log, beside the one that reads it.
@@ -26,6 +27,30 @@ final class LogServer {
       }
     }
     throw last
+  }
+
+  /// Another connection to this very server.
+  /// - Throws: `.unreachable` when a balancer or a moved address led to another one.
+  func further(
+    _ url: MariaDBURL, _ options: MariaDBSourceOptions, readTimeoutSeconds: UInt32? = nil
+  ) throws(Failure) -> MariaDBConnection {
+    guard let address = url.addresses.first(where: { $0.description == connection.place }) else {
+      throw Failure(.internal, "a server of the url was lost")
+    }
+    var settings = options.connectionOptions(address, url)
+    if let readTimeoutSeconds { settings.readTimeoutSeconds = readTimeoutSeconds }
+    let further = try MariaDBConnection(settings)
+    let uuid = facts.identity.uuid.isEmpty ? "''" : "@@global.server_uuid"
+    let row = try further.query("SELECT @@global.server_id, \(uuid)").first ?? [nil, nil]
+    let other = ServerIdentity(id: row[0].flatMap { UInt32($0) } ?? 0, uuid: row[1] ?? "")
+    guard other == facts.identity else {
+      further.close()
+      throw Failure(
+        .unreachable,
+        "a further connection reached the server with server_id \(other.id) instead of \(facts.identity.id)",
+        at: connection.place, hint: "let the url name the server itself, not a balancer of several")
+    }
+    return further
   }
 
   /// The log's end now. MySQL renamed the statement in 8.2.
@@ -63,6 +88,43 @@ final class LogServer {
         hint: "SHOW BINARY LOGS lists what it has; take a new snapshot, or restore the logs")
     }
     return try GTIDSet(text)
+  }
+
+  /// Runs `body` so that no XA transaction was prepared, and not ended yet, while it ran: from a place at which one was, the
+  /// log would tell only of its end.
+  /// - Throws: `.busy` when there always was one.
+  func withoutPrepared<Result>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+    var listed = 0
+    for _ in 0..<LogServer.preparedAttempts {
+      guard let before = try ended(), let first = try prepared() else { return try body() }
+      listed = first
+      if first == 0 {
+        let result = try body()
+        // One may have been prepared and have ended since.
+        if try prepared() == 0, try ended() == before { return result }
+      }
+      usleep(LogServer.preparedPause)
+    }
+    throw Failure(
+      .busy, "XA transactions are prepared and not ended (\(listed) of them), from which the log cannot be begun",
+      at: connection.place, hint: "XA RECOVER lists them: let their owner commit them or roll them back")
+  }
+
+  private static let preparedAttempts = 40
+  /// Microseconds.
+  private static let preparedPause: UInt32 = 50_000
+
+  /// How many XA transactions are prepared; nil: the user may not ask.
+  private func prepared() throws(Failure) -> Int? {
+    do throws(Failure) { return try connection.query("XA RECOVER").count } catch {
+      guard error.code == .permission || error.code == .authentication else { throw error }
+      return nil
+    }
+  }
+
+  /// How many times a prepared transaction was told to commit.
+  private func ended() throws(Failure) -> UInt64? {
+    try connection.query("SHOW GLOBAL STATUS LIKE 'Com_xa_commit'").first?[1].flatMap { UInt64($0) }
   }
 
   /// All transactions in the server's log.

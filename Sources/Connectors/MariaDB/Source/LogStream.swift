@@ -31,12 +31,7 @@ final class LogStream {
   ) throws(Failure) {
     self.server = server
     self.expectedCreation = expectedCreation
-    guard let address = url.addresses.first(where: { $0.description == server.connection.place }) else {
-      throw Failure(.internal, "a server of the url was lost")
-    }
-    var settings = options.connectionOptions(address, url)
-    settings.readTimeoutSeconds = options.silenceSeconds
-    connection = try MariaDBConnection(settings)
+    connection = try server.further(url, options, readTimeoutSeconds: options.silenceSeconds)
     serverThread = connection.threadId
     do throws(Failure) {
       try begin(start, heartbeat: options.heartbeat, serverId: serverId)
@@ -51,7 +46,7 @@ final class LogStream {
     return { connection.shutdownSocket() }
   }
 
-  /// Ends the server's side, too. Left alone it would notice at its next heartbeat only, keep its log file from being
+  /// Ends the server's side, too; both connections lead to one server. Left alone it would notice at its next heartbeat only, keep its log file from being
   /// purged until then, and hold up the next reader with this id.
   /// - Throws: what the server answers; the reading is over either way.
   func end() throws(Failure) { try server.connection.execute("KILL CONNECTION \(serverThread)") }

@@ -35,9 +35,6 @@ struct ServerFacts: Sendable {
   /// Whether transactions have GTIDs: always at MariaDB.
   var hasGTIDs: Bool { isMariaDB || variables["gtid_mode"] == "ON" }
 
-  /// Whether the log names columns: what is written now does.
-  var logHasNames: Bool { variables["binlog_row_metadata"]?.uppercased() == "FULL" }
-
   /// - Throws: `.serverSetting` for a setting with which the log does not hold all changes as rows.
   func check(at place: String) throws(Failure) {
     guard isOn("log_bin") else {

@@ -68,10 +68,12 @@ struct SourceAttempt {
   }
 
   /// Streams from a start point; `refine` sees every batch before it is sent.
+  /// - Returns: whether `end` was reached, where it is a place or a set.
+  @discardableResult
   func stream(
     from point: StartPoint, to end: StreamEnd, _ catalog: Catalog, snapshot: SnapshotState? = nil,
     refine: ((Batch) throws -> Batch)? = nil
-  ) async throws {
+  ) async throws -> Bool {
     let stream = try LogStream(
       server, url, options, start: point.stream, expectedCreation: point.expectedCreation, serverId: source.serverId)
     if let file = point.continuesFile { stream.expectContinuation(in: file) }
@@ -81,7 +83,7 @@ struct SourceAttempt {
     let reader = LogReader(
       server, stream: stream, decoder: decoder, start: point, end: end, output: output, stop: control.stop,
       builder: builder, catalog: catalog, snapshot: snapshot,
-      store: CatalogFile(directory: source.context.stateDirectory)
+      store: CatalogFile(directory: source.context.stateDirectory, server: server.facts.identity)
     ) { batch in
       let batch = heartbeat.refine(batch)
       return try refine?(batch) ?? batch
@@ -93,6 +95,7 @@ struct SourceAttempt {
     } catch {
       source.context.logger.debug("the server's end of the stream was not ended", metadata: ["error": "\(error)"])
     }
+    return reader.isAtEnd
   }
 
   private func describe(_ point: StartPoint) -> String {
@@ -108,6 +111,7 @@ struct SourceAttempt {
     let wanted = source.wanted
     decoding.isWanted = { $0 == heartbeat || wanted.includes($0) }
     decoding.emitted = point.emitted
+    decoding.joinsAtTransaction = point.continuesFile != nil
     if let until = point.emittedUntil { decoding.emittedUntil = (until.file, until.offset) }
     decoding.heldByteLimit = max(1 << 20, source.context.memoryLimit / 4)
     return decoding
@@ -117,7 +121,7 @@ struct SourceAttempt {
   private func makeCatalog() throws(Failure) -> Catalog {
     let reader = CatalogReader(connection: server.connection)
     let needsSelect = options.snapshotMode != .never && options.start == nil
-    let catalog = Catalog(logHasNames: server.facts.logHasNames) { name throws(Failure) in
+    let catalog = Catalog { name throws(Failure) in
       guard let entry = try reader.table(name) else {
         // A snapshot could not see it, either: its rows in the log would be changes of rows that no target has.
         if needsSelect { try reader.requireSelect(name) }
@@ -125,7 +129,7 @@ struct SourceAttempt {
       }
       return Catalog.Answer(hints: entry.hints, changed: entry.changed)
     }
-    let file = CatalogFile(directory: source.context.stateDirectory)
+    let file = CatalogFile(directory: source.context.stateDirectory, server: server.facts.identity)
     if let stored = try file.read() { catalog.load(stored) }
     return catalog
   }

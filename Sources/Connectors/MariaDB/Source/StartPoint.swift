@@ -105,7 +105,8 @@ extension LogServer {
       guard let file = try files().first?.file else { return try startPoint(at: try end()) }
       let place = LogPlace(file: file, offset: 4)
       return StartPoint(stream: .place(place), decoder: BinlogPosition(file: file))
-    case .latest: return try startPoint(at: try end())
+    case .latest:
+      return try startPoint(at: try withoutPrepared { () throws(Failure) in try end() })
     }
   }
 
@@ -113,7 +114,11 @@ extension LogServer {
     try require(place)
     var gtids = GTIDSet()
     if place.offset > 4 { gtids = try facts.isMariaDB ? self.gtids(at: place) : GTIDSet() }
-    if !facts.isMariaDB, try end() == place { gtids = try executed() }
+    if !facts.isMariaDB, try end() == place {
+      let executed = try executed()
+      // A transaction that was committed meanwhile is in the set, and behind the place.
+      if try end() == place { gtids = executed }
+    }
     var point = StartPoint(
       stream: .place(place), decoder: BinlogPosition(file: place.file, offset: place.offset, gtids: gtids),
       tracksGTIDs: facts.isMariaDB || place.offset <= 4 || !gtids.isEmpty)

@@ -4,11 +4,14 @@ internal import Change
 struct AlterationReader {
   var tokens: SQLTokens
   let database: String
+  /// Whether rows that a new unique key has twice go without a word: ALTER IGNORE.
+  private let dropsDuplicates: Bool
   private(set) var newName: TableName?
 
-  init(tokens: SQLTokens, database: String) {
+  init(tokens: SQLTokens, database: String, dropsDuplicates: Bool = false) {
     self.tokens = tokens
     self.database = database
+    self.dropsDuplicates = dropsDuplicates
   }
 
   /// nil: one of the parts was not understood.
@@ -28,6 +31,7 @@ struct AlterationReader {
       }
       _ = tokens.acceptSign(",")
     }
+    if alterations.contains(where: \.changesRows) { return alterations }
     return isUnderstood ? alterations : nil
   }
 
@@ -48,23 +52,45 @@ struct AlterationReader {
     }
     if tokens.accept("RENAME") { return readRename() }
     if tokens.accept("ALTER") { return readDefault() }
-    return readHarmless()
+    return readMovedRows() ?? readOptions()
+  }
+
+  /// Parts that bring or take rows as files.
+  private mutating func readMovedRows() -> [DataDefinition.Alteration]? {
+    for verb in ["TRUNCATE", "EXCHANGE", "CONVERT"] where tokens.isWord(verb) && tokens.isWord("PARTITION", ahead: 1) {
+      tokens.index += 2
+      _ = tokens.name()
+      _ = tokens.accept("WITH") || tokens.accept("TO")
+      let other = tokens.accept("TABLE") ? tokens.tableName(database) : nil
+      return [.changeRows(what: "\(verb) PARTITION", other: other)]
+    }
+    if tokens.accept("CONVERT", "TABLE") {
+      return [.changeRows(what: "CONVERT TABLE", other: tokens.tableName(database))]
+    }
+    guard tokens.isWord("DISCARD") || tokens.isWord("IMPORT"), let verb = tokens.name() else { return nil }
+    return [.changeRows(what: "\(verb.uppercased()) TABLESPACE", other: nil)]
   }
 
   /// What changes no schema: options of storage and of the statement itself.
-  private mutating func readHarmless() -> [DataDefinition.Alteration]? {
+  private mutating func readOptions() -> [DataDefinition.Alteration]? {
     let words: Set<String> = [
       "ENGINE", "COMMENT", "AUTO_INCREMENT", "ALGORITHM", "LOCK", "ROW_FORMAT", "FORCE", "DISABLE", "ENABLE",
       "KEY_BLOCK_SIZE", "STATS_PERSISTENT", "STATS_AUTO_RECALC", "STATS_SAMPLE_PAGES", "CHECKSUM", "MAX_ROWS",
       "MIN_ROWS",
-      "AVG_ROW_LENGTH", "PACK_KEYS", "DELAY_KEY_WRITE", "PAGE_COMPRESSED", "NOWAIT", "WAIT", "DEFAULT",
+      "AVG_ROW_LENGTH", "PACK_KEYS", "DELAY_KEY_WRITE", "PAGE_COMPRESSED", "NOWAIT", "WAIT", "DEFAULT", "CHARACTER",
+      "CHARSET", "COLLATE",
     ]
     guard let token = tokens.current, token.kind == .word, words.contains(token.text.uppercased()) else { return nil }
-    // DEFAULT CHARSET changes only columns that come later, but CONVERT changes those that are there.
-    guard tokens.isWord("DEFAULT") else { return [.nothing] }
-    var options = tokens
-    let (charset, collation) = options.charsetOptions()
-    return charset == nil ? [.nothing] : [.setCharset(charset, collation: collation)]
+    // Several options may follow each other without commas.
+    var list = tokens
+    while !tokens.isAtEnd, !tokens.isSign(",") {
+      if !tokens.skipParentheses() { tokens.index += 1 }
+    }
+    list = SQLTokens(tokens: Array(tokens.tokens[..<tokens.index]), bytes: tokens.bytes, index: list.index)
+    let (charset, collation) = list.charsetOptions()
+    if charset == nil, collation == nil { return [.nothing] }
+    guard let name = charset.flatMap({ CharacterSet(named: $0)?.name }) else { return nil }
+    return [.setCharset(name, collation: collation?.lowercased())]
   }
 
   private mutating func readAdd() -> [DataDefinition.Alteration]? {
@@ -105,7 +131,7 @@ struct AlterationReader {
       var reader = TableDefinitionReader(tokens: tokens)
       let columns = reader.keyColumns()
       tokens = reader.tokens
-      return columns.map { [.addPrimaryKey($0)] }
+      return columns.map { kept([.addPrimaryKey($0)]) }
     }
     // The server may make an index for a foreign key, of which the statement says nothing.
     if tokens.isWord("FOREIGN") { return [.forgetIndexes] }
@@ -113,12 +139,18 @@ struct AlterationReader {
     var reader = IndexReader(tokens: tokens)
     let index = reader.read(constraint: constraint)
     tokens = reader.tokens
-    return [.addIndex(index)]
+    return index?.kind == .unique ? kept([.addIndex(index)]) : [.addIndex(index)]
+  }
+
+  /// A new unique key.
+  private func kept(_ alterations: [DataDefinition.Alteration]) -> [DataDefinition.Alteration] {
+    dropsDuplicates ? [.changeRows(what: "IGNORE with a unique key", other: nil)] : alterations
   }
 
   private mutating func readDrop() -> [DataDefinition.Alteration]? {
     if tokens.accept("PRIMARY", "KEY") { return [.dropPrimaryKey] }
-    if tokens.accept("FOREIGN", "KEY") || tokens.accept("CHECK") || tokens.accept("PARTITION") { return [.nothing] }
+    if tokens.accept("FOREIGN", "KEY") || tokens.accept("CHECK") { return [.nothing] }
+    if tokens.accept("PARTITION") { return [.changeRows(what: "DROP PARTITION", other: nil)] }
     if tokens.accept("INDEX") || tokens.accept("KEY") || tokens.accept("CONSTRAINT") {
       _ = tokens.accept("IF", "EXISTS")
       return tokens.name().map { [.dropIndex($0)] }

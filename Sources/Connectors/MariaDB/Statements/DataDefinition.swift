@@ -6,6 +6,8 @@ package import Change
 package enum DataDefinition: Sendable {
   /// `definition` is nil when it could not be read, or when it comes from elsewhere (`like`, SELECT).
   case createTable(TableName, definition: TableHints?, like: TableName?, replaces: Bool, ifNotExists: Bool)
+  /// CREATE TABLE … SELECT: the table comes with rows that the log does not hold.
+  case createFilledTable(TableName, ifNotExists: Bool)
   case dropTables([TableName])
   case truncateTable(TableName)
   case renameTables([(from: TableName, to: TableName)])
@@ -41,9 +43,11 @@ package enum DataDefinition: Sendable {
     case renameIndex(String, String)
     /// An index may have come that the statement does not name.
     case forgetIndexes
-    /// What text columns that come later have when they name nothing else.
-    case setCharset(String?, collation: String?)
     case setDefault(String, ColumnSchema.Default?)
+    /// The default of text columns that come later.
+    case setCharset(String, collation: String?)
+    /// Rows come or go, of this table and of `other`, that the log does not hold; `what` names the part.
+    case changeRows(what: String, other: TableName?)
     /// It changes nothing that a schema says.
     case nothing
   }
@@ -74,8 +78,14 @@ extension DataDefinition {
     switch self {
     case .createTable(let name, _, let like, let replaces, let ifNotExists):
       .createTable(name, definition: nil, like: like, replaces: replaces, ifNotExists: ifNotExists)
-    case .alterTable(let name, _, let newName): .alterTable(name, alterations: nil, newName: newName)
+    case .alterTable(let name, let alterations, let newName):
+      .alterTable(
+        name, alterations: alterations.flatMap { $0.contains(where: \.changesRows) ? $0 : nil }, newName: newName)
     default: self
     }
   }
+}
+
+extension DataDefinition.Alteration {
+  var changesRows: Bool { if case .changeRows = self { true } else { false } }
 }

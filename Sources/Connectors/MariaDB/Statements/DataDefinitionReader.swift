@@ -6,11 +6,7 @@ struct DataDefinitionReader {
   let database: String
 
   mutating func read() -> DataDefinition {
-    // MariaDB's SET STATEMENT … FOR runs the rest with other variables.
-    if tokens.accept("SET", "STATEMENT") {
-      while !tokens.isAtEnd, !tokens.isWord("FOR") { tokens.index += 1 }
-      _ = tokens.accept("FOR")
-    }
+    tokens.skipSetStatement()
     if tokens.accept("CREATE") { return create() }
     if tokens.accept("DROP") { return drop() }
     if tokens.accept("TRUNCATE") {
@@ -47,6 +43,7 @@ struct DataDefinitionReader {
       tokens.index += 2
       return result(nil, like: tokens.tableName(database))
     }
+    if tokens.hasQuery() { return .createFilledTable(name, ifNotExists: ifNotExists) }
     guard tokens.isSign("(") else { return result(nil) }
     var reader = TableDefinitionReader(tokens: tokens)
     let definition = reader.read()
@@ -102,7 +99,7 @@ struct DataDefinitionReader {
 
   private mutating func alter() -> DataDefinition {
     _ = tokens.accept("ONLINE")
-    _ = tokens.accept("IGNORE")
+    let ignores = tokens.accept("IGNORE")
     if tokens.accept("DATABASE") || tokens.accept("SCHEMA") {
       let isNamed = ["CHARACTER", "CHARSET", "COLLATE", "DEFAULT", "COMMENT"].allSatisfy { !tokens.isWord($0) }
       let name = isNamed ? tokens.name() : database
@@ -113,7 +110,7 @@ struct DataDefinitionReader {
     guard let name = tokens.tableName(database) else { return .other }
     if tokens.accept("WAIT") { tokens.index += 1 }
     _ = tokens.accept("NOWAIT")
-    var reader = AlterationReader(tokens: tokens, database: database)
+    var reader = AlterationReader(tokens: tokens, database: database, dropsDuplicates: ignores)
     let alterations = reader.read()
     return .alterTable(name, alterations: alterations, newName: reader.newName)
   }

@@ -4,7 +4,8 @@ internal import Change
 enum DataStatement {
   /// The one table that INSERT, REPLACE, UPDATE or DELETE changes; nil: several, or it cannot be told.
   static func target(_ text: [UInt8], _ event: QueryEvent) -> TableName? {
-    var words = SQLTokens(tokens: SQLTokenizer.firstTokens(24, text, event.dialect), bytes: text)
+    var words = SQLTokens(tokens: SQLTokenizer.firstTokens(256, text, event.dialect), bytes: text)
+    words.skipSetStatement()
     let skipped: Set<String> = ["LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "QUICK", "IGNORE"]
     let isInsert = words.accept("INSERT") || words.accept("REPLACE")
     let isUpdate = !isInsert && words.accept("UPDATE")

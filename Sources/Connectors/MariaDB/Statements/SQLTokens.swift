@@ -33,6 +33,32 @@ struct SQLTokens {
     return true
   }
 
+  /// Steps over MariaDB's SET STATEMENT … FOR, which runs the rest with other variables.
+  mutating func skipSetStatement() {
+    guard accept("SET", "STATEMENT") else { return }
+    while !isAtEnd, !accept("FOR") {
+      if !skipParentheses() { index += 1 }
+    }
+  }
+
+  /// Whether CREATE TABLE takes rows from a query, which stands in what follows the table's name. Its keywords cannot be
+  /// names unless they are quoted.
+  func hasQuery() -> Bool {
+    var rest = self
+    while !rest.isAtEnd {
+      if rest.isWord("SELECT") || rest.isWord("AS") || rest.isWord("VALUES") { return true }
+      if rest.isSign("(") {
+        var inner = rest
+        while inner.acceptSign("(") {}
+        if inner.isWord("SELECT") { return true }
+        guard rest.skipParentheses() else { return false }
+      } else {
+        rest.index += 1
+      }
+    }
+    return false
+  }
+
   /// A name, quoted or not.
   mutating func name() -> String? {
     guard let token = current, token.kind == .word || token.kind == .name else { return nil }
@@ -86,6 +112,9 @@ struct SQLTokens {
         index += 1
       }
     }
+    // The newest collations go with several character sets.
+    if let collation, collation.lowercased().hasPrefix("uca1400") { return (charset?.lowercased(), collation) }
+    if charset == nil, collation?.lowercased() == "binary" { charset = collation }
     if charset == nil, let collation, let end = collation.firstIndex(of: "_") { charset = String(collation[..<end]) }
     return (charset?.lowercased(), collation)
   }

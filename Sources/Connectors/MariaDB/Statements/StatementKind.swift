@@ -7,9 +7,13 @@ enum StatementKind: Hashable {
 
   init(_ statement: SQLTokens) {
     // MariaDB's SET STATEMENT … FOR is logged with a statement of any kind behind it.
+    var statement = statement
     if statement.isWord("SET"), statement.isWord("STATEMENT", ahead: 1) {
-      self = .data
-      return
+      statement.skipSetStatement()
+      guard !statement.isAtEnd else {
+        self = .data
+        return
+      }
     }
     guard let token = statement.current else {
       self = .other

@@ -106,7 +106,7 @@ struct TableDefinitionReader {
     }
     let (charset, collation) = options.charsetOptions()
     definition.charset = charset
-    definition.collation = collation
+    definition.collation = collation?.lowercased()
     applyDefault(charset: charset, collation: collation)
     return true
   }

@@ -4,6 +4,10 @@ extension TableHints {
   /// The definition after the alterations, or nil when one of them names what is not there.
   func applying(_ alterations: [DataDefinition.Alteration]) -> TableHints? {
     var result = self
+    // The default holds for every column of the statement, wherever it stands there.
+    for case .setCharset(let name, let collation) in alterations {
+      guard result.set(charset: name, collation: collation) else { return nil }
+    }
     var renames = Renames()
     for alteration in alterations {
       guard result.apply(alteration, &renames) else { return nil }
@@ -34,7 +38,7 @@ extension TableHints {
     switch alteration {
     case .add(let column, let place):
       guard index(of: column.name) == nil, let target = index(for: place, renames) else { return false }
-      columns.insert(column, at: target)
+      columns.insert(withDefaultCharset(column), at: target)
     case .change(let old, let column, let place): return change(old, column, place, &renames)
     case .drop(let name):
       guard let index = index(of: name) else { return false }
@@ -54,13 +58,11 @@ extension TableHints {
       guard let place = indexes?.firstIndex(where: { $0.name.lowercased() == old.lowercased() }) else { break }
       indexes?[place].name = name
     case .forgetIndexes: indexes = nil
-    case .setCharset(let name, let collation):
-      self.charset = name
-      self.collation = collation
     case .setDefault(let name, let value):
       guard let index = index(of: name) else { return false }
       columns[index].defaultValue = value
-    case .nothing: break
+    case .changeRows: return false
+    case .setCharset, .nothing: break
     }
     return true
   }
@@ -69,7 +71,7 @@ extension TableHints {
     _ old: String, _ column: Column, _ place: DataDefinition.Alteration.Place?, _ renames: inout Renames
   ) -> Bool {
     guard let index = index(of: old) else { return false }
-    var column = column
+    var column = withDefaultCharset(column)
     if column.name.lowercased() != old.lowercased() { column.name = renames.placeholder(for: column.name) }
     columns[index] = column
     renameInKeys(old, column.name)
@@ -78,6 +80,24 @@ extension TableHints {
     guard let target = self.index(for: place, renames) else { return false }
     columns.insert(column, at: target)
     return true
+  }
+
+  /// The column with the character set that the table gives it now: another default does not change it later.
+  private func withDefaultCharset(_ column: Column) -> Column {
+    guard column.isText, !column.nativeType.hasPrefix("n"), column.charset == nil, let charset else { return column }
+    var named = column
+    named.charset = charset
+    if named.collation == nil { named.collation = collation }
+    return named
+  }
+
+  /// - Returns: false when columns that are there have the default until here, which is not known.
+  private mutating func set(charset name: String, collation: String?) -> Bool {
+    columns = columns.map(withDefaultCharset)
+    let isKnown = columns.allSatisfy { !$0.isText || $0.charset != nil || $0.nativeType.hasPrefix("n") }
+    charset = name
+    self.collation = collation
+    return isKnown
   }
 
   private mutating func renameInKeys(_ old: String, _ name: String) {
