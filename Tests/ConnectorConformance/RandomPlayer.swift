@@ -15,6 +15,8 @@ package struct RandomPlayer {
     package var after: (id: Int64, row: Row)?
   }
 
+  package static let defaultName = "nobody"
+
   package enum Key { case integer, text, composite }
 
   package var random: SeededRandom
@@ -22,22 +24,27 @@ package struct RandomPlayer {
   package var quote = ""
   package let key: Key
   package let hasPartialImages: Bool
+  /// Whether inserted rows leave out columns that have their default, and deleted keys often come back at once.
+  package let hasPartialInserts: Bool
   package let schema: TableSchema
   package var rows: [Int64: Row] = [:]
   var nextUnique: Int64 = 0
   package var changes: UInt64 = 0
   package var events: [Event] = []
 
-  package init(seed: UInt64, hasPartialImages: Bool) {
+  package init(seed: UInt64, hasPartialImages: Bool, hasPartialInserts: Bool = false) {
     random = SeededRandom(seed: seed)
     key = [Key.integer, .text, .composite][Int(seed % 3)]
     self.hasPartialImages = hasPartialImages
+    self.hasPartialInserts = hasPartialInserts
     let number = ColumnType.integer(bits: 64, unsigned: false)
     schema = TableSchema(
       name: TableName(namespace: "shop", table: "items"),
       columns: [
         ColumnSchema(name: "id", type: key == .text ? .text(length: 20) : number, isNullable: false),
-        ColumnSchema(name: "name", type: .text(length: 40)),
+        ColumnSchema(
+          name: "name", type: .text(length: 40),
+          defaultValue: hasPartialInserts ? .literal(RandomPlayer.defaultName) : nil),
         ColumnSchema(name: "part", type: number, isNullable: false),
         ColumnSchema(name: "u", type: number),
         ColumnSchema(name: "amount", type: number),
@@ -64,8 +71,17 @@ package struct RandomPlayer {
     }
     let id = known[random.next(below: known.count)]
     switch kind {
-    case 3, 4:
+    case 3:
       delete(id, builder)
+    case 4:
+      // The key comes back at once, now and then with the value of the unique column that it had.
+      let old = rows[id]
+      delete(id, builder)
+      guard hasPartialInserts else { return }
+      var row = newRow()
+      if let old, random.next(below: 2) == 0 { row.unique = old.unique }
+      rows[id] = row
+      emitInsert(id, row, builder)
     case 5:
       let other = Int64(random.next(below: 40))
       guard rows[other] == nil, let row = rows.removeValue(forKey: id) else { return }
@@ -85,7 +101,9 @@ package struct RandomPlayer {
 
   private mutating func newRow() -> Row {
     nextUnique += 1
-    return Row(unique: nextUnique, name: "n\(random.next(below: 100))", amount: nil)
+    let hasDefault = hasPartialInserts && random.next(below: 3) == 0
+    let name = hasDefault ? RandomPlayer.defaultName : "n\(random.next(below: 100))"
+    return Row(unique: nextUnique, name: name, amount: nil)
   }
 
   private mutating func delete(_ id: Int64, _ builder: BatchBuilder) {
@@ -113,7 +131,13 @@ package struct RandomPlayer {
 
   private mutating func emitInsert(_ id: Int64, _ row: Row, _ builder: BatchBuilder) {
     events.append(Event(before: nil, after: (id, row)))
-    builder.insert(schema, cells(id, row, builder))
+    var after = cells(id, row, builder)
+    if hasPartialInserts, random.next(below: 3) > 0 {
+      // binlog_row_image=MINIMAL: what the statement named; the others have their default.
+      if row.name == RandomPlayer.defaultName { after[1] = .absent }
+      if row.amount == nil { after[4] = .absent }
+    }
+    builder.insert(schema, after)
     changes += 1
   }
 

@@ -43,6 +43,23 @@ import Testing
     #expect(try await folders(separator, times) == expected)
   }
 
+  @Test(arguments: CompressionKind.allCases)
+  func noLineIsLostWhenOneBatchTouchesMoreTablesThanMayBeOpen(_ compression: CompressionKind) async throws {
+    var settings = Sample.settings(folder.root)
+    settings.segmentLimit = 3
+    settings.compression = compression
+    let sink = try FilesSink(settings, pipeline: "shop", badRows: .stop)
+    _ = try await sink.open()
+    let work = Workload()
+    let tables = (0..<5).map { Sample.table("t\($0)") }
+    for step in 1...3 {
+      for _ in 0..<3 { work.insert(into: tables + tables.prefix(2)) }
+      _ = try await sink.deliver(work.take(), Sample.checkpoint(step))
+    }
+    await sink.close()
+    #expect(try committedRows(folder.root) == Array(1...63))
+  }
+
   @Test func timesAtTheEdgesOfTheClockHaveFolders() async throws {
     let sink = try FilesSink(Sample.settings(folder.root), pipeline: "shop", badRows: .stop)
     _ = try await sink.open()

@@ -1,5 +1,6 @@
 import Change
 import FilesConnector
+import Formats
 import Foundation
 import Glibc
 import Pipeline
@@ -63,6 +64,21 @@ private func follow(_ root: String, until checkpoint: Checkpoint) throws -> (lin
     #expect(segment.hasSuffix(compression == .zstd ? ".jsonl.zst" : ".jsonl.gz"))
     let size = try FileManager.default.attributesOfItem(atPath: "\(folder.root)/\(segment)")[.size] as? Int
     #expect((size ?? .max) < 700_000)
+  }
+
+  @Test func linesOfCSVAreToldApartByTheQuoteThatTheyWereWrittenWith() async throws {
+    var options = CSVOptions()
+    options.quote = UInt8(ascii: "'")
+    options.header = false
+    let sink = try FilesSink(Sample.settings(folder.root, .csv(options)), pipeline: "shop", badRows: .stop)
+    _ = try await sink.open()
+    let work = Workload()
+    for note in ["5\" wide", "two\nlines", "it's", "plain"] { work.insert(into: [Sample.table("t")], note: note) }
+    _ = try await sink.deliver(work.take(), Sample.checkpoint(1))
+    await sink.close()
+    let lines = try committedLines(folder.root)
+    #expect(lines.count == 4)
+    #expect(lines.contains { $0.contains("two\nlines") })
   }
 
   @Test func gzipSegmentsAreReadByOtherPrograms() async throws {

@@ -67,6 +67,41 @@ import Testing
     }
   }
 
+  @Test func aSchemaChangeAtTheBeginOfALongTransactionIsCommittedRightBehindIt() async throws {
+    let change = SchemaChange(
+      kind: .truncate, table: Shop.orders.name, before: Shop.orders, after: Shop.orders, statement: "")
+    let long = MemoryTransaction(
+      at: EventTime(microseconds: 1500),
+      [.schema(change)] + (0..<100).map { .insert(Shop.orders, [.int(Int64(1000 + $0)), .text("x")]) })
+    let target = MemoryTarget()
+    let traits = SinkTraits(commitInterval: 50_000_000, separatesSchemaChanges: true)
+    let run = Shop.run(
+      MemorySourceDefinition(
+        log: MemoryLog([Shop.transaction(1), long] + (3...6).map { Shop.transaction($0) }), batchBytes: 500,
+        transactionsPerBatch: 1),
+      into: [("copy", MemorySinkDefinition(target: target, traits: traits))])
+    try await run.run(until: .now)
+    let groups = Dictionary(grouping: target.content.journal, by: \.commit).mapValues { Set($0.map(\.sequence)) }
+    #expect(groups.values.contains([2]))
+    #expect(target.content.journal.count == 106)
+  }
+
+  @Test func rowsOfASnapshotAndOfTheLogShareNoGroup() async throws {
+    let snapshot = (1...5).map { number in
+      MemoryTransaction(
+        at: EventTime(microseconds: 1), [.insert(Shop.orders, [.int(Int64(number)), .text("x")])], isSnapshot: true)
+    }
+    let target = MemoryTarget()
+    let run = Shop.run(
+      MemorySourceDefinition(
+        log: MemoryLog(snapshot + (6...9).map { Shop.transaction($0) }), transactionsPerBatch: 1),
+      into: [("copy", MemorySinkDefinition(target: target, traits: SinkTraits(commitInterval: 50_000_000)))])
+    try await run.run(until: .now)
+    let groups = Dictionary(grouping: target.content.journal, by: \.commit).mapValues { Set($0.map(\.sequence)) }
+    #expect(groups.values.allSatisfy { $0.isSubset(of: [1, 2, 3, 4, 5]) || $0.isDisjoint(with: [1, 2, 3, 4, 5]) })
+    #expect(target.content.journal.count == 9)
+  }
+
   @Test func commitsKeepTheDistanceThatTheSinkAsksForWhileMoreIsComing() async throws {
     let log = MemoryLog()
     let target = MemoryTarget()

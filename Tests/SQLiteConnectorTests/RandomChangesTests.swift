@@ -14,7 +14,7 @@ import Testing
   }
 
   private func play(_ seed: UInt64, _ harness: SinkHarness) async throws {
-    var player = RandomPlayer(seed: seed, hasPartialImages: seed % 2 == 1)
+    var player = RandomPlayer(seed: seed, hasPartialImages: seed % 2 == 1, hasPartialInserts: seed % 2 == 1)
     player.quote = "'"
     try harness.execute(
       "PRAGMA journal_mode = off; PRAGMA synchronous = off; DROP TABLE IF EXISTS items; DROP TABLE IF EXISTS child")
@@ -22,7 +22,7 @@ import Testing
     let isUnique = seed % 5 < 3
     let composite = seed % 3 == 2 ? ", PRIMARY KEY (id, part)" : ""
     try harness.execute(
-      "CREATE TABLE items (\(key), name TEXT, part INTEGER, u INTEGER \(isUnique ? "UNIQUE" : ""), amount INTEGER\(composite))"
+      "CREATE TABLE items (\(key), name TEXT DEFAULT 'not the source''s', part INTEGER, u INTEGER \(isUnique ? "UNIQUE" : ""), amount INTEGER DEFAULT 77\(composite))"
     )
     // A foreign key with an action makes the sink apply each change by itself.
     if seed % 7 == 0 { try harness.execute("CREATE TABLE child (u INTEGER REFERENCES items (u) ON DELETE CASCADE)") }

@@ -28,7 +28,9 @@ import Testing
         "CREATE TABLE parent (u INTEGER PRIMARY KEY); CREATE TABLE child (u REFERENCES parent ON DELETE CASCADE)")
     }
     defer { _ = Result { try harness.execute("DROP TABLE IF EXISTS child; DROP TABLE IF EXISTS parent") } }
-    var player = RandomPlayer(seed: seed, hasPartialImages: seed % 2 == 1 && kind != .append)
+    var player = RandomPlayer(
+      seed: seed, hasPartialImages: seed % 2 == 1 && kind != .append,
+      hasPartialInserts: seed % 2 == 1 && kind != .append)
     var model = ModeModel(kind)
     (player.quote, model.quote, model.zone) = ("'", "'", "Z")
     var total = Outcome()

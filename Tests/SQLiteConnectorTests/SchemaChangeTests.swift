@@ -308,6 +308,75 @@ import Testing
       } == ["1|10|'x'", "2|NULL|'y'", "3|1|'z'"])
   }
 
+  @Test func aTextThatBecomesAPaddedOneLosesTheSpacesAtItsEnd() async throws {
+    let texts = ["varchar(20)", "char(5)"].map { native in
+      Self.schema([
+        Self.column("id", nullable: false),
+        ColumnSchema(name: "v", type: .text(length: native == "char(5)" ? 5 : 20), nativeType: native),
+      ])
+    }
+    let harness = try SinkHarness()
+    let sink = harness.sink()
+    _ = try await sink.open()
+    try await sink.deliver(
+      harness.batch { builder in
+        for (id, text) in [" a  b   ", "x", "    ", "12345 "].enumerated() {
+          builder.insert(texts[0], [.int(Int64(id)), builder.text(text)])
+        }
+        builder.schemaChange(
+          SchemaChange(
+            kind: .alter, table: Self.base.name, before: texts[0], after: texts[1],
+            statement: "ALTER TABLE t MODIFY v CHAR(5)"))
+      }, harness.checkpoint(1))
+    await sink.close()
+    #expect(try harness.rows("SELECT v FROM t ORDER BY id") == ["' a  b'", "'x'", "''", "'12345'"])
+  }
+
+  @Test(arguments: [SchemaChangePolicy.lenient, .tryEvolve])
+  func aColumnThatIsDroppedAndAddedAgainDoesNotShowItsOldValues(_ policy: SchemaChangePolicy) async throws {
+    let dropped = Self.schema([
+      Self.base.columns[0], Self.base.columns[2],
+      // What `try_evolve` cannot carry out, so that the old column stays there, too.
+      Self.column("e", default: .expression("rand()")),
+    ])
+    let added = Self.schema(dropped.columns + [Self.column("a", nullable: false, default: .literal("4"))])
+    let plain = Self.schema(Array(dropped.columns.prefix(2)))
+    let before = policy == .lenient ? plain : dropped
+    let rows = try await rows(
+      after: before, "ALTER TABLE t DROP a", policy: policy, "SELECT id, a FROM t ORDER BY id"
+    ) { builder in
+      let after = policy == .lenient ? Self.schema(plain.columns + [added.columns[3]]) : added
+      builder.schemaChange(
+        SchemaChange(
+          kind: .alter, table: Self.base.name, before: before, after: after,
+          statement: "ALTER TABLE t ADD a INT NOT NULL DEFAULT 4"))
+    }
+    #expect(rows == ["1|4", "2|4"])
+  }
+
+  @Test func aColumnThatSomeoneHasAddedByHandKeepsItsValues() async throws {
+    let harness = try SinkHarness()
+    let sink = harness.sink()
+    _ = try await sink.open()
+    try await sink.deliver(
+      harness.batch { $0.insert(Self.base, [.int(1), .int(10), $0.text("x")]) }, harness.checkpoint(1))
+    await sink.close()
+    try harness.execute("ALTER TABLE t ADD COLUMN c TEXT; UPDATE t SET c = 'by hand'")
+    let next = harness.sink()
+    _ = try await next.open()
+    let after = Self.schema(
+      Self.base.columns + [Self.column("c", .text(length: 36), nullable: false, default: .expression("uuid()"))])
+    try await next.deliver(
+      harness.batch {
+        $0.schemaChange(
+          SchemaChange(
+            kind: .alter, table: Self.base.name, before: Self.base, after: after,
+            statement: "ALTER TABLE t ADD c CHAR(36) NOT NULL DEFAULT uuid()"))
+      }, harness.checkpoint(2))
+    await next.close()
+    #expect(try harness.rows("SELECT c FROM t") == ["'by hand'"])
+  }
+
   @Test func aChangeWithoutItsFormerSchemaIsReadFromTheTarget() async throws {
     let after = Self.schema(Self.base.columns + [Self.column("c", nullable: false)])
     #expect(

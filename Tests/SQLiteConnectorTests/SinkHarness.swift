@@ -59,12 +59,13 @@ final class SinkHarness {
   }
 
   /// One batch with one transaction.
-  func batch(_ fill: (BatchBuilder) -> Void) -> Batch {
+  func batch(isSnapshot: Bool = false, _ fill: (BatchBuilder) -> Void) -> Batch {
     let builder = BatchBuilder()
     sequence += 1
     builder.begin(
-      commitTime: EventTime(seconds: UInt32(sequence)), mark: LogMark(sequence: sequence), identifier: "0-1-\(sequence)"
-    )
+      commitTime: EventTime(seconds: UInt32(sequence)), mark: LogMark(sequence: sequence),
+      identifier: "0-1-\(sequence)",
+      isSnapshot: isSnapshot)
     fill(builder)
     builder.end(mark: LogMark(sequence: sequence))
     return builder.take(position: Position(text: "0-1-\(sequence)", token: "{}"))

@@ -24,6 +24,8 @@ package struct FilesSettings: Sendable {
   package var rollAge: UInt64 = 300_000_000_000
   /// The least time between two commits while more is coming, in nanoseconds.
   package var commitInterval: UInt64?
+  /// Segments that may grow, at most; the one that was used least recently is closed.
+  package var segmentLimit = 4096
   /// The source's kind, its logical name and its log's base name, for formats that say them.
   package var encoding: EncodingContext
 
@@ -32,6 +34,9 @@ package struct FilesSettings: Sendable {
     self.format = format
     self.encoding = encoding
   }
+
+  /// The byte around fields of csv; nil in other formats.
+  var quote: UInt8? { if case .csv(let options) = format { options.quote } else { nil } }
 
   /// Its name in a pipeline file and in the manifest.
   package var formatName: String {

@@ -76,9 +76,18 @@ package final class FilesSink: Sink {
       writer.committed()
     } catch {
       isBroken = true
+      if error.code == .fenced { abandon(writer) }
       throw error
     }
     return Receipt(outcomes: rows.takeOutcomes())
+  }
+
+  private func abandon(_ writer: SegmentWriter) {
+    do throws(Failure) {
+      try writer.abandon()
+    } catch {
+      // Being fenced is what a person must know. What stays is in no manifest, and no reader sees it.
+    }
   }
 
   package func close() async {

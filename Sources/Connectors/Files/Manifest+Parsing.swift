@@ -108,11 +108,18 @@ private struct ManifestContent: Decodable {
     var table: String?
     var date: String
     var format: String
+    var quote: String?
     var compression: String
     var epoch: UInt64
     var open: Bool
     var first: Place
     var last: Place
+
+    /// Segments of csv without one were written when it was always the same.
+    var quoteByte: UInt8? {
+      guard let quote else { return format == "csv" ? UInt8(ascii: "\"") : nil }
+      return quote.utf8.count == 1 ? quote.utf8.first : nil
+    }
   }
 
   var freshetManifest: Int?
@@ -137,7 +144,8 @@ private struct ManifestContent: Decodable {
       records.append(
         SegmentRecord(
           path: segment.path, bytes: segment.bytes, changes: segment.changes, table: table, date: segment.date,
-          format: segment.format, compression: compression, epoch: segment.epoch, isOpen: segment.open,
+          format: segment.format, quote: segment.quoteByte, compression: compression, epoch: segment.epoch,
+          isOpen: segment.open,
           first: segment.first.place, last: segment.last.place))
     }
     return records

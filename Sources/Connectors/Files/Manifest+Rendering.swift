@@ -114,6 +114,10 @@ enum ManifestText {
     writer.append(jsonString: segment.date)
     writer.append(",\"format\":")
     writer.append(jsonString: segment.format)
+    if let quote = segment.quote {
+      writer.append(",\"quote\":")
+      writer.append(jsonString: String(UnicodeScalar(quote)))
+    }
     writer.append(",\"compression\":")
     writer.append(jsonString: segment.compression.rawValue)
     writer.append(",\"epoch\":")

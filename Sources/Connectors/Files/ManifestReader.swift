@@ -49,7 +49,7 @@ package final class ManifestReader {
     let number = file.number
     let place = root.place(segment.path)
     var content = try SegmentContent(segment.compression, begin..<segment.bytes)
-    var lines = LineSplitter(respectsQuotes: segment.format == "csv")
+    var lines = LineSplitter(quote: segment.quote)
     while let bytes = try content.next(number, place) {
       try lines.split(bytes) { try visit(segment, $0) }
     }
@@ -63,18 +63,18 @@ package final class ManifestReader {
 /// Cuts bytes that come in pieces into lines.
 struct LineSplitter {
   /// A line break within quotes belongs to its field (RFC 4180).
-  let respectsQuotes: Bool
+  let quote: UInt8?
   private var rest: [UInt8] = []
   private var isQuoted = false
 
-  init(respectsQuotes: Bool) { self.respectsQuotes = respectsQuotes }
+  init(quote: UInt8?) { self.quote = quote }
 
   var isAtEnd: Bool { rest.isEmpty }
 
   mutating func split(_ bytes: [UInt8], _ visit: (ArraySlice<UInt8>) throws -> Void) rethrows {
     var begin = 0
     for (index, byte) in bytes.enumerated() {
-      if respectsQuotes, byte == UInt8(ascii: "\"") { isQuoted.toggle() }
+      if byte == quote { isQuoted.toggle() }
       guard byte == UInt8(ascii: "\n"), !isQuoted else { continue }
       if rest.isEmpty {
         try visit(bytes[begin..<index])

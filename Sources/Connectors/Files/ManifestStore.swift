@@ -116,7 +116,7 @@ package final class ManifestStore {
     if mine.st_ino == found.st_ino, mine.st_dev == found.st_dev { return }
     throw Failure(
       .fenced, "another writer has taken the folder over since epoch \(manifest.epoch)", at: root.path,
-      hint: "let only one process run the pipeline; this one has changed nothing since")
+      hint: "let only one process run the pipeline; this one has changed nothing that a manifest lists")
   }
 
   /// The lock is free unless somebody is in the few calls that it guards; whoever is paused just there is waited for.

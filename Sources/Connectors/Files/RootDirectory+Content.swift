@@ -62,7 +62,9 @@ extension RootDirectory {
     try SystemCall.check("rename \"\(old)\" to \"\(new)\"", place(new)) { Int(renameat(number, old, number, new)) }
   }
 
-  /// Calls `visit` with the path of each regular file below the root, in no order. Links are not followed.
+  /// Calls `visit` with the path of each regular file below the root, in no order. Links are not followed, and folders
+  /// that no sink can have made or used are left alone: those with other names, those that may not be read, and other
+  /// file systems.
   package func visitFiles(_ visit: (String) throws(Failure) -> Void) throws(Failure) {
     try visitFiles(in: [], visit)
   }
@@ -85,10 +87,18 @@ extension RootDirectory {
       guard fstatat(folder.number, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
       let child = parts + [name]
       switch status.st_mode & S_IFMT {
-      case S_IFDIR: try visitFiles(in: child, visit)
+      case S_IFDIR where SegmentName.isFolder(name): try visitOwnFiles(in: child, visit)
       case S_IFREG: try visit(child.joined(separator: "/"))
       default: break
       }
+    }
+  }
+
+  private func visitOwnFiles(in parts: [String], _ visit: (String) throws(Failure) -> Void) throws(Failure) {
+    do throws(Failure) {
+      try visitFiles(in: parts, visit)
+    } catch {
+      guard error.isForeignFolder else { throw error }
     }
   }
 

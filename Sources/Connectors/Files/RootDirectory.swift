@@ -25,21 +25,25 @@ package final class RootDirectory {
   package func place(_ relative: String) -> String { relative.isEmpty ? path : "\(path)/\(relative)" }
 
   private static func create(_ path: String, canMakeParents: Bool) throws(Failure) {
-    if mkdir(path, 0o750) == 0 {
-      let parent = open(parentPath(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-      guard parent >= 0 else { throw SystemCall.failure("open the folder", parentPath(of: path)) }
-      let descriptor = Descriptor(parent)
-      try SystemCall.check("sync the folder", parentPath(of: path)) { Int(fsync(descriptor.number)) }
-      return
-    }
+    if mkdir(path, 0o750) == 0 { return try syncParent(of: path) }
     switch errno {
-    case EEXIST: return
+    // Whoever made it may have died before its entry was durable.
+    case EEXIST: try syncParent(of: path, isMade: false)
     // Once: where no folder can be made, as in /proc, it stays missing with all its parents there.
     case ENOENT where canMakeParents && path != parentPath(of: path):
       try create(parentPath(of: path), canMakeParents: true)
       try create(path, canMakeParents: false)
     default: throw SystemCall.failure("make the folder", path)
     }
+  }
+
+  private static func syncParent(of path: String, isMade: Bool = true) throws(Failure) {
+    let number = open(parentPath(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    // A folder that somebody else has prepared may lie in one that may not be read; the sink would not have made it there.
+    if number < 0, errno == EACCES, !isMade { return }
+    guard number >= 0 else { throw SystemCall.failure("open the folder", parentPath(of: path)) }
+    let parent = Descriptor(number)
+    try SystemCall.check("sync the folder", parentPath(of: path)) { Int(fsync(parent.number)) }
   }
 
   private static func parentPath(of path: String) -> String {

@@ -99,7 +99,12 @@ final class RowRouter {
   ) throws(Failure) -> Int {
     let slot = Int(batch.changes[run.lowerBound].schema)
     let segment: Segment
-    if let known = slots[slot] { segment = known } else { segment = try begin(batch.schemas[slot], slot, writer) }
+    // To make place for another table's segment the writer may have closed this one.
+    if let known = slots[slot], !known.isRolled {
+      segment = known
+    } else {
+      segment = try begin(batch.schemas[slot], slot, writer)
+    }
     let count = segment.lines.count
     var end = run.upperBound
     var bad: UnencodableChange?
@@ -133,7 +138,7 @@ final class RowRouter {
     }
     let segment = try writer.segment(
       SegmentKey(content: content, date: date.text), format: settings.formatName,
-      fileExtension: encoder.fileExtension, header: header)
+      fileExtension: encoder.fileExtension, quote: settings.quote, header: header)
     slots[slot] = segment
     return segment
   }
@@ -170,7 +175,7 @@ final class RowRouter {
   ) throws(Failure) {
     let segment = try writer.segment(
       SegmentKey(content: content, date: date.text), format: isPlain ? "json" : settings.formatName,
-      fileExtension: isPlain ? plain.fileExtension : encoder.fileExtension)
+      fileExtension: isPlain ? plain.fileExtension : encoder.fileExtension, quote: isPlain ? nil : settings.quote)
     let count = segment.lines.count
     segment.lines.append(scratch)
     if index >= 0 { note(segment, partIndex, index, index, batch) }

@@ -52,6 +52,8 @@ final class Segment {
   /// nil: closed to save descriptors, or not made yet.
   var file: Descriptor?
   var isCreated = false
+  /// Nothing more may be appended to it: its last lines are written.
+  var isRolled = false
   /// Bytes in the file, whole compressed frames.
   var written = 0
   /// Up to where write-back was started.
@@ -64,11 +66,16 @@ final class Segment {
   /// The last change of the current call that went here, as indexes of part and change.
   var lastChange: (part: Int, change: Int)?
   var lastUse: UInt64 = 0
+  /// Bytes that a manifest of this writer lists.
+  var committed = 0
+  /// The byte around fields of csv; nil in other formats.
+  let quote: UInt8?
 
-  init(key: SegmentKey, path: String, format: String, header: [UInt8], createdAt: UInt64) {
+  init(key: SegmentKey, path: String, format: String, quote: UInt8?, header: [UInt8], createdAt: UInt64) {
     self.key = key
     self.path = path
     self.format = format
+    self.quote = quote
     self.header = header
     self.createdAt = createdAt
   }
@@ -79,6 +86,7 @@ final class Segment {
     let nowhere = ChangePlace(transaction: "", file: 0, offset: 0, row: 0, commitTime: EventTime(microseconds: 0))
     return SegmentRecord(
       path: path, bytes: written, changes: changes, table: key.table, date: key.date, format: format,
-      compression: compression, epoch: epoch, isOpen: isOpen, first: first ?? nowhere, last: last ?? nowhere)
+      quote: quote, compression: compression, epoch: epoch, isOpen: isOpen, first: first ?? nowhere,
+      last: last ?? nowhere)
   }
 }

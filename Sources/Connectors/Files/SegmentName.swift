@@ -57,6 +57,17 @@ package enum SegmentName {
     return UInt64(parts[0])
   }
 
+  /// Whether a sink can have made a folder of this name.
+  package static func isFolder(_ name: String) -> Bool {
+    var rest = name.hasPrefix("@") ? name.dropFirst() : name[...]
+    // Only a part that is not the last of a long name ends so.
+    if name.utf8.count > partLimit - 3, rest.last == "+" { rest.removeLast() }
+    return !rest.isEmpty
+      && rest.utf8.allSatisfy {
+        $0.isASCIILetterOrDigit || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "%")
+      }
+  }
+
   private static func padded(_ number: UInt64, _ width: Int) -> String {
     let digits = String(number)
     return String(repeating: "0", count: max(0, width - digits.count)) + digits

@@ -34,6 +34,8 @@ package struct SegmentRecord: Hashable, Sendable {
   /// `2024-02-29`; empty when the layout has no dates.
   package var date: String
   package var format: String
+  /// The byte around fields of csv, within which a line break is none; nil in other formats.
+  package var quote: UInt8?
   package var compression: CompressionKind
   /// The epoch whose writer made it; no other ever appends to it.
   package var epoch: UInt64

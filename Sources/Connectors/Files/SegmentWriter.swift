@@ -21,14 +21,13 @@ final class SegmentWriter {
   private static let writeBackChunk = 4 << 20
   /// From this many files on one sync of the file system is cheaper than one of each file.
   private static let syncTogether = 24
-  /// Segments that may grow, at most; the one that was used least recently is closed.
-  private static let segmentLimit = 4096
 
   let epoch: UInt64
   private let root: RootDirectory
   private let compression: CompressionKind
   private let rollBytes: Int
   private let rollAge: UInt64
+  private let segmentLimit: Int
   private var zstd: ZstdEncoder?
   private var gzip: GzipEncoder?
   private var compressed: [UInt8] = []
@@ -43,6 +42,8 @@ final class SegmentWriter {
   private var keptCapacity = 0
   /// Folders with entries that are not durable.
   private var changedFolders: Set<String> = []
+  /// Folders that this writer has made durable with all that lead to them, or will at its next commit.
+  private var knownFolders: Set<String> = []
 
   init(root: RootDirectory, epoch: UInt64, settings: FilesSettings) throws {
     self.root = root
@@ -50,6 +51,7 @@ final class SegmentWriter {
     compression = settings.compression
     rollBytes = settings.rollBytes
     rollAge = settings.rollAge
+    segmentLimit = settings.segmentLimit
     switch settings.compression {
     case .none: break
     case .zstd: zstd = try ZstdEncoder(level: settings.compressionLevel ?? 3)
@@ -58,9 +60,9 @@ final class SegmentWriter {
   }
 
   /// The segment for `key`, begun now when there is none, or when its header is another one.
-  func segment(_ key: SegmentKey, format: String, fileExtension: String, header: [UInt8] = []) throws(Failure)
-    -> Segment
-  {
+  func segment(
+    _ key: SegmentKey, format: String, fileExtension: String, quote: UInt8?, header: [UInt8] = []
+  ) throws(Failure) -> Segment {
     clock += 1
     if let found = open[key] {
       if found.header == header {
@@ -69,13 +71,14 @@ final class SegmentWriter {
       }
       try roll(found)
     }
-    if open.count >= SegmentWriter.segmentLimit, let oldest = open.values.min(by: { $0.lastUse < $1.lastUse }) {
+    if open.count >= segmentLimit, let oldest = open.values.min(by: { $0.lastUse < $1.lastUse }) {
       try roll(oldest)
     }
     number += 1
     let path = SegmentName.path(
       folders: key.folders, epoch: epoch, number: number, fileExtension: fileExtension + compression.fileSuffix)
-    let segment = Segment(key: key, path: path, format: format, header: header, createdAt: MonotonicTime.now())
+    let segment = Segment(
+      key: key, path: path, format: format, quote: quote, header: header, createdAt: MonotonicTime.now())
     segment.lines.append(header)
     waiting += header.count
     segment.lastUse = clock
@@ -100,6 +103,7 @@ final class SegmentWriter {
     try write(segment)
     keep(segment, 0)
     segment.lines = ByteWriter(capacity: 64)
+    segment.isRolled = true
     open[segment.key] = nil
     rolled.append(segment)
   }
@@ -172,8 +176,16 @@ final class SegmentWriter {
     } else {
       segment.file = try root.openFile(segment.path, O_WRONLY | O_CREAT | O_EXCL) { self.changedFolders.insert($0) }
       segment.isCreated = true
+      noteFolders(of: segment)
     }
     descriptors += 1
+  }
+
+  /// A folder that was there may have been made by a writer that did not live to sync its parent.
+  private func noteFolders(of segment: Segment) {
+    let folders = segment.path.split(separator: "/").dropLast()
+    guard knownFolders.insert(folders.joined(separator: "/")).inserted else { return }
+    for count in 0..<folders.count { changedFolders.insert(folders.prefix(count).joined(separator: "/")) }
   }
 
   /// Closes the files that were used least recently. They are synced before: an error after a close would be lost.
@@ -222,10 +234,25 @@ final class SegmentWriter {
 
   /// Takes note that a manifest has everything.
   func committed() {
+    for segment in open.values { segment.committed = segment.written }
     for segment in rolled where segment.file != nil {
       segment.file = nil
       descriptors -= 1
     }
     rolled.removeAll()
+  }
+
+  /// Takes away what no manifest will ever list, after another writer has claimed the folder: nobody else appends to
+  /// these files.
+  func abandon() throws(Failure) {
+    for segment in Array(open.values) + rolled where segment.isCreated && segment.written > segment.committed {
+      if segment.committed == 0 {
+        try root.remove(segment.path)
+      } else {
+        let file = try root.openFile(segment.path, O_WRONLY)
+        let number = file.number
+        try SystemCall.check("truncate", root.place(segment.path)) { Int(ftruncate(number, off_t(segment.committed))) }
+      }
+    }
   }
 }

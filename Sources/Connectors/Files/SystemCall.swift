@@ -93,4 +93,7 @@ package enum SystemCall {
 extension Failure {
   /// Whether a file or folder was not there.
   var isMissing: Bool { cause == "errno \(ENOENT)" }
+
+  /// Whether a folder may not be read, or lies on another file system.
+  var isForeignFolder: Bool { cause == "errno \(EACCES)" || cause == "errno \(EXDEV)" }
 }

@@ -221,6 +221,8 @@ package final class NetChange {
     entries[old].batch = source.number
     entries[old].row = change.before
     entries[old].keyRow = change.before
+    entries[old].changeBatch = source.number
+    entries[old].change = source.index
     entries[old].isOwn = false
     return moved == nil ? .taken : mergedAnswer
   }

@@ -34,7 +34,9 @@ package struct SchemaDifference {
       let old = before.columns[origin]
       let new = after.columns[index]
       if old.name.lowercased() != new.name.lowercased() { renamed.append(Renaming(old: old, new: index)) }
-      if old.type != new.type || old.charset != new.charset || (old.isNullable && !new.isNullable) {
+      if old.type != new.type || old.charset != new.charset || (old.isNullable && !new.isNullable)
+        || new.becomesPadded(from: old)
+      {
         retyped.append(Renaming(old: old, new: index))
       }
     }
@@ -65,5 +67,18 @@ package struct SchemaDifference {
         "column \"\(old.name)\" was renamed to \"\(after.columns[index].name)\", or dropped and added anew",
         at: "table \"\(before.name)\"", hint: "change the target by hand, or take a new snapshot of the table")
     }
+  }
+}
+
+extension ColumnSchema {
+  /// Whether the column is a CHAR now and was another text before: the source drops the spaces at the end of its values.
+  package func becomesPadded(from old: ColumnSchema) -> Bool {
+    guard case .text = type, case .text = old.type, !old.nativeType.isEmpty else { return false }
+    return isPadded && !old.isPadded
+  }
+
+  private var isPadded: Bool {
+    let native = nativeType.lowercased()
+    return native == "char" || native.hasPrefix("char(") || native.hasPrefix("char ") || native.hasPrefix("nchar")
   }
 }

@@ -15,6 +15,9 @@ package struct StatementWords: Sendable {
   /// Whether the unquoted word occurs.
   package func contains(_ keyword: String) -> Bool { words.indices.contains { isKeyword($0, keyword) } }
 
+  /// Whether the word, or the quoted name, occurs.
+  package func names(_ name: String) -> Bool { words.contains { $0.text.lowercased() == name.lowercased() } }
+
   /// Whether a default other than NULL is declared somewhere.
   package var declaresDefault: Bool {
     words.indices.contains { isKeyword($0, "DEFAULT") && !isKeyword($0 + 1, "NULL") }

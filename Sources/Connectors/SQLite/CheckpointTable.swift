@@ -14,6 +14,11 @@ struct CheckpointTable {
   let sink: String
 
   static let definitions = [
+    KeptColumns.definition,
+    """
+    CREATE TABLE IF NOT EXISTS "_freshet_unchecked" (
+      "pipeline" TEXT NOT NULL, "sink" TEXT NOT NULL, "is_complete" INTEGER NOT NULL, PRIMARY KEY ("pipeline", "sink")) STRICT
+    """,
     """
     CREATE TABLE IF NOT EXISTS "_freshet_sequence" (
       "pipeline" TEXT NOT NULL, "sink" TEXT NOT NULL, "transactions" INTEGER NOT NULL,
@@ -70,12 +75,42 @@ struct CheckpointTable {
 
   /// A sink without a checkpoint owns nothing: what an earlier life of it has left is not what the source holds now.
   private func forgetTables() throws(SQLiteFailure) {
-    let forget = try SQLiteStatement(
-      connection, #"DELETE FROM "_freshet_table" WHERE "pipeline" = ?1 AND "sink" = ?2"#, persistent: false)
-    try forget.bind(1, pipeline)
-    try forget.bind(2, sink)
-    try forget.run()
+    try run(#"DELETE FROM "_freshet_table" WHERE "pipeline" = ?1 AND "sink" = ?2"#)
+    try run(#"DELETE FROM "_freshet_unchecked" WHERE "pipeline" = ?1 AND "sink" = ?2"#)
+    try connection.execute(
+      #"DELETE FROM "_freshet_kept" WHERE "target" NOT IN (SELECT "target" FROM "_freshet_table")"#)
   }
+
+  /// Runs a statement whose parameters are the pipeline and the sink.
+  private func run(_ sql: String) throws(SQLiteFailure) {
+    let statement = try SQLiteStatement(connection, sql, persistent: false)
+    try statement.bind(1, pipeline)
+    try statement.bind(2, sink)
+    try statement.run()
+  }
+
+  // MARK: Foreign keys that no one has looked at
+
+  /// Whether rows of a snapshot were stored whose foreign keys were not checked.
+  func readUnchecked() throws(SQLiteFailure) -> Unchecked {
+    let row = try SQLiteStatement(
+      connection, #"SELECT "is_complete" FROM "_freshet_unchecked" WHERE "pipeline" = ?1 AND "sink" = ?2"#,
+      persistent: false)
+    try row.bind(1, pipeline)
+    try row.bind(2, sink)
+    guard try row.step() else { return .no }
+    return row.int64(0) == 0 ? .duringSnapshot : .afterSnapshot
+  }
+
+  func storeUnchecked(_ unchecked: Unchecked) throws(SQLiteFailure) {
+    switch unchecked {
+    case .no: try run(#"DELETE FROM "_freshet_unchecked" WHERE "pipeline" = ?1 AND "sink" = ?2"#)
+    case .duringSnapshot: try run(#"INSERT OR REPLACE INTO "_freshet_unchecked" VALUES (?1, ?2, 0)"#)
+    case .afterSnapshot: try run(#"INSERT OR REPLACE INTO "_freshet_unchecked" VALUES (?1, ?2, 1)"#)
+    }
+  }
+
+  enum Unchecked { case no, duringSnapshot, afterSnapshot }
 
   private func rollBack(after failure: SQLiteFailure) throws(SQLiteFailure) -> Never {
     if connection.isInTransaction {

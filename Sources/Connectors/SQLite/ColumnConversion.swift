@@ -14,7 +14,7 @@ enum ColumnConversion: Equatable {
   static func from(
     _ old: ColumnSchema, to new: ColumnSchema, name: String, unsigned64: Unsigned64Policy
   ) -> ColumnConversion {
-    let conversion = values(old, new, name, unsigned64)
+    let conversion = withoutPadding(values(old, new, name, unsigned64), old, new, name)
     guard old.isNullable, !new.isNullable else { return conversion }
     switch conversion {
     case .keep(let condition): return .keep(unless: either(condition, "\(name) IS NULL"))
@@ -22,6 +22,17 @@ enum ColumnConversion: Equatable {
       return .rewrite(expression, unless: either(condition, "\(name) IS NULL"))
     case .unknown: return .unknown
     }
+  }
+
+  /// MariaDB and MySQL give the values of a CHAR without the spaces at their end.
+  private static func withoutPadding(
+    _ conversion: ColumnConversion, _ old: ColumnSchema, _ new: ColumnSchema, _ name: String
+  ) -> ColumnConversion {
+    guard case .text(let length) = new.type, case .text = old.type, new.becomesPadded(from: old) else {
+      return conversion
+    }
+    let trimmed = "rtrim(\(name), ' ')"
+    return .rewrite(trimmed, unless: either(longer(trimmed, length), lostCharacters(old, new, name)))
   }
 
   private static func either(_ left: String?, _ right: String?) -> String? {

@@ -7,6 +7,8 @@ enum RowFailure: Error {
   /// The value of a column, by its index at the source.
   case value(column: Int, reason: String)
   case sqlite(SQLiteFailure)
+  /// The target refused the row and ended the transaction: what the group had written before is gone.
+  case groupUndone(SQLiteFailure)
   /// The target does not have the row that the change is about.
   case missing
 }

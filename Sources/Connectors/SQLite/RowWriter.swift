@@ -18,7 +18,8 @@ struct RowImage {
 struct RowWriter {
   let table: SQLiteTable
 
-  /// Stores a row that the target does not have; with `overwriting`, whether or not it has it.
+  /// Stores a row that the target does not have; with `overwriting`, whether or not it has it: nothing of another row
+  /// that had the key stays. What the image does not hold has the source's default.
   func insert(_ image: RowImage, overwriting: Bool) throws(RowFailure) {
     let prepared = try lookUp { () throws(SQLiteFailure) in try table.statement(overwriting ? .upsert : .insert) }
     if try bindAll(image, to: prepared) { return try run(prepared) }
@@ -77,14 +78,7 @@ struct RowWriter {
   /// A column that an inserted row does not hold took its default at the source: it must be known here.
   private func checkDefaults(_ image: RowImage) throws(RowFailure) {
     for column in table.columns where !RowWriter.isPresent(image[column.index]) {
-      let schema = table.schema.columns[column.index]
-      let isKnown =
-        switch schema.defaultValue {
-        case .literal: true
-        case .expression: false
-        case nil: schema.isNullable
-        }
-      guard isKnown, image[column.index].tag == .absent, !column.isKey else {
+      guard column.insertedDefault != nil, image[column.index].tag == .absent else {
         throw .value(
           column: column.index, reason: "the inserted row does not hold the value, and its default is not known")
       }
@@ -117,7 +111,12 @@ struct RowWriter {
   }
 
   func run(_ prepared: SQLiteTable.Prepared) throws(RowFailure) {
-    do throws(SQLiteFailure) { try prepared.statement.run() } catch { throw .sqlite(error) }
+    do throws(SQLiteFailure) {
+      try prepared.statement.run()
+    } catch {
+      // A conflict clause or a trigger of the target may undo the whole group for one row: then nothing can go on.
+      throw error.isAboutTheRow && !table.connection.isInTransaction ? .groupUndone(error) : .sqlite(error)
+    }
   }
 
   func lookUp<Found>(_ body: () throws(SQLiteFailure) -> Found) throws(RowFailure) -> Found {

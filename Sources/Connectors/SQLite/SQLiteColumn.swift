@@ -52,6 +52,8 @@ struct SQLiteColumn: Sendable {
   let fraction: Int
   let isDate: Bool
   let isKey: Bool
+  /// What the source puts into an inserted row that does not name the column, as a constant; nil: not known.
+  let insertedDefault: String?
 
   init(index: Int, name: String, schema: TableSchema, unsigned64: Unsigned64Policy) {
     self.index = index
@@ -61,5 +63,15 @@ struct SQLiteColumn: Sendable {
     fraction = type.fraction
     isDate = type == .date
     isKey = schema.key.contains(index)
+    insertedDefault = isKey ? nil : SQLiteColumn.insertedDefault(schema.columns[index], unsigned64)
+  }
+
+  private static func insertedDefault(_ column: ColumnSchema, _ unsigned64: Unsigned64Policy) -> String? {
+    guard column.generation == .no else { return nil }
+    switch column.defaultValue {
+    case .literal(let text): return DefaultValue.constant(text, column, unsigned64)
+    case .expression: return nil
+    case nil: return column.isNullable ? "NULL" : nil
+    }
   }
 }

@@ -107,19 +107,23 @@ extension SQLiteSink {
   }
 
   /// Lends the images of an entry, and decides what becomes of a row that the target refuses.
+  /// - Returns: whether the target has taken it.
   @inline(__always)
+  @discardableResult
   func guarded(
     _ entry: NetChange.Entry, _ net: NetChange, _ table: SQLiteTable,
     _ body: (_ key: RowImage, _ image: RowImage) throws(RowFailure) -> Void
-  ) throws {
+  ) throws -> Bool {
     do throws(RowFailure) {
       try net.withImages(of: entry, body)
+      return true
     } catch {
       // Where rows may trade values, the order decides whether they fit; `applyTrading` tries another.
       if table.hasOtherUniqueKeys, case .sqlite(let failure) = error, failure.isUniqueConflict { throw failure }
       try refuse(error, net.site(of: entry), table)
       // The key that a row moved away from is not a change of its own: the change is counted at the key that it moved to.
       if entry.isOwn { table.quarantined += 1 }
+      return false
     }
   }
 

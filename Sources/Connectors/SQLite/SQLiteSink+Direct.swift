@@ -105,32 +105,45 @@ extension SQLiteSink {
     try connection.execute("DROP TABLE IF EXISTS \(aside)")
     try connection.execute(
       "CREATE TEMP TABLE \"_freshet_aside\" (\(definitions.joined(separator: ", ")), UNIQUE (\(key)))")
-    try moveAside(table, net, aside, list)
-    let other = SQLiteTable(
-      schema: table.schema, target: aside, shape: table.shape, columns: table.columns, leftOut: table.leftOut,
-      connection: connection, segment: segment)
-    try changeAside(RowWriter(table: other), table, net)
+    let other = RowWriter(
+      table: SQLiteTable(
+        schema: table.schema, target: aside, shape: table.shape, columns: table.columns, leftOut: table.leftOut,
+        connection: connection, segment: segment))
+    let refused = try moveAside(table, net, to: other, list)
+    try changeAside(other, table, net, but: refused)
     try connection.execute("INSERT INTO \(table.target) (\(list)) SELECT \(list) FROM \(aside)")
     try connection.execute("DELETE FROM \(aside)")
   }
 
-  private func moveAside(_ table: SQLiteTable, _ net: NetChange, _ aside: String, _ list: String) throws {
+  /// - Returns: the entries that were put into quarantine, by their index; their rows stay in the target.
+  private func moveAside(
+    _ table: SQLiteTable, _ net: NetChange, to other: RowWriter, _ list: String
+  ) throws -> Set<Int> {
     let match = table.keyColumns.enumerated().map { "\($1.name) = ?\($0 + 1)" }.joined(separator: " AND ")
     let copy = SQLiteTable.Prepared(
       try SQLiteStatement(
-        opened(), "INSERT INTO \(aside) (\(list)) SELECT \(list) FROM \(table.target) WHERE \(match)", persistent: false
+        opened(), "INSERT INTO \(other.table.target) (\(list)) SELECT \(list) FROM \(table.target) WHERE \(match)",
+        persistent: false
       ))
     let writer = RowWriter(table: table)
-    for entry in net.entries {
-      try guarded(entry, net, table) { key, _ throws(RowFailure) in
+    var refused: Set<Int> = []
+    for (index, entry) in net.entries.enumerated() {
+      let isTaken = try guarded(entry, net, table) { key, _ throws(RowFailure) in
         if entry.state != .deleted { try writer.run(copy, key: key) }
-        try writer.delete(key)
+        do throws(RowFailure) {
+          try writer.delete(key)
+        } catch {
+          try other.delete(key)
+          throw error
+        }
       }
+      if !isTaken { refused.insert(index) }
     }
+    return refused
   }
 
-  private func changeAside(_ writer: RowWriter, _ table: SQLiteTable, _ net: NetChange) throws {
-    for entry in net.entries where entry.state != .deleted {
+  private func changeAside(_ writer: RowWriter, _ table: SQLiteTable, _ net: NetChange, but refused: Set<Int>) throws {
+    for (index, entry) in net.entries.enumerated() where entry.state != .deleted && !refused.contains(index) {
       try guarded(entry, net, table) { key, image throws(RowFailure) in
         if entry.state == .row { return try writer.insert(image, overwriting: true) }
         guard try writer.update(image, key: key) else { throw RowFailure.missing }

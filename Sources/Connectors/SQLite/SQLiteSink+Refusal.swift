@@ -10,6 +10,13 @@ extension SQLiteSink {
     if case .sqlite(let refused) = failure, !refused.isAboutTheRow || refused.extendedCode == SQLiteCode.foreignKey {
       throw refused
     }
+    if case .groupUndone(let refused) = failure {
+      throw Failure(
+        .targetShape, "the target undid a whole group for one row: \(refused.message)",
+        at: "table \"\(table.schema.name)\", \(site.text)",
+        hint: "take ON CONFLICT ROLLBACK and RAISE(ROLLBACK) out of the tables and triggers of the target",
+        cause: "result code \(refused.extendedCode)")
+    }
     let reason = describe(failure, table)
     let keyNames = table.schema.key.map { "\"\(table.schema.columns[$0].name)\"" }.joined(separator: ", ")
     guard context.badRowPolicy == .quarantine else {
@@ -24,7 +31,7 @@ extension SQLiteSink {
   private func describe(_ failure: RowFailure, _ table: SQLiteTable) -> String {
     switch failure {
     case .value(let column, let reason): "column \"\(table.schema.columns[column].name)\": \(reason)"
-    case .sqlite(let refused): refused.message
+    case .sqlite(let refused), .groupUndone(let refused): refused.message
     case .missing: "it changes a row that the target does not have"
     }
   }

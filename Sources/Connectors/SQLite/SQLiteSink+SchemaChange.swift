@@ -34,10 +34,19 @@ extension SQLiteSink {
       try opened().execute("RELEASE schema_change")
       claimedTargets = [:]
       warn(change, failure.message)
+      try keepDropped(change)
       return outcomes[change.table, default: Outcome()].filtered += 1
     }
     outcomes[change.table, default: Outcome()].delivered += 1
-    cascades = settings.foreignKeys ? try opened().hasCascades() : false
+    cascades = references.isEnforced ? try opened().hasCascades() : false
+  }
+
+  /// Notes the columns that the source has dropped and the target still has.
+  private func keepDropped(_ change: SchemaChange) throws {
+    guard let before = change.before, let after = change.after else { return }
+    let names = Set(after.columns.map { $0.name.lowercased() })
+    let kept = KeptColumns(connection: try opened(), target: settings.targetName(of: change.table))
+    for column in before.columns where !names.contains(column.name.lowercased()) { try kept.add(column.name) }
   }
 
   private func warn(_ change: SchemaChange, _ reason: String) {
@@ -76,9 +85,12 @@ extension SQLiteSink {
     case .drop:
       guard try TargetShape(connection, table: target) != nil else { return }
       _ = try claimTarget(for: change.table)
+      try refuseCascade(from: target, change)
       try connection.execute("DROP TABLE \(SQLDialect.sqlite.quoted(target))")
+      try KeptColumns(connection: connection, target: target).removeAll()
       try releaseTarget(of: change.table)
     case .truncate:
+      if settings.mode.kind == .mirror { try refuseCascade(from: target, change) }
       try empty(change.table, at: moment)
     case .rename, .alter:
       guard let after = change.after else { return }
@@ -105,6 +117,7 @@ extension SQLiteSink {
     guard from != to else { return }
     try connection.execute(
       "ALTER TABLE \(SQLDialect.sqlite.quoted(from)) RENAME TO \(SQLDialect.sqlite.quoted(to))")
+    try KeptColumns(connection: connection, target: from).move(to: to)
   }
 
   private func alter(_ change: SchemaChange, _ after: TableSchema) throws {

@@ -22,6 +22,7 @@ final class SQLiteSink: Sink {
   var outcomes: [TableName: Outcome] = [:]
   /// Whether deletes or updates of one row reach others at the target, so that every change must be applied as it came.
   var cascades = false
+  var references = ReferenceState()
   var store: SQLiteTable.Prepared?
   var ownership: SQLiteTable.Prepared?
   var claimedTargets: [String: TableName] = [:]
@@ -56,6 +57,8 @@ final class SQLiteSink: Sink {
       ownership = SQLiteTable.Prepared(try table.prepareOwnership(epoch: claimed.epoch))
       self.connection = connection
       epoch = claimed.epoch
+      references.unchecked = try table.readUnchecked()
+      references.isEnforced = settings.foreignKeys
       cascades = settings.foreignKeys ? try connection.hasCascades() : false
       return claimed.position
     } catch {
@@ -65,6 +68,7 @@ final class SQLiteSink: Sink {
 
   func write(_ batch: Batch, parts: Range<Int>) async throws {
     do {
+      if let first = batch.transactions[parts].first { try startGroup(isSnapshot: first.isSnapshot) }
       guard let reshaper else { return try take(batch, parts: parts) }
       let (reshaped, origin) = try reshaper.reshape(batch, parts: parts)
       try take(reshaped, parts: reshaped.transactions.indices, from: origin)
@@ -84,6 +88,7 @@ final class SQLiteSink: Sink {
     } catch {
       throw rollBack(after: error)
     }
+    references.hasGroup = false
     defer { outcomes = [:] }
     return Receipt(outcomes: outcomes)
   }
@@ -131,6 +136,10 @@ final class SQLiteSink: Sink {
 
   private func storeCheckpoint(_ checkpoint: Checkpoint) throws {
     let connection = try opened()
+    // Without its transaction the checkpoint would be durable at once, and cover changes that are gone.
+    guard connection.isInTransaction else {
+      throw Failure(.targetShape, "the target ended the group's transaction before its commit", at: settings.path)
+    }
     guard let store else { throw Failure(.internal, "the sink is used before it was opened", at: settings.path) }
     try store.statement.bind(1, checkpoint.position.text)
     try store.statement.bind(2, checkpoint.position.token)

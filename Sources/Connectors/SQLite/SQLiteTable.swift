@@ -82,8 +82,9 @@ final class SQLiteTable {
     Prepared, [SQLiteColumn]
   ) {
     let present = columns.filter(isPresent)
-    var mask = [UInt64](repeating: 0, count: columns.count / 64 + 1)
-    for column in present { mask[column.index / 64 % mask.count] |= 1 << UInt64(column.index % 64) }
+    // By the columns of the source, of which the target may have fewer.
+    var mask = [UInt64](repeating: 0, count: schema.columns.count / 64 + 1)
+    for column in present { mask[column.index / 64] |= 1 << UInt64(column.index % 64) }
     return (try statement(StatementKey(form: form, columns: mask), present), present)
   }
 
@@ -98,7 +99,7 @@ final class SQLiteTable {
   func sql(_ form: Form, _ present: [SQLiteColumn], table: String) -> String {
     switch form {
     case .insert: insertText(present, table)
-    case .upsert: insertText(present, table) + conflictText(present)
+    case .upsert: insertText(present, table) + conflictText
     case .update: "UPDATE \(table) SET \(assignments(present)) WHERE \(keyMatch(from: present.count))"
     case .delete: "DELETE FROM \(table) WHERE \(keyMatch(from: 0))"
     case .deleteOne: "DELETE FROM \(table) WHERE \(rowNumber) = (\(firstEqual(table, from: 0)))"
@@ -107,16 +108,27 @@ final class SQLiteTable {
     }
   }
 
+  /// Sets every column: what the row image does not hold has the source's default, whatever the target's is.
   private func insertText(_ present: [SQLiteColumn], _ table: String) -> String {
-    guard !present.isEmpty else { return "INSERT INTO \(table) DEFAULT VALUES" }
-    let values = (1...present.count).map { "?\($0)" }.joined(separator: ", ")
-    return "INSERT INTO \(table) (\(present.map(\.name).joined(separator: ", "))) VALUES (\(values))"
+    var values: [String] = []
+    var parameter = 0
+    for column in columns {
+      // `present` has the order of `columns`.
+      if parameter < present.count, present[parameter].index == column.index {
+        parameter += 1
+        values.append("?\(parameter)")
+      } else {
+        values.append(column.insertedDefault ?? "NULL")
+      }
+    }
+    let names = columns.map(\.name).joined(separator: ", ")
+    return "INSERT INTO \(table) (\(names)) VALUES (\(values.joined(separator: ", ")))"
   }
 
-  private func conflictText(_ present: [SQLiteColumn]) -> String {
+  private var conflictText: String {
     guard !keyColumns.isEmpty else { return "" }
     let key = keyColumns.map(\.name).joined(separator: ", ")
-    let others = present.filter { !$0.isKey }.map { "\($0.name) = excluded.\($0.name)" }
+    let others = columns.filter { !$0.isKey }.map { "\($0.name) = excluded.\($0.name)" }
     let action = others.isEmpty ? "NOTHING" : "UPDATE SET \(others.joined(separator: ", "))"
     return " ON CONFLICT (\(key)) DO \(action)"
   }

@@ -105,9 +105,17 @@ struct TableAlteration {
       try renameColumns(table)
     }
     var added = difference.added
-    if isLenient { added += difference.renamed.map(\.new) }
-    for index in added where try !isThere(after.columns[index].name) {
+    if isLenient {
+      added += difference.renamed.map(\.new)
+      let names = (difference.dropped + difference.renamed.map(\.old)).map(\.name)
+      for name in names where shape.column(name) != nil { try kept.add(name) }
+    }
+    for index in added {
       let isCopied = difference.renamed.contains { $0.new == index }
+      if try isThere(after.columns[index].name) {
+        if try kept.remove(after.columns[index].name), !isCopied { try overwrite(index, table) }
+        continue
+      }
       let value = isCopied ? "NULL" : try initialValue(index)
       let definition =
         try quoted(after.columns[index].name) + " " + after.columns[index].type.storage(unsigned64).rawValue
@@ -121,6 +129,15 @@ struct TableAlteration {
       }
     }
     try rewrite(conversions, table)
+  }
+
+  private var kept: KeptColumns { KeptColumns(connection: connection, target: target) }
+
+  /// Gives the rows that the source has what it gave them in a column that was kept from before it was dropped.
+  private func overwrite(_ index: Int, _ table: String) throws {
+    let condition = liveRows.map { " WHERE \($0)" } ?? ""
+    try connection.execute(
+      "UPDATE \(table) SET \(quoted(after.columns[index].name)) = \(initialValue(index))\(condition)")
   }
 
   private func isThere(_ name: String) throws(SQLiteFailure) -> Bool {

@@ -5,7 +5,8 @@ import Logging
 /// One sink's task: takes what its channel holds, groups whole transactions, writes them, and commits them with their checkpoint.
 ///
 /// *Grouping*: a lone transaction is committed at once; while a commit runs the channel fills, and what it holds is the next
-/// group. So groups grow with the load by themselves. *Bound*: a transaction that is larger than `heldBytes` is passed on
+/// group. So groups grow with the load by themselves. Batches of a snapshot and of the log share no group: a sink may treat
+/// a snapshot's rows in its own way. *Bound*: a transaction that is larger than `heldBytes` is passed on
 /// in pieces without a commit between them; the sink keeps it uncommitted at its target.
 struct Delivery: ~Copyable {
   private let channel: BatchChannel
@@ -24,6 +25,8 @@ struct Delivery: ~Copyable {
   private var heldBytes = 0
   /// The sink has the beginning of a transaction whose end has not come.
   private var isInsideTransaction = false
+  /// Whether the last batch has rows of a snapshot.
+  private var isSnapshot = false
   private var lastCommit: UInt64 = 0
   /// When the first change of the group came.
   private var groupBegan: UInt64 = 0
@@ -86,7 +89,13 @@ struct Delivery: ~Copyable {
 
   private mutating func take(_ batch: Batch) async throws {
     let parts = batch.transactions
-    if separates(batch) { try await commit() }
+    // Asked once: what is kept back counts, and is not kept back any more at the end.
+    let isSeparate = separates(batch)
+    if isSeparate { try await commit() }
+    if let first = parts.first, first.isSnapshot != isSnapshot {
+      try await commit()
+      isSnapshot = first.isSnapshot
+    }
     guard let lastEnd = parts.lastIndex(where: \.ends) else {
       if parts.isEmpty { try reach(batch.position) } else { try await hold(batch, part: 0) }
       return
@@ -98,7 +107,7 @@ struct Delivery: ~Copyable {
     if let last = parts[...lastEnd].last, !last.isSnapshot, last.commitTime > .distantPast {
       watermark = max(watermark, EventTime(microseconds: last.commitTime.microseconds - 1))
     }
-    if separates(batch) { try await commit() }
+    if isSeparate { try await commit() }
     if lastEnd + 1 < parts.count { try await hold(batch, part: lastEnd + 1) }
   }
 
