@@ -48,7 +48,8 @@ import Testing
         if !keys.contains("sinks") { text += "sinks: [{ type: blackhole }]\n" }
         try text.write(toFile: directory.appending("page.yaml"), atomically: true, encoding: .utf8)
         let result = try ShellCommand(
-          "freshet validate page.yaml", in: directory, environment: ["SHOP_PASSWORD": "anything"])
+          "freshet validate page.yaml", in: directory,
+          environment: ["SHOP_PASSWORD": "anything", "COPY_PASSWORD": "anything"])
         #expect(result.exitStatus == 0, "\(page.lastPathComponent): \(result.output)\n\(text)")
       }
     }

@@ -27,7 +27,7 @@ package final class KafkaSink: Sink {
     self.settings = settings
     self.context = context
     watermarks = WatermarkRecords(interval: settings.watermarkInterval)
-    traits = SinkTraits(groupBytes: 64 << 20, commitInterval: settings.commitInterval)
+    traits = SinkTraits(groupBytes: 256 << 20, commitInterval: settings.commitInterval)
   }
 
   package func open() async throws -> Position? {

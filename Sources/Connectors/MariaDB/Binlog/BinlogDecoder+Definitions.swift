@@ -8,7 +8,7 @@ extension BinlogDecoder {
     case .createTable(let name, let definition, let like, let replaces, let ifNotExists):
       // A copy has the defaults of its original, another table those of its database.
       var hints = like.map { remembered($0).hints } ?? definition
-      if like == nil, hints?.charset == nil { hints?.charset = catalog.charsets[name.namespace] }
+      if like == nil, hints?.charset == nil { hints?.charset = charset(of: name.namespace) }
       create(name, hints, replaces, ifNotExists, statement, builder)
     case .createFilledTable(let name, let ifNotExists):
       if isReplicated(name), !(ifNotExists && isThere(name)) { throw statementFailure("CREATE TABLE … SELECT") }
@@ -16,7 +16,7 @@ extension BinlogDecoder {
     case .dropDatabase(let database):
       let remembered = provider?.rememberedTables(in: database) ?? []
       for name in Set(catalog.tables(in: database) + remembered).sorted() { drop(name, statement, builder) }
-      catalog.charsets[database] = nil
+      define(database, charset: nil)
     case .truncateTable(let name):
       let schema = catalog[name].schema
       guard options.isWanted(name) else { return }
@@ -28,13 +28,23 @@ extension BinlogDecoder {
     case .createIndex(let name, let index): try alter(name, [.addIndex(index)], statement, builder)
     case .dropIndex(let name, let index): try alter(name, [.dropIndex(index)], statement, builder)
     case .createDatabase(let name, let charset, let ifNotExists):
-      if ifNotExists, catalog.charsets[name] != nil { break }
+      if ifNotExists, self.charset(of: name) != nil { break }
       let server = event.serverCollation.flatMap { CharacterSet(collation: $0)?.name }
-      catalog.charsets[name] = charset ?? server
-    case .alterDatabase(let name, let charset): if let charset { catalog.charsets[name] = charset }
+      define(name, charset: charset ?? server)
+    case .alterDatabase(let name, let charset): if let charset { define(name, charset: charset) }
     case .other: noteTemporary(text, event)
     }
     tables.removeAll()
+  }
+
+  /// The character set that a table of the database has when it names none; nil: the log has not told.
+  private func charset(of database: String) -> String? {
+    catalog.charsets[database] ?? provider?.rememberedCharset(of: database)
+  }
+
+  private func define(_ database: String, charset: String?) {
+    catalog.charsets[database] = charset
+    provider?.defineDatabase(database, charset: charset)
   }
 
   /// Whether what a statement does to a table must reach the sinks.

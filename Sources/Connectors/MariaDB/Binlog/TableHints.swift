@@ -141,6 +141,10 @@ package protocol SchemaProvider: AnyObject {
   func remember(_ hints: TableHints, for table: TableName)
   /// The definition that holds behind the statement at hand.
   func define(_ table: TableName, as hints: TableHints)
+  /// The character set of a database that the log told of before here.
+  func rememberedCharset(of database: String) -> String?
+  /// What holds of a database behind the statement at hand; nil: it is not known, or the database is gone.
+  func defineDatabase(_ database: String, charset: String?)
   /// The statement at hand changed the table in a way that was not understood: behind it what was known holds no longer.
   func forget(_ table: TableName)
 }
@@ -151,5 +155,7 @@ extension SchemaProvider {
   package func rememberedTables(in database: String) -> [TableName] { [] }
   package func remember(_ hints: TableHints, for table: TableName) {}
   package func define(_ table: TableName, as hints: TableHints) {}
+  package func rememberedCharset(of database: String) -> String? { nil }
+  package func defineDatabase(_ database: String, charset: String?) {}
   package func forget(_ table: TableName) {}
 }

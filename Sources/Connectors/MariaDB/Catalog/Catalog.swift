@@ -104,6 +104,15 @@ final class Catalog: SchemaProvider {
   /// From behind the statement on: a restart right before it reads it again, and must find what held there.
   func define(_ table: TableName, as hints: TableHints) { insert(hints, for: table, at: locate().eventEnd) }
 
+  func rememberedCharset(of database: String) -> String? { holding(Catalog.entry(of: database))?.hints.charset }
+
+  func defineDatabase(_ database: String, charset: String?) {
+    insert(TableHints(columns: [], charset: charset), for: Catalog.entry(of: database), at: locate().eventEnd)
+  }
+
+  /// A database is kept as a table without a name, which no table has.
+  private static func entry(of database: String) -> TableName { TableName(namespace: database, table: "") }
+
   /// A version without columns is kept, so that a restart does not take an older one for what holds.
   func forget(_ table: TableName) {
     if known(table) != nil { insert(TableHints(columns: []), for: table, at: locate().eventEnd) }

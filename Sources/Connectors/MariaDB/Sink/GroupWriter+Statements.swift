@@ -107,8 +107,10 @@ extension GroupWriter {
       // Types are sent with every execution.
       buffer.append(little: 128 as UInt16)
       for column in step.form == .insert ? table.columns : table.keyColumns {
-        buffer.append(column.wireType.type)
-        buffer.append(column.wireType.flags)
+        // A key is compared as text, by the column's collation.
+        let parameter = step.form == .insert ? column.storedType : column.wireType
+        buffer.append(parameter.type)
+        buffer.append(parameter.flags)
       }
       return
     }

@@ -12,12 +12,19 @@ struct WrittenColumn {
   /// Quoted.
   let name: String
   let form: Form
+  /// Whether the column keeps the very bytes that the sink has of it: text in utf8mb4.
+  private let keepsBytes: Bool
 
   init(_ column: TargetColumn, of schema: TableSchema) {
     index = column.index
     name = column.quotedName
     // A decimal without limits is kept as text.
     form = column.writing == .text ? .text : WrittenColumn.form(of: schema.columns[column.index].type)
+    if case .text = schema.columns[column.index].type, column.writing == .text, column.charset == "utf8mb4" {
+      keepsBytes = true
+    } else {
+      keepsBytes = false
+    }
   }
 
   private static func form(of type: ColumnType) -> Form {
@@ -35,6 +42,10 @@ struct WrittenColumn {
     case .time: .time
     }
   }
+
+  /// The same for a value that is stored. Text that its column keeps as it is goes as bytes: the server checks that they are
+  /// well formed when it stores them, and need not look at each character of a parameter before.
+  var storedType: (type: UInt8, flags: UInt8) { keepsBytes ? (252, 0) : wireType }
 
   /// The parameter's type in a prepared statement (mariadb.com/kb/en/result-set-packets, field types), and whether it is unsigned.
   var wireType: (type: UInt8, flags: UInt8) {

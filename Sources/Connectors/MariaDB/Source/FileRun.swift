@@ -27,14 +27,25 @@ struct FileRun {
       }
     }
     let offset = start.map { $0.prepared.first?.start.offset ?? $0.log.offset } ?? 4
+    let catalog = try self.catalog(from: start)
     let reader = FileReader(
-      decoder: decoder(start, first: paths.first ?? "", offset: offset), expectedCreation: expectedCreation(start),
+      decoder: decoder(start, first: paths.first ?? "", offset: offset, catalog), catalog: catalog,
+      stateDirectory: context.stateDirectory, expectedCreation: expectedCreation(start),
       batchBytes: options.batchBytes, output: output,
       control: control, end: end)
     for (index, path) in paths.enumerated() {
       guard try await reader.read(path, offset: index == 0 ? max(offset, 4) : 4) else { return }
     }
     try await reader.finish()
+  }
+
+  /// What the log has said of its tables before `start`; nobody else can be asked.
+  private func catalog(from start: MariaDBPosition?) throws(Failure) -> Catalog {
+    let catalog = Catalog { _ in nil }
+    if let start, let stored = try CatalogFile(directory: context.stateDirectory, server: start.server).read() {
+      catalog.load(stored)
+    }
+    return catalog
   }
 
   /// When the first file was made that is read; 0: it is not known.
@@ -63,7 +74,9 @@ struct FileRun {
     }
   }
 
-  private func decoder(_ start: MariaDBPosition?, first: String, offset: UInt64) -> BinlogDecoder {
+  private func decoder(
+    _ start: MariaDBPosition?, first: String, offset: UInt64, _ catalog: Catalog
+  ) -> BinlogDecoder {
     var decoding = BinlogDecoder.Options()
     let wanted = WantedTables(options: options, filter: TableFilter(options.tables))
     decoding.isWanted = { wanted.includes($0) }
@@ -76,7 +89,8 @@ struct FileRun {
     }
     if let start, start.log.file.isEmpty { decoding.emitted = start.gtids }
     return BinlogDecoder(
-      position: BinlogPosition(file: FileRun.name(first), offset: offset, gtids: gtids), options: decoding)
+      position: BinlogPosition(file: FileRun.name(first), offset: offset, gtids: gtids), provider: catalog,
+      options: decoding)
   }
 
   static func name(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
@@ -85,6 +99,8 @@ struct FileRun {
 /// Feeds the events of files to a decoder and sends full batches.
 private final class FileReader {
   private var decoder: BinlogDecoder
+  private let catalog: Catalog
+  private let stateDirectory: String
   private let builder: BatchBuilder
   private let output: any SourceOutput
   private let control: SourceControl
@@ -98,15 +114,22 @@ private final class FileReader {
   private var successor: String?
 
   init(
-    decoder: BinlogDecoder, expectedCreation: UInt32, batchBytes: Int, output: any SourceOutput, control: SourceControl,
-    end: StreamEnd
+    decoder: BinlogDecoder, catalog: Catalog, stateDirectory: String, expectedCreation: UInt32, batchBytes: Int,
+    output: any SourceOutput, control: SourceControl, end: StreamEnd
   ) {
     builder = BatchBuilder(byteLimit: batchBytes)
     self.decoder = decoder
+    self.catalog = catalog
+    self.stateDirectory = stateDirectory
     self.expectedCreation = expectedCreation
     self.output = output
     self.control = control
     self.end = end
+    // Asked while an event is decoded only, and this reader lasts as long as its decoder.
+    catalog.locate = { [unowned self] in
+      let position = self.decoder.position
+      return (LogPlace(file: position.file, offset: position.offset), self.decoder.eventEnd)
+    }
   }
 
   /// Reads one file; false: the end was reached, or a stop was requested.
@@ -132,12 +155,14 @@ private final class FileReader {
         hint: "name all files of the log in `files`, in their order")
     }
     decoder = BinlogDecoder(
-      position: BinlogPosition(file: name, offset: offset, gtids: decoder.gtids), options: decoder.options)
+      position: BinlogPosition(file: name, offset: offset, gtids: decoder.gtids), provider: catalog,
+      options: decoder.options)
   }
 
   private func step(_ file: BinlogFile) throws(Failure) -> BinlogDecoder.Action? {
     try file.next { event throws(Failure) in
       if builder.readAt == 0 { builder.readAt = MonotonicTime.now() }
+      catalog.eventTime = UInt32(littleEndian: event.loadUnaligned(as: UInt32.self))
       if event[4] == EventType.formatDescription.rawValue {
         logCreated = UInt32(littleEndian: event.loadUnaligned(as: UInt32.self))
         serverId = UInt32(littleEndian: event.loadUnaligned(fromByteOffset: 5, as: UInt32.self))
@@ -207,6 +232,11 @@ private final class FileReader {
   }
 
   private func send(_ batch: Batch) async throws {
+    // A definition is durable before a checkpoint can lie behind it.
+    if catalog.isChanged {
+      try CatalogFile(directory: stateDirectory, server: ServerIdentity(id: serverId)).write(catalog.tables)
+      catalog.markSaved()
+    }
     try await output.send(batch)
     guard let last = batch.transactions.last(where: \.ends) else { return }
     watermark = max(watermark, EventTime(microseconds: last.commitTime.microseconds - 1))
