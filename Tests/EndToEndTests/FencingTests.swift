@@ -47,11 +47,25 @@ import Testing
     var random = SeededRandom(seed: UInt64(process.pid))
     for _ in 0..<500 {
       process.signal(SIGSTOP)
+      waitUntilStopped(process.pid)
       if isUnlocked(directory) { return }
       process.signal(SIGCONT)
       usleep(UInt32.random(in: 500...10_000, using: &random))
     }
     throw Failure(.internal, "the writer is within a commit whenever it is stopped")
+  }
+
+  /// A signal reaches each thread in its own time; one that still runs could take a lock behind the look at it.
+  private static func waitUntilStopped(_ pid: Int32) {
+    for _ in 0..<1000 {
+      let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? []
+      let states = tasks.compactMap { task in
+        (try? String(contentsOfFile: "/proc/\(pid)/task/\(task)/stat", encoding: .utf8))?
+          .split(separator: ")").last?.split(separator: " ").first
+      }
+      if !states.isEmpty, states.allSatisfy({ $0 == "T" }) { return }
+      usleep(200)
+    }
   }
 
   private static func isUnlocked(_ directory: TemporaryDirectory) -> Bool {
