@@ -153,7 +153,7 @@ let package = Package(
       name: "EndToEndTests",
       dependencies: [
         "Change", "Pipeline", "MariaDBClient", "SQLiteDatabase", "FilesConnector", "PrivateServers", "TestServers",
-        "TestRandom", "freshet",
+        "TestRandom", "KafkaMock", "freshet",
       ]),
   ]
 )
