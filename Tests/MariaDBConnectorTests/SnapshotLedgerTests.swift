@@ -72,7 +72,9 @@ struct SnapshotLedgerTests {
     for gap in ledger.gaps(name) {
       var chunk = SnapshotChunk(table: name, keyColumns: ["id"], range: gap.range, order: gap.order)
       while let members = members(chunk.range), members.count > 1, Int.random(in: 0..<4, using: &random) > 0 {
-        let boundary = key(Int.random(in: members.lowerBound..<members.upperBound, using: &random))
+        // A boundary may be the gap's own end: what is left behind it is empty.
+        let last = chunk.range.through == nil ? members.upperBound - 1 : members.upperBound
+        let boundary = key(Int.random(in: members.lowerBound...last, using: &random))
         var first = chunk
         first.range.through = boundary
         chunks.append(first)

@@ -103,10 +103,11 @@ import Testing
       let half = second.output.batches.count / 2
       for batch in second.output.batches[..<half] { target.take(batch) }
       try SnapshotTests.storm(server, round + 40)
+      let places = [batches[cut].position.token, target.checkpoint?.token ?? ""]
       let third = LiveRun(try SnapshotTests.options(server, .initial), from: [target.checkpoint], until: .now)
       try await third.finished()
       for batch in third.output.batches { target.take(batch) }
-      #expect(target.faults.isEmpty, "cut \(cut): \(target.faults.prefix(5))")
+      #expect(target.faults.isEmpty, "cut \(cut): \(target.faults.prefix(5)), resumed at \(places)")
       let expected = try await SnapshotTests.state(server)
       #expect(target.rows.filter { !$0.value.isEmpty } == expected, "cut \(cut)")
     }

@@ -27,7 +27,8 @@ struct ChunkPlanner {
         continue
       }
       var chunk = SnapshotChunk(table: table.name, keyColumns: table.keyNames, range: gap.range, order: gap.order)
-      if let boundary = try boundary(of: gap.range, table, connection) {
+      // Where the boundary is the gap's own end, nothing is left behind it.
+      if let boundary = try boundary(of: gap.range, table, connection), boundary != gap.range.through {
         chunk.range.through = boundary
         gaps[gaps.startIndex].range.after = boundary
         gaps[gaps.startIndex].order += 1

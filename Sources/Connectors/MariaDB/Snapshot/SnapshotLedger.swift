@@ -75,6 +75,8 @@ struct SnapshotLedger {
 
   /// The whole of a chunk was handed over.
   mutating func finish(_ chunk: SnapshotChunk, rows count: Int) {
+    // A range of no key is part of none: entered behind its neighbours' joining it would stand before what holds it.
+    if let after = chunk.range.after, after == chunk.range.through { return }
     set(chunk, chunk.range, isComplete: true)
     merge(chunk.table)
     if count > 0 { counted(count) }
