@@ -108,7 +108,7 @@ struct MemoryShares {
 
   init(limit: Int, sinks: Int) {
     source = limit / 4
-    channel = max(1 << 20, min(32 << 20, limit / 8 / sinks))
+    channel = max(1 << 20, min(16 << 20, limit / 8 / sinks))
     sink = max(4 << 20, limit * 3 / 8 / sinks)
   }
 }
