@@ -2,18 +2,11 @@ import Change
 
 /// What the format `json` has prepared for one schema: its names as bytes, its columns' forms.
 final class JSONPlan {
-  private struct Column: BitwiseCopyable {
-    var nameStart: Int
-    var nameEnd: Int
-    var form: CellForm
-  }
-
   let schema: TableSchema
   /// `,"schema":…,"table":…`.
   let table: ByteWriter
-  /// `,"name":` of all columns, one behind the other.
-  private let names: ByteWriter
-  private let columns: FixedArray<Column>
+  private let names: MemberNames
+  private let forms: FixedArray<CellForm>
 
   init(_ schema: TableSchema) {
     self.schema = schema
@@ -23,17 +16,8 @@ final class JSONPlan {
     table.append(",\"table\":")
     table.append(jsonString: schema.name.table)
     self.table = table
-    var names = ByteWriter(capacity: 256)
-    var columns: [Column] = []
-    for column in schema.columns {
-      let start = names.count
-      names.append(UInt8(ascii: ","))
-      names.append(jsonString: column.name)
-      names.append(UInt8(ascii: ":"))
-      columns.append(Column(nameStart: start, nameEnd: names.count, form: CellForm(column.type)))
-    }
-    self.names = names
-    self.columns = FixedArray(columns)
+    names = MemberNames(schema)
+    forms = FixedArray(schema.columns.map { CellForm($0.type) })
   }
 
   /// Appends a row as an object; returns whether a value was unavailable.
@@ -43,26 +27,19 @@ final class JSONPlan {
   ) throws(BadValue) -> Bool {
     let start = writer.count
     var unavailable = false
-    for index in 0..<columns.count {
+    for index in 0..<forms.count {
       let cell = cells[first + index]
       if case .absent = cell.tag { continue }
       if case .unavailable = cell.tag {
         unavailable = true
         continue
       }
-      let column = columns[index]
-      writer.append(names, column.nameStart..<column.nameEnd)
-      if !JSONPlan.append(cell, column.form, arena, to: &writer) {
+      names.append(index, to: &writer)
+      if !JSONPlan.append(cell, forms[index], arena, to: &writer) {
         throw BadValue(column: index, reason: "the document is not JSON")
       }
     }
-    // Every name came with a comma; the first one's place belongs to the brace.
-    if writer.count == start {
-      writer.append(UInt8(ascii: "{"))
-    } else {
-      writer.replace(at: start, with: UInt8(ascii: "{"))
-    }
-    writer.append(UInt8(ascii: "}"))
+    writer.closeObject(from: start)
     return unavailable
   }
 

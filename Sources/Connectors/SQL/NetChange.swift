@@ -24,8 +24,6 @@ package final class Segment {
     return number
   }
 
-  package func origin(ofBatch number: Int32) -> ChangeOrigin? { origins[number] }
-
   /// The change at the source of a change that may be reshaped.
   package func original(of place: ChangePlace) -> ChangePlace {
     guard let number = batches.lastIndex(where: { $0 === place.batch }), let origin = origins[Int32(number)] else {

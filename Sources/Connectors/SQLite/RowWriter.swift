@@ -2,16 +2,6 @@ import Change
 import SQLRendering
 import SQLiteDatabase
 
-/// A row image in memory that stays while it is written.
-struct RowImage {
-  let cells: UnsafeBufferPointer<Cell>
-  let arena: UnsafeRawBufferPointer
-  /// Index of the image's first cell.
-  var row: Int
-
-  subscript(column: Int) -> Cell { unsafe cells[row + column] }
-}
-
 /// Carries out one change of one row with the table's prepared statements.
 ///
 /// *Memory*: nothing is allocated for a whole row; a row image without some columns looks its statement up by them.
@@ -20,7 +10,7 @@ struct RowWriter {
 
   /// Stores a row that the target does not have; with `overwriting`, whether or not it has it: nothing of another row
   /// that had the key stays. What the image does not hold has the source's default.
-  func insert(_ image: RowImage, overwriting: Bool) throws(RowFailure) {
+  func insert(_ image: RowView, overwriting: Bool) throws(RowFailure) {
     let prepared = try lookUp { () throws(SQLiteFailure) in try table.statement(overwriting ? .upsert : .insert) }
     if try bindAll(image, to: prepared) { return try run(prepared) }
     try checkDefaults(image)
@@ -32,7 +22,7 @@ struct RowWriter {
   }
 
   /// Sets the columns that `after` holds in the row that `key` names, and tells whether the row was there.
-  func update(_ after: RowImage, key: RowImage) throws(RowFailure) -> Bool {
+  func update(_ after: RowView, key: RowView) throws(RowFailure) -> Bool {
     let (prepared, present) = try lookUp { () throws(SQLiteFailure) in
       try table.statement(.update) { RowWriter.isPresent(after[$0.index]) }
     }
@@ -42,20 +32,20 @@ struct RowWriter {
     return table.connection.changes > 0
   }
 
-  func delete(_ key: RowImage) throws(RowFailure) {
+  func delete(_ key: RowView) throws(RowFailure) {
     let prepared = try lookUp { () throws(SQLiteFailure) in try table.statement(.delete) }
     try bind(table.keyColumns, key, to: prepared, from: 0)
     try run(prepared)
   }
 
   /// Runs a statement whose parameters are the key.
-  func run(_ prepared: SQLiteTable.Prepared, key: RowImage) throws(RowFailure) {
+  func run(_ prepared: SQLiteTable.Prepared, key: RowView) throws(RowFailure) {
     try bind(table.keyColumns, key, to: prepared, from: 0)
     try run(prepared)
   }
 
   /// Deletes one row that equals the image in every column, and tells whether there was one.
-  func deleteOne(_ before: RowImage) throws(RowFailure) -> Bool {
+  func deleteOne(_ before: RowView) throws(RowFailure) -> Bool {
     let prepared = try lookUp { () throws(SQLiteFailure) in try table.statement(.deleteOne) }
     try bind(table.columns, before, to: prepared, from: 0)
     try run(prepared)
@@ -63,7 +53,7 @@ struct RowWriter {
   }
 
   /// Changes one row that equals `before` in every column, and tells whether there was one.
-  func updateOne(_ before: RowImage, to after: RowImage) throws(RowFailure) -> Bool {
+  func updateOne(_ before: RowView, to after: RowView) throws(RowFailure) -> Bool {
     let (prepared, present) = try lookUp { () throws(SQLiteFailure) in
       try table.statement(.updateOne) { RowWriter.isPresent(after[$0.index]) }
     }
@@ -76,7 +66,7 @@ struct RowWriter {
   static func isPresent(_ cell: Cell) -> Bool { cell.tag != .absent && cell.tag != .unavailable }
 
   /// A column that an inserted row does not hold took its default at the source: it must be known here.
-  private func checkDefaults(_ image: RowImage) throws(RowFailure) {
+  private func checkDefaults(_ image: RowView) throws(RowFailure) {
     for column in table.columns where !RowWriter.isPresent(image[column.index]) {
       guard column.insertedDefault != nil, image[column.index].tag == .absent else {
         throw .value(
@@ -86,7 +76,7 @@ struct RowWriter {
   }
 
   /// Binds all columns; false when the image does not hold one of them.
-  private func bindAll(_ image: RowImage, to prepared: SQLiteTable.Prepared) throws(RowFailure) -> Bool {
+  private func bindAll(_ image: RowView, to prepared: SQLiteTable.Prepared) throws(RowFailure) -> Bool {
     let binding = RowBinding(arena: unsafe image.arena, slots: table.slots)
     var parameter = 0
     for column in table.columns {
@@ -99,7 +89,7 @@ struct RowWriter {
   }
 
   func bind(
-    _ columns: [SQLiteColumn], _ image: RowImage, to prepared: SQLiteTable.Prepared, from first: Int, slotsFrom: Int = 0
+    _ columns: [SQLiteColumn], _ image: RowView, to prepared: SQLiteTable.Prepared, from first: Int, slotsFrom: Int = 0
   ) throws(RowFailure) {
     let binding = RowBinding(arena: unsafe image.arena, slots: table.slots)
     var offset = 0

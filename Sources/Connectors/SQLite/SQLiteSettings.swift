@@ -29,20 +29,5 @@ struct SQLiteSettings: Sendable {
     ]
   }
 
-  func targetName(of name: TableName) -> String {
-    var result = ""
-    var rest = tableName[...]
-    while !rest.isEmpty {
-      if rest.hasPrefix("{schema}") {
-        result += name.namespace
-        rest = rest.dropFirst(8)
-      } else if rest.hasPrefix("{table}") {
-        result += name.table
-        rest = rest.dropFirst(7)
-      } else {
-        result.append(rest.removeFirst())
-      }
-    }
-    return result
-  }
+  func targetName(of name: TableName) -> String { name.filling(tableName) }
 }

@@ -26,7 +26,7 @@ extension SQLiteSink {
           table = try self.table(for: batch.schemas[Int(change.schema)])
           known[Int(change.schema)] = table
         }
-        try take(ChangeSite(batch: batch, number: number, index: index), change, of: table)
+        try take(ChangePlace(batch: batch, index: index), number, change, of: table)
       }
     }
     if heldBytes > applyLimit { try applyAll() }
@@ -35,15 +35,17 @@ extension SQLiteSink {
   var heldBytes: Int { tableOrder.reduce(segment.byteCount) { $0 + ($1.net?.byteCount ?? 0) } }
 
   @inline(__always)
-  private func take(_ site: ChangeSite, _ change: RowChange, of table: SQLiteTable) throws {
-    guard let net = table.net, !cascades else { return try applyDirectly(change, site, table) }
-    let answer = try net.append(change, at: site.index, of: site.batch, number: site.number)
+  private func take(
+    _ place: ChangePlace, _ number: Int32, _ change: RowChange, of table: SQLiteTable
+  ) throws {
+    guard let net = table.net, !cascades else { return try applyDirectly(change, place, table) }
+    let answer = try net.append(change, at: place.index, of: place.batch, number: number)
     switch answer {
     case .taken: break
     case .takenAndFull: try apply(table)
     case .applyDirectly:
       try apply(table)
-      try applyDirectly(change, site, table)
+      try applyDirectly(change, place, table)
     }
   }
 
@@ -112,15 +114,15 @@ extension SQLiteSink {
   @discardableResult
   func guarded(
     _ entry: NetChange.Entry, _ net: NetChange, _ table: SQLiteTable,
-    _ body: (_ key: RowImage, _ image: RowImage) throws(RowFailure) -> Void
+    _ body: (_ key: RowView, _ image: RowView) throws(RowFailure) -> Void
   ) throws -> Bool {
     do throws(RowFailure) {
-      try net.withImages(of: entry, body)
+      try net.lendImages(of: entry, body)
       return true
     } catch {
       // Where rows may trade values, the order decides whether they fit; `applyTrading` tries another.
       if table.hasOtherUniqueKeys, case .sqlite(let failure) = error, failure.isUniqueConflict { throw failure }
-      try refuse(error, net.site(of: entry), table)
+      try refuse(error, net.place(of: entry), table)
       // The key that a row moved away from is not a change of its own: the change is counted at the key that it moved to.
       if entry.isOwn { table.quarantined += 1 }
       return false

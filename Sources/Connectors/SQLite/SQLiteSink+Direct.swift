@@ -6,34 +6,34 @@ import SQLiteDatabase
 extension SQLiteSink {
   /// Carries out one change in its place in the log, without the net change: in a table without a key, at a target that
   /// cascades, and where a key moves whose row is at the target only.
-  func applyDirectly(_ change: RowChange, _ site: ChangeSite, _ table: SQLiteTable) throws {
+  func applyDirectly(_ change: RowChange, _ place: ChangePlace, _ table: SQLiteTable) throws {
     try begin()
     var outcome = Outcome(delivered: 1)
     do throws(RowFailure) {
       if settings.mode.kind == .history {
-        try applyVersion(change, site, table)
+        try applyVersion(change, place, table)
       } else if table.schema.key.isEmpty {
-        try applyWithoutKey(change, site, RowWriter(table: table))
+        try applyWithoutKey(change, place, RowWriter(table: table))
       } else {
-        try applyByKey(change, site, RowWriter(table: table))
+        try applyByKey(change, place, RowWriter(table: table))
       }
     } catch {
-      try refuse(error, site, table)
+      try refuse(error, place, table)
       outcome = Outcome(quarantined: 1)
     }
     outcomes[table.schema.name, default: Outcome()] += outcome
   }
 
-  private func applyByKey(_ change: RowChange, _ site: ChangeSite, _ writer: RowWriter) throws(RowFailure) {
+  private func applyByKey(_ change: RowChange, _ place: ChangePlace, _ writer: RowWriter) throws(RowFailure) {
     switch change.operation {
     case .insert, .read:
-      try site.withImage(at: change.after) { (after) throws(RowFailure) in
+      try place.lendImage(at: change.after) { (after) throws(RowFailure) in
         try writer.insert(after, overwriting: true)
       }
     case .delete:
-      try site.withImage(at: change.before) { (before) throws(RowFailure) in try writer.delete(before) }
+      try place.lendImage(at: change.before) { (before) throws(RowFailure) in try writer.delete(before) }
     case .update:
-      try site.withImage(at: change.after) { (after) throws(RowFailure) in
+      try place.lendImage(at: change.after) { (after) throws(RowFailure) in
         var key = after
         key.row = Int(change.before)
         // An update in place, also of the key: the target's foreign keys follow it.
@@ -51,7 +51,7 @@ extension SQLiteSink {
   }
 
   /// Takes a row that is marked as deleted out of the way of one that moves to its key.
-  private func removeMarked(_ after: RowImage, key: RowImage, _ writer: RowWriter) throws(RowFailure) {
+  private func removeMarked(_ after: RowView, key: RowView, _ writer: RowWriter) throws(RowFailure) {
     let table = writer.table
     let prepared = try writer.lookUp { () throws(SQLiteFailure) in
       try table.statement(named: "remove marked") {
@@ -66,18 +66,18 @@ extension SQLiteSink {
     try writer.run(prepared)
   }
 
-  private func applyWithoutKey(_ change: RowChange, _ site: ChangeSite, _ writer: RowWriter) throws(RowFailure) {
+  private func applyWithoutKey(_ change: RowChange, _ place: ChangePlace, _ writer: RowWriter) throws(RowFailure) {
     switch change.operation {
     case .insert, .read:
-      try site.withImage(at: change.after) { (after) throws(RowFailure) in
+      try place.lendImage(at: change.after) { (after) throws(RowFailure) in
         try writer.insert(after, overwriting: false)
       }
     case .delete:
-      try site.withImage(at: change.before) { (before) throws(RowFailure) in
+      try place.lendImage(at: change.before) { (before) throws(RowFailure) in
         guard try writer.deleteOne(before) else { throw RowFailure.missing }
       }
     case .update:
-      try site.withImage(at: change.before) { (before) throws(RowFailure) in
+      try place.lendImage(at: change.before) { (before) throws(RowFailure) in
         var after = before
         after.row = Int(change.after)
         guard try writer.updateOne(before, to: after) else { throw RowFailure.missing }

@@ -6,14 +6,14 @@ import SQLiteDatabase
 extension SQLiteSink {
   /// Puts a row that the target cannot hold aside, with its key, position and reason, in the group's transaction.
   /// - Throws: the failure instead, when the pipeline stops at bad rows, or when not the row is to blame.
-  func refuse(_ failure: RowFailure, _ site: ChangeSite, _ table: SQLiteTable) throws {
+  func refuse(_ failure: RowFailure, _ place: ChangePlace, _ table: SQLiteTable) throws {
     if case .sqlite(let refused) = failure, !refused.isAboutTheRow || refused.extendedCode == SQLiteCode.foreignKey {
       throw refused
     }
     if case .groupUndone(let refused) = failure {
       throw Failure(
         .targetShape, "the target undid a whole group for one row: \(refused.message)",
-        at: "table \"\(table.schema.name)\", \(site.text)",
+        at: "table \"\(table.schema.name)\", \(place.text)",
         hint: "take ON CONFLICT ROLLBACK and RAISE(ROLLBACK) out of the tables and triggers of the target",
         cause: "result code \(refused.extendedCode)")
     }
@@ -22,10 +22,10 @@ extension SQLiteSink {
     guard context.badRowPolicy == .quarantine else {
       throw Failure(
         .badValue, "the target cannot take a row\(keyNames.isEmpty ? "" : " with key \(keyNames)"): \(reason)",
-        at: "table \"\(table.schema.name)\", \(site.text)",
+        at: "table \"\(table.schema.name)\", \(place.text)",
         hint: "`on_bad_row: quarantine` sets such rows aside in _freshet_quarantine and goes on")
     }
-    try quarantine(reason, site, table)
+    try quarantine(reason, place, table)
   }
 
   private func describe(_ failure: RowFailure, _ table: SQLiteTable) -> String {
@@ -36,7 +36,7 @@ extension SQLiteSink {
     }
   }
 
-  private func quarantine(_ reason: String, _ site: ChangeSite, _ table: SQLiteTable) throws {
+  private func quarantine(_ reason: String, _ place: ChangePlace, _ table: SQLiteTable) throws {
     let insert = try SQLiteStatement(
       opened(),
       """
@@ -45,23 +45,19 @@ extension SQLiteSink {
       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
       """, persistent: false)
     // A row is put aside as the source has it, whatever the mode makes of it.
-    let (batch, index) = original(of: site)
-    let change = batch.changes[index]
+    let original = segment.original(of: place)
+    let batch = original.batch
+    let change = original.change
     let schema = batch.schemas[Int(change.schema)]
     let row = change.hasAfter ? change.after : change.before
     let keyRow = change.hasBefore ? change.before : change.after
     let all = Array(schema.columns.indices)
     let values = [
       context.pipeline, context.name, schema.name.namespace, schema.name.table, "\(change.operation)",
-      RowText.json(batch, row: keyRow, columns: schema.key, of: schema), site.text, reason,
+      RowText.json(batch, row: keyRow, columns: schema.key, of: schema), place.text, reason,
       RowText.json(batch, row: row, columns: all, of: schema), CheckpointTable.now(),
     ]
     for (index, value) in values.enumerated() { try insert.bind(index + 1, value) }
     try insert.run()
-  }
-
-  private func original(of site: ChangeSite) -> (batch: Batch, index: Int) {
-    guard let origin = segment.origin(ofBatch: site.number) else { return (site.batch, site.index) }
-    return (origin.batch, origin.firstChange + site.index)
   }
 }

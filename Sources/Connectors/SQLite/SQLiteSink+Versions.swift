@@ -19,7 +19,7 @@ extension SQLiteSink {
   }
 
   /// Carries out one change of a table of versions in its place in the log.
-  func applyVersion(_ change: RowChange, _ site: ChangeSite, _ table: SQLiteTable) throws(RowFailure) {
+  func applyVersion(_ change: RowChange, _ place: ChangePlace, _ table: SQLiteTable) throws(RowFailure) {
     let writer: VersionWriter
     do throws(Failure) {
       writer = try VersionWriter(table: table, mode: settings.mode)
@@ -28,11 +28,11 @@ extension SQLiteSink {
     }
     switch change.operation {
     case .insert, .read:
-      try site.withImage(at: change.after) { (after) throws(RowFailure) in try writer.begin(after, isNew: false) }
+      try place.lendImage(at: change.after) { (after) throws(RowFailure) in try writer.begin(after, isNew: false) }
     case .delete:
-      try site.withImage(at: change.before) { (before) throws(RowFailure) in try writer.remove(before) }
+      try place.lendImage(at: change.before) { (before) throws(RowFailure) in try writer.remove(before) }
     case .update:
-      try site.withImage(at: change.after) { (after) throws(RowFailure) in
+      try place.lendImage(at: change.after) { (after) throws(RowFailure) in
         var key = after
         key.row = Int(change.before)
         guard table.columns.allSatisfy({ RowWriter.isPresent(after[$0.index]) }) else {

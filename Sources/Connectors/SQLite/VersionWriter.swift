@@ -31,7 +31,7 @@ struct VersionWriter {
 
   /// Begins the version that `image` holds, and ends the one before it.
   /// - Parameter isNew: whether the source did not have the row before this transaction, and so no version holds.
-  func begin(_ image: RowImage, isNew: Bool) throws(RowFailure) {
+  func begin(_ image: RowView, isNew: Bool) throws(RowFailure) {
     if !isNew { try end(image) }
     do throws(RowFailure) {
       try rows.insert(image, overwriting: false)
@@ -42,7 +42,7 @@ struct VersionWriter {
   }
 
   /// Begins a version of which `image` holds the new values only; the others are those of the version that `key` names.
-  func begin(_ image: RowImage, over key: RowImage) throws(RowFailure) {
+  func begin(_ image: RowView, over key: RowView) throws(RowFailure) {
     if try rows.update(image, key: key) { return }
     let present = table.columns.filter { RowWriter.isPresent(image[$0.index]) }
     let prepared = try rows.lookUp { () throws(SQLiteFailure) in
@@ -57,13 +57,13 @@ struct VersionWriter {
   }
 
   /// Takes away what the transaction has made of the row, and ends the version before it.
-  func remove(_ key: RowImage) throws(RowFailure) {
+  func remove(_ key: RowView) throws(RowFailure) {
     try rows.delete(key)
     try end(key)
   }
 
   /// Ends the version before the transaction that `key` names, unless it has ended.
-  private func end(_ key: RowImage) throws(RowFailure) {
+  private func end(_ key: RowView) throws(RowFailure) {
     let prepared = try rows.lookUp { () throws(SQLiteFailure) in try table.statement(named: "end", endText) }
     try rows.bind(table.keyColumns, key, to: prepared, from: 0)
     try rows.bind(

@@ -5,8 +5,6 @@ final class CanalPlan {
   private enum Kind: UInt8, BitwiseCopyable { case plain, enumeration, set }
 
   private struct Column: BitwiseCopyable {
-    var nameStart: Int
-    var nameEnd: Int
     var form: CellForm
     var kind: Kind
     /// Places in `members`.
@@ -25,34 +23,29 @@ final class CanalPlan {
   private let sqlTypes: ByteWriter
   /// `,"mysqlType":{…},"data":[`.
   private let mysqlTypes: ByteWriter
-  /// `,"name":` of all columns, one behind the other.
-  private let names: ByteWriter
+  private let names: MemberNames
   private let columns: FixedArray<Column>
   private let members: MemberList
 
   init(_ schema: TableSchema, _ options: CanalOptions) {
     self.schema = schema
     head = CanalPlan.head(of: schema)
-    var names = ByteWriter(capacity: 256)
+    let names = MemberNames(schema)
     var columns: [Column] = []
     var members: [String] = []
     for column in schema.columns {
-      let start = names.count
-      names.append(UInt8(ascii: ","))
-      names.append(jsonString: column.name)
-      names.append(UInt8(ascii: ":"))
       let (usual, large, limit) = CanalType.codes(of: column)
       let firstMember = members.count
       let kind = CanalPlan.kind(of: column.type, members: &members)
       columns.append(
         Column(
-          nameStart: start, nameEnd: names.count, form: CellForm(column.type), kind: kind, firstMember: firstMember,
+          form: CellForm(column.type), kind: kind, firstMember: firstMember,
           endMember: members.count, code: usual, largeCode: large, limit: limit))
     }
     var mysqlTypes = ByteWriter(capacity: 256)
     mysqlTypes.append(",\"mysqlType\":{")
     for (index, column) in schema.columns.enumerated() {
-      mysqlTypes.append(names, (columns[index].nameStart + (index == 0 ? 1 : 0))..<columns[index].nameEnd)
+      names.append(index, isFirst: index == 0, to: &mysqlTypes)
       mysqlTypes.append(jsonString: CanalType.name(of: column, withParameters: options.contentCompatible))
     }
     mysqlTypes.append("},\"data\":[")
@@ -100,12 +93,12 @@ final class CanalPlan {
   }
 
   private static func appendSQLTypes(
-    _ names: borrowing ByteWriter, _ indexes: Range<Int>, to writer: inout ByteWriter, _ column: (Int) -> Column
+    _ names: borrowing MemberNames, _ indexes: Range<Int>, to writer: inout ByteWriter, _ column: (Int) -> Column
   ) {
     writer.append(",\"sql\":\"\",\"sqlType\":{")
     for index in indexes {
       let column = column(index)
-      writer.append(names, (column.nameStart + (index == 0 ? 1 : 0))..<column.nameEnd)
+      names.append(index, isFirst: index == 0, to: &writer)
       writer.append(integer: Int64(column.code))
     }
     writer.append("}")
@@ -135,7 +128,7 @@ final class CanalPlan {
       let cell = row.cell(index, cells)
       if cell.isKnown { try append(cell, index, arena, to: &writer) }
     }
-    close(start, &writer)
+    writer.closeObject(from: start)
   }
 
   /// Appends what the row was, as far as it is known: all columns, or those that `other` has with another value.
@@ -152,17 +145,7 @@ final class CanalPlan {
       }
       try append(cell, index, arena, to: &writer)
     }
-    close(start, &writer)
-  }
-
-  /// Every name came with a comma; the first one's place belongs to the brace.
-  private func close(_ start: Int, _ writer: inout ByteWriter) {
-    if writer.count == start {
-      writer.append(UInt8(ascii: "{"))
-    } else {
-      writer.replace(at: start, with: UInt8(ascii: "{"))
-    }
-    writer.append(UInt8(ascii: "}"))
+    writer.closeObject(from: start)
   }
 
   @inline(__always)
@@ -170,7 +153,7 @@ final class CanalPlan {
     _ cell: Cell, _ index: Int, _ arena: RawSpan, to writer: inout ByteWriter
   ) throws(BadValue) {
     let column = columns[index]
-    writer.append(names, column.nameStart..<column.nameEnd)
+    names.append(index, to: &writer)
     switch cell.tag {
     case .null: return writer.append("null")
     case .text where column.kind != .plain:

@@ -3,8 +3,6 @@ import Change
 /// What the format `maxwell` has prepared for one schema.
 final class MaxwellPlan {
   private struct Column: BitwiseCopyable {
-    var nameStart: Int
-    var nameEnd: Int
     var form: CellForm
     var isSet: Bool
   }
@@ -14,8 +12,7 @@ final class MaxwellPlan {
   let head: ByteWriter
   /// `,"primary_key_columns":[…]`.
   let keyNames: ByteWriter
-  /// `,"name":` of all columns, one behind the other.
-  private let names: ByteWriter
+  private let names: MemberNames
   private let columns: FixedArray<Column>
   private let key: FixedArray<Int>
   private let writesNulls: Bool
@@ -30,19 +27,14 @@ final class MaxwellPlan {
     head.append(jsonString: schema.name.table)
     head.append(",\"type\":\"")
     self.head = head
-    var names = ByteWriter(capacity: 256)
     var columns: [Column] = []
     for column in schema.columns {
-      let start = names.count
-      names.append(UInt8(ascii: ","))
-      names.append(jsonString: column.name)
-      names.append(UInt8(ascii: ":"))
       var isSet = false
       if case .set = column.type { isSet = true }
       columns.append(
-        Column(nameStart: start, nameEnd: names.count, form: CellForm(column.type), isSet: isSet))
+        Column(form: CellForm(column.type), isSet: isSet))
     }
-    self.names = names
+    names = MemberNames(schema)
     self.columns = FixedArray(columns)
     let primary = schema.keyIsPrimary ? schema.key : []
     key = FixedArray(primary)
@@ -77,10 +69,10 @@ final class MaxwellPlan {
     for index in 0..<columns.count {
       let cell = row.cell(index, cells)
       guard cell.isKnown, writesNulls || cell.tag != .null else { continue }
-      writer.append(names, columns[index].nameStart..<columns[index].nameEnd)
+      names.append(index, to: &writer)
       try append(cell, index, arena, to: &writer)
     }
-    close(start, &writer)
+    writer.closeObject(from: start)
   }
 
   /// Appends the columns of `row` that `new` has with another value.
@@ -92,20 +84,10 @@ final class MaxwellPlan {
       let cell = row.cell(index, cells)
       let other = new.cell(index, cells)
       guard cell.isKnown, other.isKnown, !CellComparison.isSame(cell, other, arena) else { continue }
-      writer.append(names, columns[index].nameStart..<columns[index].nameEnd)
+      names.append(index, to: &writer)
       try append(cell, index, arena, to: &writer)
     }
-    close(start, &writer)
-  }
-
-  /// Every name came with a comma; the first one's place belongs to the brace.
-  private func close(_ start: Int, _ writer: inout ByteWriter) {
-    if writer.count == start {
-      writer.append(UInt8(ascii: "{"))
-    } else {
-      writer.replace(at: start, with: UInt8(ascii: "{"))
-    }
-    writer.append(UInt8(ascii: "}"))
+    writer.closeObject(from: start)
   }
 
   @inline(__always)

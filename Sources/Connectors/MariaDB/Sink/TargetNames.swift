@@ -1,4 +1,5 @@
 internal import Change
+internal import SQLRendering
 
 /// Names tables at the target by a template: `{schema}.{table}`, `copy.{schema}_{table}`.
 struct TargetNames: Hashable, Sendable {
@@ -26,23 +27,6 @@ struct TargetNames: Hashable, Sendable {
   var areUnchanged: Bool { self == TargetNames() }
 
   func target(of name: TableName) -> TableName {
-    TableName(namespace: TargetNames.fill(database, name), table: TargetNames.fill(table, name))
-  }
-
-  private static func fill(_ template: String, _ name: TableName) -> String {
-    var result = ""
-    var rest = template[...]
-    while !rest.isEmpty {
-      if rest.hasPrefix("{schema}") {
-        result += name.namespace
-        rest = rest.dropFirst(8)
-      } else if rest.hasPrefix("{table}") {
-        result += name.table
-        rest = rest.dropFirst(7)
-      } else {
-        result.append(rest.removeFirst())
-      }
-    }
-    return result
+    TableName(namespace: name.filling(database), table: name.filling(table))
   }
 }
