@@ -56,6 +56,36 @@ import Testing
     #expect(try connection.query("SELECT 2") == [["2"]])
   }
 
+  @Test func oneTextMayBeSentAheadOfTheAnswerToAnother() throws {
+    let connection = try connection()
+    func send(_ text: String) throws { try Array(text.utf8).withUnsafeBytes { try connection.send(text: $0) } }
+    let large = "INSERT INTO t VALUES (9,SUBSTR('\(String(repeating: "x", count: 600_000))',1,1))"
+    try send("INSERT INTO t VALUES (1,'a'),(2,'b');SELECT * FROM t")
+    try send(large)
+    #expect(throws: MariaDBError.self) { try send("SELECT 1") }
+    #expect(try connection.receive().affectedRows == 2)
+    // Between the answers to one text nothing is sent.
+    #expect(throws: MariaDBError.self) { try send("SELECT 1") }
+    #expect(try connection.receiveNext().resultRows == 2)
+    try send("INSERT INTO t VALUES (1,'again')")
+    #expect(try connection.receive().affectedRows == 1)
+    try send("INSERT INTO t VALUES (3,'c')")
+    #expect(throws: MariaDBError.self) { try connection.receive() }
+    #expect(try connection.receive().affectedRows == 1)
+    #expect(throws: MariaDBError.self) { try connection.receive() }
+    #expect(try connection.query("SELECT GROUP_CONCAT(id ORDER BY id) FROM t") == [["1,2,3,9"]])
+  }
+
+  @Test(arguments: ["en_US", "de_DE", "ja_JP"])
+  func theServerTellsHowManyRowsWereThereAlready(_ language: String) throws {
+    let connection = try connection(foundRows: true)
+    _ = try run(connection, "SET lc_messages = '\(language)';INSERT INTO t VALUES (1,'a'),(2,'b')")
+    _ = try run(connection, "INSERT INTO t VALUES (1,'a'),(2,'x'),(3,'c') ON DUPLICATE KEY UPDATE name = VALUES(name)")
+    #expect(connection.duplicates == 2)
+    _ = try run(connection, "INSERT INTO t VALUES (1,'a') ON DUPLICATE KEY UPDATE name = VALUES(name)")
+    #expect(connection.duplicates == nil)
+  }
+
   @Test func manyRowsGoToOnePreparedStatement() throws {
     let connection = try connection()
     #expect(connection.hasBulkExecution)

@@ -76,6 +76,36 @@ import Testing
     await next.close()
   }
 
+  /// Only the connection that commits the checkpoint breaks, and only the answer is lost.
+  @Test func aGroupWhoseCommitIsNotAnsweredIsEndedByTheNextOpen() async throws {
+    let target = try SinkTestTarget()
+    let proxy = try FaultProxy(target: target.server.port)
+    let (sink, _) = try await open(target)
+    try await sink.deliver(batch(target, 1...5000), target.checkpoint(1))
+    await sink.close()
+    let fragile = try target.sink {
+      $0.workers = 3
+      $0.url = try! MariaDBURL("mariadb://root@127.0.0.1:\(proxy.port)/")
+    }
+    fragile.sharedEntries = 1
+    fragile.quickEntries = 0
+    _ = try await fragile.open()
+    let second = batch(target, 5001...10_000)
+    try await fragile.write(second, parts: second.transactions.indices)
+    try fragile.begin()
+    try await fragile.applyAll()
+    try await fragile.onBranches { try $0.prepare() }
+    proxy.cutNextAnswer()
+    #expect(throws: MariaDBError.self) { try fragile.store(target.checkpoint(2)) }
+    await fragile.abandon()
+    await fragile.close()
+    let (next, position) = try await open(target)
+    #expect(position == target.checkpoint(2).position)
+    #expect(try target.rows("SELECT COUNT(*) FROM items") == ["10000"])
+    #expect(try preparedBranches(target) == 0)
+    await next.close()
+  }
+
   @Test func aBadRowOfOneWritersShareIsSetAsideWithTheGroup() async throws {
     let target = try SinkTestTarget()
     try target.client.execute(

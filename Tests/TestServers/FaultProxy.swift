@@ -39,6 +39,14 @@ package final class FaultProxy: Sendable {
   /// Breaks each connection with a reset once this many more bytes came from the target, all connections together.
   package func cut(afterBytes count: Int) { shared.rules.withLock { $0.remainingBytes = count } }
 
+  /// Breaks with a reset the one connection over which the target answers next; the answer is lost.
+  package func cutNextAnswer() {
+    shared.rules.withLock { rules in
+      rules.remainingBytes = 0
+      rules.cutsOne = true
+    }
+  }
+
   /// Each piece of data waits for this long and up to a tenth more.
   package func delay(milliseconds: UInt32) { shared.rules.withLock { $0.latencyMilliseconds = milliseconds } }
 
@@ -105,6 +113,8 @@ private final class Shared: Sendable {
     var isStalled = false
     var isRefusing = false
     var remainingBytes: Int?
+    /// Whether only the connection breaks that has used the remaining bytes up.
+    var cutsOne = false
     var latencyMilliseconds: UInt32 = 0
     var random: UInt64
     var pairs: [Pair] = []
@@ -126,6 +136,17 @@ private final class Shared: Sendable {
     for pair in pairs { pair.breakOff() }
   }
 
+  private func cut(orOnly pair: Pair) {
+    let isAlone = rules.withLock { rules in
+      guard rules.cutsOne else { return false }
+      rules.cutsOne = false
+      rules.remainingBytes = nil
+      rules.pairs.removeAll { $0 === pair }
+      return true
+    }
+    if isAlone { pair.breakOff() } else { cut() }
+  }
+
   /// Copies one direction until an end closes or the pair is cut.
   func relay(_ pair: Pair, from source: Int32, to sink: Int32, isFromTarget: Bool) {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 16)
@@ -140,7 +161,7 @@ private final class Shared: Sendable {
         sent += result
       }
       if allowed < count {
-        cut()
+        cut(orOnly: pair)
         break
       }
     }

@@ -1,4 +1,5 @@
 package import Change
+import Glibc
 
 /// A row image and the arena that its slices point into.
 struct Images {
@@ -16,7 +17,15 @@ struct Images {
   static func isEqual(_ left: Cell, _ leftArena: [UInt8], _ right: Cell, _ rightArena: [UInt8]) -> Bool {
     guard left.tag == right.tag, left.scale == right.scale else { return false }
     guard left.isSlice else { return left.payload == right.payload }
-    return left.length == right.length && leftArena[left.range].elementsEqual(rightArena[right.range])
+    guard left.length == right.length else { return false }
+    return unsafe leftArena.withUnsafeBytes { leftBytes in
+      unsafe rightArena.withUnsafeBytes { rightBytes in
+        let right = unsafe UnsafeRawBufferPointer(rebasing: rightBytes[right.range])
+        let left = unsafe UnsafeRawBufferPointer(rebasing: leftBytes[left.range])
+        guard let start = right.baseAddress, let other = left.baseAddress else { return true }
+        return memcmp(start, other, right.count) == 0
+      }
+    }
   }
 }
 

@@ -67,6 +67,9 @@ package final class NetChange {
     package var change: UInt32
     /// Changes of this key.
     package var count: UInt32
+    /// The columns that differ from the row at the target, by their index, the last bit standing for all from 63 on; all of
+    /// them where that is not known.
+    package var changed: UInt64
     package var state: State
     /// Whether the state comes from a change that counts here, not from a key that moved away.
     package var isOwn: Bool
@@ -74,6 +77,7 @@ package final class NetChange {
     package var isNew: Bool
 
     package static let merged: Int32 = -1
+    package static let allColumns = UInt64.max
 
     @inlinable package var shareKey: UInt64 { key }
   }
@@ -94,15 +98,19 @@ package final class NetChange {
   package private(set) var entries: [Entry] = []
   package private(set) var merged = MergedRows()
   package let segment: Segment
+  /// Whether entries tell which columns changed.
+  private let tellsChanges: Bool
   private let integerKey: Int?
   private let keyBias: UInt64
   private var isGrowing = true
   private var lastKey: UInt64 = 0
   private var slots: [UInt32] = []
 
-  package init(schema: TableSchema, segment: Segment) {
+  /// - Parameter tellsChanges: whether images are compared, so that `Entry.changed` is known for updates.
+  package init(schema: TableSchema, segment: Segment, tellsChanges: Bool = false) {
     precondition(!schema.key.isEmpty, "changes are reduced by key")
     self.schema = schema
+    self.tellsChanges = tellsChanges
     self.segment = segment
     if schema.key.count == 1, case .integer(_, let unsigned) = schema.columns[schema.key[0]].type {
       integerKey = schema.key[0]
@@ -124,8 +132,11 @@ package final class NetChange {
   /// the order in which they came. Nothing can be appended before `removeAll`.
   package func sortByKey() {
     guard integerKey != nil, !isGrowing else { return }
+    // Sorted are the numbers of the entries, which are a third as large.
     let bias = keyBias
-    entries.sort { $0.key ^ bias < $1.key ^ bias }
+    var order = entries.indices.map { (key: entries[$0].key ^ bias, index: UInt32($0)) }
+    order.sort { $0.key < $1.key }
+    entries = order.map { entries[Int($0.index)] }
     slots.removeAll()
   }
 
@@ -169,7 +180,7 @@ package final class NetChange {
         entries.append(
           Entry(
             key: cell.payload, batch: source.number, row: row, keyRow: row, changeBatch: source.number,
-            change: source.index, count: 1, state: .row, isOwn: true, isNew: true))
+            change: source.index, count: 1, changed: Entry.allColumns, state: .row, isOwn: true, isNew: true))
         return
       }
     }
@@ -182,7 +193,13 @@ package final class NetChange {
     guard changesKey(source.batch, change) else {
       let entry = try place(source, row: change.before, isInsert: false)
       if isComplete {
+        let known = entries[entry]
+        var changed = Entry.allColumns
+        if tellsChanges, known.count == 0 || (known.state == .row && known.changed != Entry.allColumns) {
+          changed = known.changed | changedColumns(source.batch, change)
+        }
         set(entry, .row, source, row: change.after, keyRow: change.after)
+        entries[entry].changed = changed
       } else if entries[entry].count == 0 {
         let hasKey = schema.key.allSatisfy { source.batch.cells[Int(change.after) + $0].hasValue }
         set(entry, .partial, source, row: change.after, keyRow: hasKey ? change.after : change.before)
@@ -250,6 +267,7 @@ package final class NetChange {
     entries[entry].changeBatch = source.number
     entries[entry].change = source.index
     entries[entry].count += 1
+    entries[entry].changed = Entry.allColumns
     entries[entry].isOwn = true
   }
 
@@ -277,6 +295,18 @@ package final class NetChange {
     for index in first..<(first + schema.columns.count)
     where batch.cells[index].tag == .absent || batch.cells[index].tag == .unavailable { return false }
     return true
+  }
+
+  /// The columns in which an update's images differ, bit by bit as in `Entry.changed`.
+  private func changedColumns(_ batch: Batch, _ change: RowChange) -> UInt64 {
+    var changed: UInt64 = 0
+    for column in 0..<schema.columns.count {
+      let before = batch.cells[Int(change.before) + column]
+      if !Images.isEqual(before, batch.arena, batch.cells[Int(change.after) + column], batch.arena) {
+        changed |= 1 << UInt64(min(column, 63))
+      }
+    }
+    return changed
   }
 
   /// Whether an update's images name different keys; a key column that the row after it does not hold did not change.
@@ -335,8 +365,8 @@ extension NetChange {
     if slots[slot] != 0 { return Int(slots[slot]) - 1 }
     entries.append(
       Entry(
-        key: key, batch: 0, row: 0, keyRow: 0, changeBatch: 0, change: 0, count: 0, state: .deleted, isOwn: false,
-        isNew: isInsert))
+        key: key, batch: 0, row: 0, keyRow: 0, changeBatch: 0, change: 0, count: 0, changed: 0, state: .deleted,
+        isOwn: false, isNew: isInsert))
     slots[slot] = UInt32(entries.count)
     return entries.count - 1
   }

@@ -13,9 +13,11 @@ package struct RowView {
     self.row = row
   }
 
-  @inlinable package subscript(column: Int) -> Cell { unsafe cells[row + column] }
+  @inlinable @inline(__always) package subscript(column: Int) -> Cell { unsafe cells[row + column] }
 
-  @inlinable package func slice(of cell: Cell) -> UnsafeRawBufferPointer { unsafe .init(rebasing: arena[cell.range]) }
+  @inlinable @inline(__always) package func slice(of cell: Cell) -> UnsafeRawBufferPointer {
+    unsafe .init(rebasing: arena[cell.range])
+  }
 }
 
 /// Where a change stands: its batch, and its index there.

@@ -39,6 +39,15 @@ final class DirectQueue {
     items.append(Item(table: table, place: place, start: start, needsRow: needsRow))
   }
 
+  /// Takes the last statement back. Returns its length in bytes.
+  func removeLast() -> Int {
+    let start = items.removeLast().start
+    let length = buffer.count - start
+    // With the semicolon before it.
+    buffer.cut(to: max(0, start - 1))
+    return length
+  }
+
   /// The statements from the item on.
   func bytes(from item: Int) -> UnsafeRawBufferPointer {
     unsafe UnsafeRawBufferPointer(rebasing: buffer.bytes[items[item].start...])

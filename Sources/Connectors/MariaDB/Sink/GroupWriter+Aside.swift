@@ -45,7 +45,6 @@ extension GroupWriter {
   private func moveAside(
     _ entry: NetChange.Entry, _ table: MirrorTable, _ net: NetChange, _ aside: String, _ list: String
   ) throws {
-    let buffer = buffers[0]
     buffer.removeAll()
     try net.lendImages(of: entry) { key, _ throws(RowProblem) in
       buffer.append("INSERT INTO \(aside) SELECT \(list) FROM \(table.target.quotedName) WHERE ")
@@ -57,11 +56,11 @@ extension GroupWriter {
   }
 
   private func changeAside(_ index: Int, _ table: MirrorTable, _ net: NetChange, _ aside: String) throws {
-    let buffer = buffers[0]
     buffer.removeAll()
     do throws(RowProblem) {
       try net.lendImages(of: net.entries[index]) { key, image throws(RowProblem) in
         try self.writeUpdate(table, named: aside, key: key, image: image, to: buffer)
+        try self.requireRoom(for: buffer)
       }
     } catch {
       return try refuseEntry(error, index, table, net)

@@ -10,21 +10,39 @@ extension GroupWriter {
     try finish()
     if table.mode.kind == .history { return try applyVersion(place, table, table.mode) }
     if table.mode.kind == .softDelete { try removeMarked(place, table) }
-    let change = place.change
+    if try !queue(place, table) {
+      try flushDirect()
+      _ = try queue(place, table)
+    }
+    // A row that an update does not find is inserted before the next change is carried out.
+    let mustSee = place.change.operation == .update && !table.schema.key.isEmpty
+    if mustSee || direct.buffer.count >= min(GroupWriter.statementBytes / 2, packetLimit / 2) { try flushDirect() }
+  }
+
+  /// Queues a change's statement, or puts the change aside. False, with nothing done, when the server would not take it
+  /// together with those that wait.
+  private func queue(_ place: ChangePlace, _ table: MirrorTable) throws -> Bool {
     do throws(RowProblem) {
       if table.schema.key.isEmpty {
-        try queueWithoutKey(change, place, table)
+        try queueWithoutKey(place.change, place, table)
       } else {
-        try queueByKey(change, place, table)
+        try queueByKey(place.change, place, table)
       }
+      guard direct.buffer.count > packetLimit else { return true }
+      let bytes = direct.removeLast()
+      guard direct.isEmpty else { return false }
+      throw .tooLarge(bytes: bytes, limit: packetLimit)
     } catch {
       try flushDirect()
       try refuse(error, place, table)
       table.addDirect(Outcome(quarantined: 1))
+      return true
     }
-    // A row that an update does not find is inserted before the next change is carried out.
-    let mustSee = change.operation == .update && !table.schema.key.isEmpty
-    if mustSee || direct.buffer.count >= min(GroupWriter.statementBytes / 2, packetLimit / 2) { try flushDirect() }
+  }
+
+  /// Refuses a statement that the server would not take.
+  func requireRoom(for buffer: StatementBuffer) throws(RowProblem) {
+    guard buffer.count <= packetLimit else { throw .tooLarge(bytes: buffer.count, limit: packetLimit) }
   }
 
   private func queueByKey(_ change: RowChange, _ place: ChangePlace, _ table: MirrorTable) throws(RowProblem) {
@@ -170,6 +188,7 @@ extension GroupWriter {
         try item.place.lendImage(at: change.after) { after throws(RowProblem) in
           guard table.columns.allSatisfy({ after[$0.index].isPresent }) else { throw .missing }
           try self.writeUpsert(table, after, to: buffer)
+          try self.requireRoom(for: buffer)
         }
         problem = nil
       } catch {

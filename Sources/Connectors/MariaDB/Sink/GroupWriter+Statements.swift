@@ -6,10 +6,13 @@ extension GroupWriter {
   /// What a statement does, and for which entries of a net change.
   struct Step {
     enum Rows {
-      case deleted, deletedOrStored, newRows, storedRows, rows, partial
+      /// `changedRows` are those stored rows of which it is known what changed; `rewrittenRows` the other ones.
+      case deleted, deletedOrStored, newRows, rewrittenRows, changedRows, rows, partial
     }
 
-    enum Form { case delete, insert, upsert, update }
+    /// `change` is an upsert of rows that are there: it stores only the columns that changed, and others would be wrong in a
+    /// row that it inserts.
+    enum Form { case delete, insert, upsert, change, update }
 
     var rows: Rows
     var form: Form
@@ -17,6 +20,8 @@ extension GroupWriter {
     var isRetry = false
     /// Whether it was written in the binary form.
     var isBulk = false
+    /// What a `change` writes.
+    var columns: ChangedColumns?
 
     init(_ rows: Rows, _ form: Form) {
       self.rows = rows
@@ -32,7 +37,8 @@ extension GroupWriter {
       case .deleted: entry.state == .deleted
       case .deletedOrStored: entry.state == .deleted || (entry.state == .row && !entry.isNew)
       case .newRows: entry.state == .row && entry.isNew
-      case .storedRows: entry.state == .row && !entry.isNew
+      case .rewrittenRows: entry.state == .row && !entry.isNew && entry.changed == NetChange.Entry.allColumns
+      case .changedRows: entry.state == .row && !entry.isNew && entry.changed != NetChange.Entry.allColumns
       case .rows: entry.state == .row
       case .partial: entry.state == .partial
       }
@@ -94,6 +100,7 @@ extension GroupWriter {
     guard rows > 0 else { return (0, end) }
     switch step.form {
     case .upsert: buffer.append(table.upsertTail)
+    case .change: buffer.append(step.columns?.tail ?? table.upsertTail)
     case .delete where table.keyColumns.count == 1 && !step.isBulk: buffer.append(UInt8(ascii: ")"))
     case .delete, .insert, .update: break
     }
@@ -119,7 +126,7 @@ extension GroupWriter {
 
   private func writeTextHead(_ step: Step, _ table: MirrorTable, to buffer: StatementBuffer) {
     switch step.form {
-    case .insert, .upsert: buffer.append(table.insertHead)
+    case .insert, .upsert, .change: buffer.append(table.insertHead)
     case .delete: buffer.append(table.deleteHead)
     case .update: break
     }
@@ -137,6 +144,9 @@ extension GroupWriter {
     case .insert, .upsert:
       if !isFirst { buffer.append(UInt8(ascii: ",")) }
       try buffer.append(row: table.columns, image)
+    case .change:
+      if !isFirst { buffer.append(UInt8(ascii: ",")) }
+      try step.columns?.append(image, to: buffer)
     case .delete:
       try writeKey(table, key, isFirst: isFirst, to: buffer)
     case .update:

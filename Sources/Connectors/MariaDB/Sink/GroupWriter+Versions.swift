@@ -20,27 +20,45 @@ extension GroupWriter {
     for index in all where !refused.contains(index) {
       let entry = net.entries[index]
       if entry.state == .row, entry.isNew { continue }
-      let start = buffer.count
-      do throws(RowProblem) {
-        try net.lendImages(of: entry) { key, image throws(RowProblem) in
-          if start > 0 { buffer.append(UInt8(ascii: ";")) }
-          if entry.state == .partial {
-            try self.writeCarry(table, words, key: key, image: image, to: buffer)
-            buffer.append(UInt8(ascii: ";"))
-          }
-          try self.writeEnd(table, words, key: key, to: buffer)
-        }
-        pending.append(index)
-      } catch {
-        buffer.cut(to: start)
-        try refuseEntry(error, index, table, net)
+      if try !appendVersion(index, table, net, words, to: buffer) {
+        try runVersions(buffer, pending, table, net)
+        pending.removeAll(keepingCapacity: true)
+        _ = try appendVersion(index, table, net, words, to: buffer)
       }
+      if !refused.contains(index) { pending.append(index) }
       if buffer.count >= min(GroupWriter.statementBytes, packetLimit) / 2 {
         try runVersions(buffer, pending, table, net)
         pending.removeAll(keepingCapacity: true)
       }
     }
     try runVersions(buffer, pending, table, net)
+  }
+
+  /// Appends an entry's statements, or puts it aside. False, with nothing done, when the server would not take them together
+  /// with those that wait.
+  private func appendVersion(
+    _ index: Int, _ table: MirrorTable, _ net: NetChange, _ words: VersionWords, to buffer: StatementBuffer
+  ) throws -> Bool {
+    let start = buffer.count
+    let entry = net.entries[index]
+    do throws(RowProblem) {
+      try net.lendImages(of: entry) { key, image throws(RowProblem) in
+        if start > 0 { buffer.append(UInt8(ascii: ";")) }
+        if entry.state == .partial {
+          try self.writeCarry(table, words, key: key, image: image, to: buffer)
+          buffer.append(UInt8(ascii: ";"))
+        }
+        try self.writeEnd(table, words, key: key, to: buffer)
+      }
+      if start == 0 { try requireRoom(for: buffer) }
+    } catch {
+      buffer.cut(to: start)
+      try refuseEntry(error, index, table, net)
+      return true
+    }
+    guard buffer.count > packetLimit else { return true }
+    buffer.cut(to: start)
+    return false
   }
 
   /// Carries out one change of a table of versions that moves a row whose other values are at the target only.
@@ -58,6 +76,7 @@ extension GroupWriter {
         try buffer.append(match: table.keyColumns, key)
         buffer.append(UInt8(ascii: ";"))
         try self.writeEnd(table, words, key: key, to: buffer)
+        try self.requireRoom(for: buffer)
       }
     } catch {
       try refuse(error, place, table)

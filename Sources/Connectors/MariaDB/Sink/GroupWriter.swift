@@ -5,8 +5,9 @@ import SQLRendering
 
 /// Writes changes into one open transaction of one connection.
 ///
-/// *Ordering*: statements reach the server in the order of the calls; while it works on one, the next is written.
-/// *Memory*: two buffers of about `statementBytes`, larger only for a row that is. *Thread*: one at a time.
+/// *Ordering*: statements reach the server in the order of the calls; while it works on one, the next is written and sent,
+/// so that it never waits. What fails ends the transaction or is about a row, and then the statement behind it stands.
+/// *Memory*: a buffer of about `statementBytes`, larger only for a row that is. *Thread*: one at a time.
 final class GroupWriter {
   /// Bytes at which a statement is sent.
   static let statementBytes = 512 << 10
@@ -20,8 +21,9 @@ final class GroupWriter {
   let packetLimit: Int
   let hasBulk: Bool
   let refusals: RowRefusals
-  var buffers = [StatementBuffer(), StatementBuffer()]
-  var flight: Flight?
+  var buffer = StatementBuffer()
+  /// What was sent and is not answered yet, oldest first: two at most.
+  private var flights: [Flight] = []
   /// Statements of changes that are carried out one by one, in log order, and were not sent yet.
   let direct = DirectQueue()
   /// Entries of the net change in hand that were put aside.
@@ -33,11 +35,19 @@ final class GroupWriter {
     var isInsert: Bool
   }
 
-  /// What was sent and is not answered yet.
-  struct Flight {
+  /// A statement for entries of a table's net change.
+  private struct Flight {
     var table: MirrorTable
     var step: Step
     var range: Range<Int>
+    var rows: Int
+  }
+
+  /// A statement that has not done what it should.
+  private struct Trouble {
+    var flight: Flight
+    /// nil: it was carried out, and the server has remarks about it, or has not found all rows that it changes.
+    var error: MariaDBError?
   }
 
   init(connection: MariaDBConnection, refusals: RowRefusals, number: Int) throws(Failure) {
@@ -66,12 +76,14 @@ final class GroupWriter {
       try applyVersions(table, net, table.mode)
     } else if table.target.hasOtherUniqueKeys {
       try run(Step(.deletedOrStored, .delete), table, net, all)
+      try finish()
       try applyPartial(table, net)
       try run(Step(.rows, .insert), table, net, all)
     } else {
       try run(Step(.deleted, .delete), table, net, all)
       try run(Step(.newRows, .insert), table, net, all)
-      try run(Step(.storedRows, .upsert), table, net, all)
+      try run(Step(.rewrittenRows, .upsert), table, net, all)
+      try run(changes(of: table, net), table, net, all)
       try run(Step(.partial, .update), table, net, all)
     }
     try finish()
@@ -85,19 +97,38 @@ final class GroupWriter {
     // A list of keys may be read as a scan, which would wait for the rows of other writers.
     let isListed = table.keyColumns.count == 1 && shares == 1
     step.isBulk = hasBulk && (step.form == .insert || (step.form == .delete && !isListed))
+    // What may have to be looked at before anything else is sent.
+    let isAlone = step.form == .update || step.isRetry || table.hasRemarks
     var begin = range.lowerBound
     while begin < range.upperBound {
-      let buffer = buffers[0]
       buffer.removeAll()
-      let written = try write(step, table, net, begin..<range.upperBound, to: buffer)
-      try finish()
+      var written = try write(step, table, net, begin..<range.upperBound, to: buffer)
+      var step = step
+      // Whether the row of a single one was there is not told.
+      if step.form == .change, written.rows == 1 {
+        step.form = .upsert
+        buffer.removeAll()
+        written = try write(step, table, net, begin..<written.end, to: buffer)
+      }
       if written.rows > 0 {
+        if isAlone || flights.last?.step.form == .update { try finish() }
         try send(buffer, step)
-        flight = Flight(table: table, step: step, range: begin..<written.end)
-        buffers.swapAt(0, 1)
+        flights.append(Flight(table: table, step: step, range: begin..<written.end, rows: written.rows))
+        if !isAlone { try settle(keeping: 1) }
       }
       begin = written.end
     }
+  }
+
+  /// How the rows are stored of which it is known what changed.
+  private func changes(of table: MirrorTable, _ net: NetChange) -> Step {
+    var step = Step(.changedRows, .upsert)
+    guard table.storesChangedColumns else { return step }
+    var mask: UInt64 = 0
+    for entry in net.entries where takes(.changedRows, entry) { mask |= entry.changed }
+    step.columns = ChangedColumns(mask: mask, of: table)
+    if step.columns != nil { step.form = .change }
+    return step
   }
 
   private func send(_ buffer: StatementBuffer, _ step: Step) throws(Failure) {
@@ -112,26 +143,72 @@ final class GroupWriter {
     }
   }
 
-  /// Waits for the answer to what was sent, and carries on where the server refused a row.
-  func finish() throws {
-    guard let flight else { return }
-    self.flight = nil
-    guard let net = flight.table.net else { return }
-    if flight.step.form == .update { return try finishUpdates(flight, net) }
+  /// Waits for the answers to everything that was sent, and carries on where the server refused a row.
+  func finish() throws { try settle(keeping: 0) }
+
+  /// Waits until at most `kept` statements are not answered; until all are, when one has not done what it should.
+  private func settle(keeping kept: Int) throws {
+    var troubles: [Trouble] = []
+    while flights.count > (troubles.isEmpty ? kept : 0) {
+      let flight = flights.removeFirst()
+      if flight.step.form == .update {
+        try finishUpdates(flight)
+      } else if let trouble = try receive(flight) {
+        troubles.append(trouble)
+      }
+    }
+    guard !troubles.isEmpty else { return }
+    // The caller may be writing its next statement.
+    let written = buffer
+    buffer = StatementBuffer()
+    defer { buffer = written }
+    for trouble in troubles { try mend(trouble) }
+  }
+
+  private func receive(_ flight: Flight) throws -> Trouble? {
     do throws(MariaDBError) {
       let answer = try connection.receive()
-      if answer.warnings > 0 { try refuseLosses(flight.table) }
+      if flight.step.form == .change, connection.duplicates != UInt64(flight.rows) { return Trouble(flight: flight) }
+      guard answer.warnings > 0 else { return nil }
+      flight.table.hasRemarks = true
+      // Its remarks are gone when another statement is on its way: it is repeated alone.
+      guard flights.isEmpty else { return Trouble(flight: flight) }
+      try refuseLosses(flight.table)
+      return nil
     } catch {
-      // The caller's next statement is written already, and waits in one of the buffers.
-      let written = buffers
-      buffers = [StatementBuffer(), StatementBuffer()]
-      defer { buffers = written }
-      try recover(flight, net, error)
+      guard error.isAboutTheRow else { throw failure(error) }
+      return Trouble(flight: flight, error: error)
     }
   }
 
+  private func mend(_ trouble: Trouble) throws {
+    let flight = trouble.flight
+    guard let net = flight.table.net else { return }
+    if let error = trouble.error, flight.step.form != .change { return try recover(flight, net, error) }
+    if trouble.error != nil { flight.table.storesChangedColumns = false }
+    try replace(flight, net)
+  }
+
+  /// Carries out a statement's step again where its rows may be there already.
+  private func replace(_ flight: Flight, _ net: NetChange) throws {
+    var step = flight.step
+    step.isRetry = true
+    if step.form == .change { step.form = .upsert }
+    if step.form == .insert {
+      if flight.table.target.hasOtherUniqueKeys {
+        try run(Step(step.rows, .delete), flight.table, net, flight.range)
+        try finish()
+      } else {
+        step.form = .upsert
+      }
+    }
+    try run(step, flight.table, net, flight.range)
+    try finish()
+  }
+
   /// Every statement must find its row.
-  private func finishUpdates(_ flight: Flight, _ net: NetChange) throws {
+  private func finishUpdates(_ flight: Flight) throws {
+    guard let net = flight.table.net else { return }
     var missing: [Int] = []
     var isFirst = true
     for index in flight.range where takes(flight.step.rows, net, index) {
@@ -145,9 +222,9 @@ final class GroupWriter {
         if error.isUniqueConflict, flight.table.target.hasOtherUniqueKeys { throw TradedValues() }
         for entry in missing { try refuseEntry(.missing, entry, flight.table, net) }
         try refuseEntry(.refused(error.message), index, flight.table, net)
-        let written = buffers
-        buffers = [StatementBuffer(), StatementBuffer()]
-        defer { buffers = written }
+        let written = buffer
+        buffer = StatementBuffer()
+        defer { buffer = written }
         try run(flight.step, flight.table, net, (index + 1)..<flight.range.upperBound)
         return try finish()
       }
@@ -159,18 +236,9 @@ final class GroupWriter {
   private func recover(_ flight: Flight, _ net: NetChange, _ error: MariaDBError) throws {
     guard error.isAboutTheRow else { throw failure(error) }
     let table = flight.table
-    var step = flight.step
-    if error.isUniqueConflict, step.form == .insert, !step.isRetry {
-      // The rows are there already: they came with a snapshot, or another writer has put them there.
-      step.isRetry = true
-      if table.target.hasOtherUniqueKeys {
-        try run(Step(step.rows, .delete), table, net, flight.range)
-      } else {
-        step.form = .upsert
-      }
-      try run(step, table, net, flight.range)
-      return try finish()
-    }
+    let step = flight.step
+    // The rows are there already: they came with a snapshot, or another writer has put them there.
+    if error.isUniqueConflict, step.form == .insert, !step.isRetry { return try replace(flight, net) }
     let indexes = flight.range.filter { takes(step.rows, net, $0) }
     guard indexes.count > 1 else {
       for index in indexes { try refuseEntry(.refused(error.message), index, table, net) }

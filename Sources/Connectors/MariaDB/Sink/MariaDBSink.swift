@@ -171,7 +171,7 @@ final class MariaDBSink: Sink {
   }
 
   /// Undoes what is prepared of a group whose checkpoint was not stored. What cannot be reached is undone by the next `open`.
-  private func abandon() async {
+  func abandon() async {
     guard isShared, isInTransaction else { return }
     for branch in branches { branch.abandon() }
   }
@@ -193,9 +193,10 @@ final class MariaDBSink: Sink {
   func begin(sharing: Bool = true) throws {
     guard !isInTransaction else { return }
     let checkpoints = try openedCheckpoints()
-    let answers = try opened().runScript("START TRANSACTION;\(checkpoints.ownership(epoch))")
+    // Where the server gives the transaction up, a statement that was sent ahead must not be carried out for itself.
+    let answers = try opened().runScript("SET autocommit=0;START TRANSACTION;\(checkpoints.ownership(epoch))")
     // Asked before anything is applied: what this writer still holds may contradict what another one has written.
-    guard answers.count == 2, answers[1].resultRows == 1 else { throw checkpoints.fenced() }
+    guard answers.count == 3, answers[2].resultRows == 1 else { throw checkpoints.fenced() }
     isInTransaction = true
     isShared = sharing && !branches.isEmpty
   }
@@ -203,12 +204,14 @@ final class MariaDBSink: Sink {
   func store(_ checkpoint: Checkpoint) throws {
     let checkpoints = try openedCheckpoints()
     Failpoint.hit("mariadb.before_commit")
+    // Whether it is committed is not known before the answer, and not when that is lost: then the branches stay prepared, and
+    // the next `open` ends them by the checkpoint that it finds.
+    isInTransaction = false
     // The row is locked since the group's beginning: the first statement finds it, or the second is not reached.
     let answers = try opened().runScript(
       checkpoints.store(checkpoint, epoch: epoch, groupNumber: groupNumber + 1) + sequenceStatement()
-        + ";COMMIT")
+        + ";COMMIT;SET autocommit=1")
     Failpoint.hit("mariadb.after_commit")
-    isInTransaction = false
     groupNumber += 1
     guard answers.first?.affectedRows == 1 else { throw checkpoints.fenced() }
   }

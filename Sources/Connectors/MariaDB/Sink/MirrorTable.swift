@@ -24,6 +24,10 @@ final class MirrorTable {
 
   /// Whether several writers may each apply some of the keys: no two keys of the source can meet at the target.
   var isShareable: Bool
+  /// Whether only the columns that an update has changed may be stored. Given up for good when the target does not take it.
+  var storesChangedColumns: Bool
+  /// Whether the server has remarked on a statement: then each is looked at before the next is sent.
+  var hasRemarks = false
 
   var schema: TableSchema { target.schema }
 
@@ -34,7 +38,11 @@ final class MirrorTable {
     let columns = target.columns.map { WrittenColumn($0, of: schema) }
     self.columns = columns
     keyColumns = target.keyColumns.map { WrittenColumn($0, of: schema) }
-    net = schema.key.isEmpty || direct ? nil : NetChange(schema: schema, segment: segment)
+    storesChangedColumns =
+      mode.kind == .mirror && !target.hasOtherUniqueKeys && !target.hasTriggers && !target.computesColumns
+    net =
+      schema.key.isEmpty || direct
+      ? nil : NetChange(schema: schema, segment: segment, tellsChanges: storesChangedColumns)
     let names = columns.map(\.name).joined(separator: ",")
     insertHead = "INSERT INTO \(target.quotedName) (\(names)) VALUES "
     let key = Set(schema.key)

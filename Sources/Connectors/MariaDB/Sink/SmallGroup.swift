@@ -13,7 +13,7 @@ final class SmallGroup {
 
   init(_ writer: GroupWriter) {
     self.writer = writer
-    buffer = writer.buffers[0]
+    buffer = writer.buffer
     buffer.removeAll()
   }
 

@@ -22,6 +22,8 @@ final class TargetTable {
   let hasTriggers: Bool
   /// Whether the target stores columns that the source does not have: whose values a row must keep.
   let hasOtherColumns: Bool
+  /// Whether the target computes columns of its own from what is written.
+  let computesColumns: Bool
   /// Whether the target takes keys for equal whose bytes differ.
   let keyIsCaseInsensitive: Bool
   /// Whether it was made by this call.
@@ -46,6 +48,7 @@ final class TargetTable {
     hasOtherUniqueKeys = shape.uniqueKeys.contains { Set($0) != key }
     let written = Set(fit.columns.map { $0.name.lowercased() })
     hasOtherColumns = shape.columns.contains { !$0.isGenerated && !written.contains($0.name.lowercased()) }
+    computesColumns = shape.columns.contains(where: \.isGenerated)
     hasForeignKeys = isReferenced || shape.hasForeignKeys
     hasTriggers = shape.hasTriggers
     keyIsCaseInsensitive = schema.key.contains { index in

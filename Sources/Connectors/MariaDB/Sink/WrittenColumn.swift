@@ -12,18 +12,36 @@ struct WrittenColumn {
   /// Quoted.
   let name: String
   let form: Form
+  /// A value that the column takes, whatever it is declared as, and that is short: `0` or `''`.
+  enum EmptyValue { case zero, text }
+
+  /// nil: not every such column takes one.
+  let emptyValue: EmptyValue?
   /// Whether the column keeps the very bytes that the sink has of it: text in utf8mb4.
   private let keepsBytes: Bool
 
   init(_ column: TargetColumn, of schema: TableSchema) {
     index = column.index
     name = column.quotedName
+    emptyValue = WrittenColumn.emptyValue(ofNativeType: column.nativeType)
     // A decimal without limits is kept as text.
     form = column.writing == .text ? .text : WrittenColumn.form(of: schema.columns[column.index].type)
     if case .text = schema.columns[column.index].type, column.writing == .text, column.charset == "utf8mb4" {
       keepsBytes = true
     } else {
       keepsBytes = false
+    }
+  }
+
+  private static func emptyValue(ofNativeType text: String) -> EmptyValue? {
+    switch NativeType(text).base {
+    case "tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double", "bit", "date", "datetime",
+      "timestamp", "time", "year":
+      .zero
+    case "char", "varchar", "tinytext", "text", "mediumtext", "longtext", "binary", "varbinary", "tinyblob", "blob",
+      "mediumblob", "longblob":
+      .text
+    default: nil
     }
   }
 

@@ -20,6 +20,13 @@ static inline int freshet_mysql_command(MYSQL *mysql, int command, const void *b
       mysql, (enum enum_server_command)command, (const char *)bytes, count, wait ? 0 : 1, NULL);
 }
 
+/* The number that the answer to what was just sent begins with, and its return before that answer is read: commands may be
+   sent ahead of the answers to earlier ones, and each begins to count anew. */
+static inline unsigned int freshet_mysql_packet_number(const MYSQL *mysql) { return mysql->net.pkt_nr; }
+static inline void freshet_mysql_expect_packet(MYSQL *mysql, unsigned int number) {
+  mysql->net.pkt_nr = mysql->net.compress_pkt_nr = number;
+}
+
 /* TLS libraries hold decrypted bytes of their own. libmariadb has loaded one of them; which, is a choice of its build. */
 static inline int freshet_mysql_tls_pending(void *session) {
   static int (*openssl)(const void *) = NULL;

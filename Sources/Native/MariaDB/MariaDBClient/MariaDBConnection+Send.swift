@@ -13,31 +13,41 @@ package struct MariaDBAnswer: Sendable {
 
 /// Statements as bytes, sent and answered in two steps, so that the next one can be written while the server works.
 ///
-/// Ordering: each `send` is followed by `receive` until an answer has no more behind it, or one fails. A server runs the
-/// statements of one text in order and ends at the first that fails.
+/// Ordering: each `send` is followed by `receive` until an answer has no more behind it, or one fails. One more `send` may
+/// come before that, so that the server never waits: it is carried out whatever becomes of the one before it. A server runs
+/// the statements of one text in order and ends at the first that fails.
 extension MariaDBConnection {
   /// Whether the server takes many rows for one prepared statement (COM_STMT_BULK_EXECUTE). MySQL does not.
   package var hasBulkExecution: Bool { state != .closed && freshet_mysql_has_bulk(handle) != 0 }
 
   package func send(text: UnsafeRawBufferPointer) throws(MariaDBError) {
-    try requireIdle()
+    try requireIdle(orOneAhead: true)
     let bytes = text.assumingMemoryBound(to: CChar.self)
     guard mysql_send_query(handle, bytes.baseAddress, UInt(bytes.count)) == 0 else { throw lastError() }
-    state = .streaming
+    expectAnswer()
   }
 
   /// Sends rows for a prepared statement.
   /// - Parameter payload: statement id, flags, types and rows (mariadb.com/kb/en/com_stmt_bulk_execute).
   package func send(bulk payload: UnsafeRawBufferPointer) throws(MariaDBError) {
-    try requireIdle()
+    try requireIdle(orOneAhead: true)
     let result = freshet_mysql_command(
       handle, Int32(COM_STMT_BULK_EXECUTE.rawValue), payload.baseAddress, payload.count, 0)
     guard result == 0 else { throw lastError() }
+    expectAnswer()
+  }
+
+  private func expectAnswer() {
+    dueAnswers.append(freshet_mysql_packet_number(handle))
     state = .streaming
   }
 
-  /// Reads the answer to the first statement that was sent.
+  /// Reads the answer to the oldest of what was sent.
   package func receive() throws(MariaDBError) -> MariaDBAnswer {
+    guard !dueAnswers.isEmpty, !isInsideAnswer else {
+      throw MariaDBError(number: 2014, sqlState: "HY000", message: "no answer is on its way")
+    }
+    freshet_mysql_expect_packet(handle, dueAnswers.removeFirst())
     let failed = mysql_read_query_result(handle) != 0
     return try answer(failed)
   }
@@ -48,11 +58,18 @@ extension MariaDBConnection {
     return try answer(failed)
   }
 
+  /// How many rows of the many that were just inserted were there already; nil when the server did not count them, as for
+  /// one row. Taken from what it says: `Records: 1000  Duplicates: 3  Warnings: 0`, in the language that it speaks.
+  package var duplicates: UInt64? {
+    guard let text = mysql_info(handle) else { return nil }
+    let numbers = String(cString: text).split { !$0.isASCII || !$0.isNumber }.compactMap { UInt64($0) }
+    return numbers.count == 3 ? numbers[1] : nil
+  }
+
   private func answer(_ failed: Bool) throws(MariaDBError) -> MariaDBAnswer {
-    guard !failed else {
-      state = .ready
-      throw lastError()
-    }
+    isInsideAnswer = false
+    state = dueAnswers.isEmpty ? .ready : .streaming
+    guard !failed else { throw lastError() }
     var rows: UInt64 = 0
     // Taken before the rows are stored: what the library then tells as affected is their count.
     let affected = mysql_affected_rows(handle)
@@ -60,18 +77,17 @@ extension MariaDBConnection {
       rows = UInt64(mysql_num_rows(result))
       mysql_free_result(result)
     } else if mysql_errno(handle) != 0 {
-      state = .ready
       throw lastError()
     }
-    let hasMore = mysql_more_results(handle) != 0
-    if !hasMore { state = .ready }
+    isInsideAnswer = mysql_more_results(handle) != 0
+    if isInsideAnswer { state = .streaming }
     return MariaDBAnswer(
       affectedRows: affected == UInt64.max ? 0 : UInt64(affected), resultRows: rows,
-      warnings: UInt32(freshet_mysql_warnings(handle)), hasMore: hasMore)
+      warnings: UInt32(freshet_mysql_warnings(handle)), hasMore: isInsideAnswer)
   }
 
-  func requireIdle() throws(MariaDBError) {
-    guard state == .ready else {
+  func requireIdle(orOneAhead: Bool = false) throws(MariaDBError) {
+    guard state == .ready || (orOneAhead && state == .streaming && dueAnswers.count == 1 && !isInsideAnswer) else {
       throw MariaDBError(
         number: 2014, sqlState: "HY000", message: "the connection is closed or has an answer on its way")
     }

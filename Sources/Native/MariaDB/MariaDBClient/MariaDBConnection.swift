@@ -19,6 +19,11 @@ package final class MariaDBConnection: @unchecked Sendable {
   /// Bytes of the read-ahead cache; 0: still the library's own.
   @exclusivity(unchecked) private var readAhead = 0
 
+  /// Numbers of the packets with which the answers to what was sent begin, oldest first.
+  var dueAnswers: [UInt32] = []
+  /// An answer of several was read, and not the last.
+  var isInsideAnswer = false
+
   enum State { case ready, streaming, dumping, closed }
 
   /// Connects, proves the encryption that was asked for, and runs the init commands.
