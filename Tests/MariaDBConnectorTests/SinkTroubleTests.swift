@@ -15,14 +15,15 @@ import Testing
     target.batch { builder in for id in ids { builder.insert(items, [.int(id), builder.text(name), .int(1)]) } }
   }
 
-  @Test func aWriterThatWasOvertakenIsRefusedAndHasChangedNothing() async throws {
+  @Test(arguments: [Int64(5), 400])
+  func aWriterThatWasOvertakenIsRefusedAndHasChangedNothing(_ lastId: Int64) async throws {
     let target = try SinkTestTarget()
     let first = try target.sink()
     _ = try await first.open()
     try await first.deliver(batch(target, 1...3), target.checkpoint(1))
     let second = try target.sink()
     #expect(try await second.open() == target.checkpoint(1).position)
-    try await first.write(batch(target, 4...400), parts: 0..<1)
+    try await first.write(batch(target, 4...lastId), parts: 0..<1)
     let failure = await #expect(throws: Failure.self) { try await first.commit(target.checkpoint(2)) }
     #expect(failure?.code == .fenced)
     await first.close()

@@ -82,16 +82,21 @@ extension GroupWriter {
   }
 
   /// Writes one statement for all entries of a step, or, for updates, one for each.
-  func write(_ step: Step, _ table: MirrorTable, _ net: NetChange, whole buffer: StatementBuffer) throws(RowProblem) {
+  /// - Parameter behindEach: what stands behind each of these statements.
+  func write(
+    _ step: Step, _ table: MirrorTable, _ net: NetChange, whole buffer: StatementBuffer, behindEach: String
+  ) throws(RowProblem) {
     writeTextHead(step, table, to: buffer)
     var rows = 0
     for entry in net.entries where takes(step.rows, entry) {
       try net.lendImages(of: entry) { key, image throws(RowProblem) in
         try writeRow(step, table, key: key, image: image, isFirst: rows == 0, to: buffer)
       }
+      if step.form == .update { buffer.append(behindEach) }
       rows += 1
     }
     _ = finishStatement(step, table, rows, net.entries.count, buffer)
+    if step.form != .update { buffer.append(behindEach) }
   }
 
   private func finishStatement(

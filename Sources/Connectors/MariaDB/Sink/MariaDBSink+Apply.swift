@@ -136,26 +136,32 @@ extension MariaDBSink {
 
   // MARK: A small group
 
-  /// Sends a small group as one text behind the transaction's beginning. False, with nothing done, when the group is not
-  /// small, or when the server refuses a row: then it is applied step by step, which finds the row.
-  func applyQuickly() throws -> Bool {
+  /// Commits a small group as one text. False, with nothing done, when the group is not small, or when the server refuses a
+  /// row: then it is applied step by step, which finds the row.
+  func commitQuickly(_ checkpoint: Checkpoint) throws -> Bool {
     let writer = try opened()
     let checkpoints = try openedCheckpoints()
     guard !isInTransaction, settings.mode.kind != .history, writer.direct.isEmpty, heldEntries <= quickEntries
     else { return false }
     let held = tableOrder.filter { $0.net.map { !$0.isEmpty } ?? false }
-    let script = SmallGroup(writer)
-    script.append("START TRANSACTION;\(checkpoints.ownership(epoch))")
+    let script = SmallGroup(writer, ownership: checkpoints.ownershipOrFailure(epoch))
     for table in held {
       if let net = table.net, try !script.append(table, net) { return false }
     }
+    let sequence = try sequenceStatement()
+    script.append(
+      store: checkpoints.store(checkpoint, epoch: epoch, groupNumber: groupNumber + 1, if: script.condition)
+        + sequence)
+    Failpoint.hit("mariadb.before_commit")
     switch try script.run() {
     case .fenced: throw checkpoints.fenced()
     case .refused:
       _ = try writer.runScript("ROLLBACK")
       return false
-    case .applied: isInTransaction = true
+    case .applied: break
     }
+    Failpoint.hit("mariadb.after_commit")
+    groupNumber += 1
     for table in held {
       guard let net = table.net else { continue }
       outcomes[table.schema.name, default: Outcome()] += table.outcome(of: net)

@@ -104,10 +104,9 @@ final class MariaDBSink: Sink {
 
   func commit(_ checkpoint: Checkpoint) async throws -> Receipt {
     try await guarded(by: opened().connection) {
-      if try !applyQuickly() {
-        try begin(sharing: heldEntries >= sharedEntries)
-        try await applyAll()
-      }
+      if try commitQuickly(checkpoint) { return }
+      try begin(sharing: heldEntries >= sharedEntries)
+      try await applyAll()
       try await onBranches { try $0.prepare() }
       if isShared { Failpoint.hit("mariadb.after_prepare") }
       try store(checkpoint)

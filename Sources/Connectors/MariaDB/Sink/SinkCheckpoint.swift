@@ -139,12 +139,20 @@ struct SinkCheckpoint {
     "SELECT 1 FROM \(table) WHERE \(isMine) AND `epoch` = \(epoch) FOR UPDATE"
   }
 
+  /// The same as a statement that fails (1048) when another writer owns the target.
+  func ownershipOrFailure(_ epoch: UInt64) -> String {
+    "UPDATE \(table) SET `epoch` = IF(`epoch` = \(epoch), `epoch`, NULL) WHERE \(isMine)"
+  }
+
   /// Stores a group's checkpoint. The watermark stays when a restarted pipeline comes with an older one: what was promised
   /// stays promised.
-  func store(_ checkpoint: Checkpoint, epoch: UInt64, groupNumber: UInt64) -> String {
+  /// - Parameter condition: makes the statement fail (1048) where it does not hold.
+  func store(
+    _ checkpoint: Checkpoint, epoch: UInt64, groupNumber: UInt64, if condition: String = "TRUE"
+  ) -> String {
     let watermark = checkpoint.watermark.microseconds
     return """
-      UPDATE \(table) SET `group_number` = \(groupNumber), `position` = \(SinkCheckpoint.literal(checkpoint.position.text)), \
+      UPDATE \(table) SET `epoch` = IF(\(condition), `epoch`, NULL), `group_number` = \(groupNumber), `position` = \(SinkCheckpoint.literal(checkpoint.position.text)), \
       `token` = \(SinkCheckpoint.literal(checkpoint.position.token)), \
       `watermark` = GREATEST(COALESCE(`watermark`, \(watermark)), \(watermark)), `updated_at` = UTC_TIMESTAMP(3) \
       WHERE \(isMine) AND `epoch` = \(epoch)

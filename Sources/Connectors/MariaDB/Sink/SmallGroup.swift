@@ -2,22 +2,26 @@ import Change
 import MariaDBClient
 import SQLRendering
 
-/// A small group as one text, so that it costs one round trip whatever it holds.
+/// A small group as one text with its checkpoint and its commit, so that it costs one round trip whatever it holds.
+///
+/// Nobody looks at an answer before the next statement is carried out: what must not be committed makes a statement fail,
+/// and the server runs none behind it. That is an owner who was overtaken, a remark about a row, and an update that finds none.
 final class SmallGroup {
   enum End { case applied, fenced, refused }
 
   private let writer: GroupWriter
   private let buffer: StatementBuffer
-  /// For each statement behind the first two, whether it must find a row.
-  private var needsRow: [Bool] = []
+  /// Statements so far.
+  private var count = 2
+  private var storeNumber = 0
 
-  init(_ writer: GroupWriter) {
+  /// - Parameter ownership: fails when another writer has taken over.
+  init(_ writer: GroupWriter, ownership: String) {
     self.writer = writer
     buffer = writer.buffer
     buffer.removeAll()
+    buffer.append("START TRANSACTION;\(ownership)")
   }
-
-  func append(_ text: String) { buffer.append(text) }
 
   /// Appends a table's statements; false when they do not all fit one statement each.
   func append(_ table: MirrorTable, _ net: NetChange) throws -> Bool {
@@ -26,36 +30,55 @@ final class SmallGroup {
       ? [.init(.deletedOrStored, .delete), .init(.partial, .update), .init(.rows, .insert)]
       : [.init(.deleted, .delete), .init(.rows, .upsert), .init(.partial, .update)]
     for step in steps {
-      let count = net.entries.reduce(0) { $0 + (writer.takes(step.rows, $1) ? 1 : 0) }
-      guard count > 0 else { continue }
+      let rows = net.entries.reduce(0) { $0 + (writer.takes(step.rows, $1) ? 1 : 0) }
+      guard rows > 0 else { continue }
+      if count == 2 {
+        buffer.append(";SET @freshet_remarks = 0")
+        count += 1
+      }
       buffer.append(UInt8(ascii: ";"))
       do throws(RowProblem) {
-        try writer.write(step, table, net, whole: buffer)
+        try writer.write(step, table, net, whole: buffer, behindEach: SmallGroup.look(step))
       } catch {
         return false
       }
-      guard buffer.count <= min(GroupWriter.statementBytes, writer.packetLimit) else { return false }
-      needsRow += [Bool](repeating: step.form == .update, count: step.form == .update ? count : 1)
+      count += 2 * (step.form == .update ? rows : 1)
+      guard buffer.count <= min(GroupWriter.statementBytes, writer.packetLimit) / 2 else { return false }
     }
     return true
   }
 
+  /// Neither function is reset by a statement that reads it (mariadb.com/kb/en/row_count, dev.mysql.com/doc, "Diagnostics
+  /// Area").
+  private static func look(_ step: GroupWriter.Step) -> String {
+    ";SET @freshet_remarks = @freshet_remarks + @@warning_count" + (step.form == .update ? " + (ROW_COUNT() = 0)" : "")
+  }
+
+  /// What a `store` that is carried out must see.
+  var condition: String { count == 2 ? "TRUE" : "@freshet_remarks = 0" }
+
+  /// Appends the checkpoint's statements and the end.
+  /// - Parameter store: the statement that must find the checkpoint's row, and others behind it.
+  func append(store: String) {
+    storeNumber = count
+    buffer.append(";\(store);COMMIT")
+  }
+
   func run() throws -> End {
+    var number = 0
     do throws(MariaDBError) {
       try writer.connection.send(text: unsafe buffer.bytes)
-      var end = End.applied
       var answer = try writer.connection.receive()
-      var number = 0
-      while answer.hasMore {
-        answer = try writer.connection.receiveNext()
-        if number == 0, answer.resultRows != 1 { return .fenced }
-        if number > 0, answer.warnings > 0 || (needsRow[number - 1] && answer.affectedRows == 0) { end = .refused }
+      while true {
+        // Locked since the second statement, and so there, unless somebody has deleted it before.
+        if number == storeNumber, answer.affectedRows != 1 { return .fenced }
+        guard answer.hasMore else { return .applied }
         number += 1
+        answer = try writer.connection.receiveNext()
       }
-      return end
     } catch {
       guard error.isAboutTheRow else { throw writer.failure(error) }
-      return .refused
+      return number == 1 ? .fenced : .refused
     }
   }
 }
