@@ -86,9 +86,15 @@ extension MariaDBSink {
     }
     for table in held {
       guard let net = table.net else { continue }
-      outcomes[table.schema.name, default: Outcome()] += table.outcome(of: net)
-      net.removeAll()
+      close(net, of: table)
     }
+  }
+
+  /// Counts what was applied, and makes room.
+  private func close(_ net: NetChange, of table: MirrorTable) {
+    let quarantined = branches.reduce(writer?.takeQuarantined(table) ?? 0) { $0 + $1.writer.takeQuarantined(table) }
+    outcomes[table.schema.name, default: Outcome()] += table.outcome(of: net, quarantined: quarantined)
+    net.removeAll()
   }
 
   /// Runs work of the branches on their threads, and some here meanwhile. Does nothing with them when the group is not shared.
@@ -113,8 +119,7 @@ extension MariaDBSink {
       for writer in branches { try writer.apply(table, of: branch, shares: writers) }
     }
     try opened().apply(table, net, shares: writers)
-    outcomes[table.schema.name, default: Outcome()] += table.outcome(of: net)
-    net.removeAll()
+    close(net, of: table)
   }
 
   /// A change that no writer can carry out by itself, because the row and the key that it moves to belong to two of them.
@@ -164,8 +169,7 @@ extension MariaDBSink {
     groupNumber += 1
     for table in held {
       guard let net = table.net else { continue }
-      outcomes[table.schema.name, default: Outcome()] += table.outcome(of: net)
-      net.removeAll()
+      close(net, of: table)
     }
     segment.removeAll()
     return true
@@ -188,7 +192,7 @@ extension MariaDBSink {
     let needsOrder =
       (settings.foreignKeys && target.hasForeignKeys) || (target.hasOtherUniqueKeys && target.hasOtherColumns)
     let table = MirrorTable(
-      target, segment: segment, writers: branches.count + 1, direct: needsOrder && settings.mode.kind != .history,
+      target, segment: segment, direct: needsOrder && settings.mode.kind != .history,
       mode: settings.mode)
     tables[schema.name] = table
     tableOrder.append(table)
