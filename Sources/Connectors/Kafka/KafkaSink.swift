@@ -44,7 +44,7 @@ package final class KafkaSink: Sink {
     let topic = CheckpointTopic(settings: settings, pipeline: context.pipeline, sink: context.name)
     checkpoints = try directory.topic(named: settings.checkpointTopic, topic.creation)
     let found = try topic.read()
-    epoch = (found?.epoch ?? 0) + 1
+    epoch = try found?.nextEpoch(at: topic.place) ?? 1
     sender = RecordSender(settings, context, writer, directory)
     self.writer = writer
     return found.map { Position(text: $0.position, token: $0.token) }
@@ -103,6 +103,7 @@ package final class KafkaSink: Sink {
 extension KafkaSettings {
   /// The name that fences: one for each sink of each pipeline.
   func transactionalId(_ context: ConnectorContext) -> String {
-    transactionalId ?? "freshet-\(context.pipeline)-\(context.name)"
+    // No name holds the slash, so no two pairs of names make one.
+    transactionalId ?? "freshet-\(context.pipeline)/\(context.name)"
   }
 }
