@@ -66,7 +66,7 @@ enum KafkaOptions {
       "How batches of messages are compressed."),
     Option(
       "max_message_bytes", .size, default: "1000000",
-      "The largest message, key and headers included; the topic must allow it, too."),
+      "The largest message, key and headers included; the topic's max.message.bytes must be 2 KiB more."),
   ]
 
   static let connection: [Option] = [

@@ -50,6 +50,12 @@ package struct KafkaSinkDefinition: SinkDefinition {
         plan.warnings.append("topic \"\(settings.checkpointTopic)\" is missing and may not be made: a run would stop")
       }
     }
+    let limit = settings.messageLimit(memory: context.memoryLimit)
+    if limit < settings.messageLimit {
+      plan.warnings.append(
+        "rows of more than \(limit) bytes cannot be sent, although max_message_bytes is \(settings.messageLimit): "
+          + "the client's queue has a third of the sink's memory, and at most 64 MiB")
+    }
     warn(settings, &plan)
     return plan
   }
