@@ -91,6 +91,9 @@ package struct KafkaSettings: Sendable {
     connection.set("bootstrap.servers", brokers)
   }
 
+  /// Where a pipeline's rows go that cannot be sent.
+  func quarantineTopic(of pipeline: String) -> String { quarantineTopic ?? "\(pipeline).quarantine" }
+
   package var formatName: String {
     switch format {
     case .json: "json"

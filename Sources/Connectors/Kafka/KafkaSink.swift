@@ -39,6 +39,7 @@ package final class KafkaSink: Sink {
       logger: context.logger)
     let directory = TopicDirectory(writer.producer, settings, pipeline: context.pipeline, logger: context.logger)
     // First, because librdkafka looks for the coordinator only every half second while it has no connection.
+    if context.badRowPolicy == .quarantine { try directory.reserve(settings.quarantineTopic(of: context.pipeline)) }
     try directory.load()
     try writer.open(timeout: settings.openTimeout)
     let topic = CheckpointTopic(settings: settings, pipeline: context.pipeline, sink: context.name)

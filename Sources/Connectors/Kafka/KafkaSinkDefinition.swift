@@ -32,6 +32,7 @@ package struct KafkaSinkDefinition: SinkDefinition {
     }
     let directory = TopicDirectory(client, settings, pipeline: context.pipeline, logger: context.logger)
     try directory.load()
+    if context.badRowPolicy == .quarantine { try directory.reserve(settings.quarantineTopic(of: context.pipeline)) }
     var planned: Set<String> = []
     for table in tables {
       let name = try directory.plannedName(of: table.name)

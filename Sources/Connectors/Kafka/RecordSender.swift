@@ -153,7 +153,13 @@ final class RecordSender {
       partition = try route.partition(of: record, key: key, batch)
     } else {
       topic = try apartTopic(record, bytes, batch)
-      if let key { partition = Murmur2.partition(of: key, count: topic.partitions) } else { partition = 0 }
+      if let key {
+        partition = Murmur2.partition(of: key, count: topic.partitions)
+      } else if record.kind == .row, let index = record.change {
+        partition = TableRoute.partition(of: table(of: batch.changes[index], batch), in: topic)
+      } else {
+        partition = 0
+      }
     }
     if headers != nil || record.headerName != nil {
       try sendWithHeaders(record, bytes, topic, partition, part, batch)
