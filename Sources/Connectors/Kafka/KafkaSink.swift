@@ -2,6 +2,7 @@ package import Change
 import Flow
 import Formats
 import KafkaClient
+import Logging
 package import Pipeline
 
 /// Writes changes as messages to Kafka, with the checkpoint as a message of the same Kafka transaction.
@@ -38,12 +39,16 @@ package final class KafkaSink: Sink {
       properties, transactionTimeout: isTransactional ? settings.transactionTimeout : nil, place: settings.brokers,
       logger: context.logger)
     let directory = TopicDirectory(writer.producer, settings, pipeline: context.pipeline, logger: context.logger)
-    // First, because librdkafka looks for the coordinator only every half second while it has no connection.
     if context.badRowPolicy == .quarantine { try directory.reserve(settings.quarantineTopic(of: context.pipeline)) }
+    // First, because librdkafka looks for the coordinator only every half second while it has no connection.
     try directory.load()
     try writer.open(timeout: settings.openTimeout)
-    let topic = CheckpointTopic(settings: settings, pipeline: context.pipeline, sink: context.name)
+    let topic = CheckpointTopic(
+      settings: settings, pipeline: context.pipeline, sink: context.name, logger: context.logger)
     checkpoints = try directory.topic(named: settings.checkpointTopic, topic.creation)
+    if let warning = try topic.check(directory.cleanupPolicy(of: settings.checkpointTopic)) {
+      context.logger.warning("\(warning)")
+    }
     let found = try topic.read()
     epoch = try found?.nextEpoch(at: topic.place) ?? 1
     sender = RecordSender(settings, context, writer, directory)

@@ -42,8 +42,12 @@ package struct KafkaSinkDefinition: SinkDefinition {
           "table \"\(table.name)\" has no key: its messages have none, and all go to one partition in order")
       }
     }
-    let checkpoints = CheckpointTopic(settings: settings, pipeline: context.pipeline, sink: context.name)
+    let checkpoints = CheckpointTopic(
+      settings: settings, pipeline: context.pipeline, sink: context.name, logger: context.logger)
     if directory.exists(settings.checkpointTopic) {
+      if let warning = try checkpoints.check(directory.cleanupPolicy(of: settings.checkpointTopic)) {
+        plan.warnings.append(warning)
+      }
       plan.checkpoint = try checkpoints.read().map { Position(text: $0.position, token: $0.token) }
     } else {
       plan.statements.append("make the compacted topic \(settings.checkpointTopic)")

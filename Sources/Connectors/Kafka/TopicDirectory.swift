@@ -109,16 +109,19 @@ final class TopicDirectory {
   func topic(named name: String, _ new: KafkaSettings.NewTopics) throws -> TargetTopic {
     if let topic = topics[name] { return topic }
     if known[name] == nil { try make(name, new) }
-    let handle: KafkaTopic
-    do {
-      handle = try producer.topic(name)
-    } catch {
-      throw error.failure("use a topic", at: "topic \"\(name)\"")
-    }
+    let handle = try handle(of: name)
     let topic = TargetTopic(handle, partitions: try partitions(of: handle))
     topics[name] = topic
     known[name] = topic.partitions
     return topic
+  }
+
+  private func handle(of name: String) throws(Failure) -> KafkaTopic {
+    do {
+      return try producer.topic(name)
+    } catch {
+      throw error.failure("use a topic", at: "topic \"\(name)\"")
+    }
   }
 
   private func make(_ name: String, _ new: KafkaSettings.NewTopics) throws {
@@ -151,6 +154,25 @@ final class TopicDirectory {
       guard MonotonicTime.now() < deadline else {
         throw Failure(.unreachable, "no broker tells the partitions of the topic", at: "topic \"\(topic.name)\"")
       }
+      producer.poll(milliseconds: 20)
+    }
+  }
+
+  /// What a topic does with old records, by its setting `cleanup.policy`; an error when the broker does not tell.
+  func cleanupPolicy(of name: String) throws -> Result<String?, KafkaError> {
+    let deadline = MonotonicTime.now() &+ settings.openTimeout
+    let topic = try topics[name]?.topic ?? handle(of: name)
+    while true {
+      do throws(KafkaError) {
+        return .success(try producer.setting("cleanup.policy", of: topic, milliseconds: TopicDirectory.step))
+      } catch {
+        // A topic that was just made is not known to every broker at once.
+        guard error.kind == .unreachable || error.kind == .unknownTopic else { return .failure(error) }
+        guard MonotonicTime.now() < deadline else {
+          throw error.failure("ask for a topic's settings", at: "topic \"\(name)\", \(settings.brokers)")
+        }
+      }
+      try Task.checkCancellation()
       producer.poll(milliseconds: 20)
     }
   }
