@@ -103,6 +103,12 @@ package struct KafkaSettings: Sendable {
     }
   }
 
+  /// Whether the format leaves rows out, whatever they hold.
+  var skipsRows: Bool {
+    guard case .debezium(let options) = format else { return false }
+    return !options.skippedOperations.isDisjoint(with: ["c", "u", "d"])
+  }
+
   package func makeEncoder(_ context: EncodingContext) -> any RecordEncoder {
     switch format {
     case .json: records(of: JSONChangeEncoder(context: context), context)
