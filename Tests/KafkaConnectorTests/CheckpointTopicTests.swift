@@ -33,6 +33,39 @@ import Testing
     }
   }
 
+  /// What a broker with this policy tells of the checkpoint topic.
+  private func told(_ policy: String?) throws -> Result<String?, KafkaError> {
+    let broker = try SettingsBroker(topic: "_freshet_checkpoint", policy: policy)
+    defer { broker.stop() }
+    var settings = try topic().settings
+    settings.connection.set("bootstrap.servers", "127.0.0.1:\(broker.port)")
+    settings.openTimeout = 10_000_000_000
+    let client = try KafkaProducer(settings.administrationProperties)
+    let directory = TopicDirectory(
+      client, settings, pipeline: "shop", logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    try directory.load()
+    return try directory.cleanupPolicy(of: "_freshet_checkpoint")
+  }
+
+  @Test func theBrokerIsAskedForThePolicy() throws {
+    #expect(try told("compact").get() == "compact")
+    #expect(try told("compact,delete").get() == "compact,delete")
+    let refused = try told(nil)
+    #expect(throws: KafkaError.self) { try refused.get() }
+    #expect(try topic().check(refused)?.contains("cleanup.policy") == true)
+  }
+
+  @Test func aPlanForATopicThatLosesTheCheckpointStops() async throws {
+    let broker = try SettingsBroker(topic: "_freshet_checkpoint", policy: "delete")
+    defer { broker.stop() }
+    let other = try TestBroker()
+    var settings = try topic().settings
+    settings.connection.set("bootstrap.servers", "127.0.0.1:\(broker.port)")
+    let bench = try SinkBench(other, settings)
+    let failure = try await SinkBench.failure { _ = try await bench.plan(settings, []) }
+    #expect(failure?.code == .serverSetting, "\(failure.map { "\($0)" } ?? "none")")
+  }
+
   @Test(.enabled(if: !TestBroker.isReal, "a real broker tells it")) func aBrokerThatDoesNotTellIsWarnedOf() async throws
   {
     let broker = try TestBroker()
