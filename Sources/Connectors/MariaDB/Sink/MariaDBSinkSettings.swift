@@ -59,10 +59,11 @@ struct MariaDBSinkSettings: Sendable {
   }
 
   /// How a session that changes shapes is set up: names and texts mean what they say, a conversion of values gives what it
-  /// gave at the source, strict there or not, and no reference hinders what the source has done.
+  /// gave at the source, strict there or not, dates that are on no calendar stay what they are, and no reference hinders
+  /// what the source has done.
   private var definitionCommands: [String] {
     [
-      "SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO'",
+      "SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'",
       "SET SESSION foreign_key_checks = 0",
       "SET SESSION time_zone = '+00:00'",
       "SET SESSION auto_increment_increment = 1, auto_increment_offset = 1",
