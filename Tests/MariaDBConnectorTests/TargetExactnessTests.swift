@@ -23,4 +23,15 @@ import Testing
     #expect(try harness.rows("SELECT * FROM shop.t") == ["1|2020-02-31 10:00:00.000|2021-11-31 00:00:00"])
     #expect(try harness.rows("SELECT * FROM copy.t") == ["1|2020-02-31 10:00:00.000|2021-11-31 00:00:00"])
   }
+
+  @Test func `a server that promotes timestamps makes none that changes by itself`() throws {
+    let harness = try TargetHarness(options: ["explicit_defaults_for_timestamp": "0"])
+    try harness.run(
+      "SET SESSION explicit_defaults_for_timestamp = 1",
+      "CREATE TABLE shop.t (id INT PRIMARY KEY, a TIMESTAMP NOT NULL, b TIMESTAMP(3) NOT NULL, c TIMESTAMP NULL)")
+    _ = try harness.tables().table(for: harness.schema("t"))
+    let text = try #require(try harness.client.definition(of: TableName(namespace: "copy", table: "t")))
+    #expect(!text.lowercased().contains("current_timestamp"), "\(text)")
+    #expect(text.contains("`c` timestamp NULL DEFAULT NULL"), "\(text)")
+  }
 }

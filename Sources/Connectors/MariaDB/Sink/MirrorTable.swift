@@ -45,7 +45,7 @@ final class MirrorTable {
     // A row that is all key stays as it is.
     if others.isEmpty { others = Array(columns.prefix(1)) }
     // The key, too: where the target takes two spellings for one key, the row gets the source's.
-    let set = (others + columns.filter { key.contains($0.index) && $0.form == .text })
+    let set = (others + columns.filter { key.contains($0.index) && ($0.form == .text || $0.updatesItself) })
     upsertTail =
       " ON DUPLICATE KEY UPDATE " + set.map { "\($0.name)=VALUES(\($0.name))" }.joined(separator: ",")
     deleteHead = "DELETE FROM \(target.quotedName) WHERE "

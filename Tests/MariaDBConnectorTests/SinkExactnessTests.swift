@@ -1,0 +1,45 @@
+import Change
+import ConnectorConformance
+import MariaDBClient
+import Pipeline
+import SQLRendering
+import TestServers
+import Testing
+
+@testable import MariaDBConnector
+
+/// What the target would change by itself, keep for one, or not take at all.
+@Suite(.serialized, .timeLimit(.minutes(2))) struct SinkExactnessTests {
+  private let items = itemsSchema()
+  private static let clocked = TableSchema(
+    name: TableName(namespace: "shop", table: "items"),
+    columns: [
+      ColumnSchema(name: "id", type: .integer(bits: 64, unsigned: false), isNullable: false),
+      ColumnSchema(name: "name", type: .text(length: 40)),
+      ColumnSchema(name: "at", type: .timestampZoned(fraction: 0)),
+    ], key: [0])
+  private static let second = Cell.timestampZoned(microseconds: 1_000_000)
+  private static let clock = "TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP"
+
+  @Test(arguments: [0, 128]) func aColumnThatAnUpdateSetsByItselfKeepsTheSourcesValue(_ quickEntries: Int) async throws
+  {
+    let target = try SinkTestTarget()
+    try target.client.execute("CREATE TABLE items (id BIGINT PRIMARY KEY, name VARCHAR(40), `at` \(Self.clock))")
+    let sink = try target.sink()
+    sink.quickEntries = quickEntries
+    _ = try await sink.open()
+    let schema = Self.clocked
+    try await sink.deliver(
+      target.batch { $0.insert(schema, [.int(1), $0.text("a"), Self.second]) }, target.checkpoint(1))
+    try await sink.deliver(
+      target.batch { $0.update(schema, [.int(1), .absent, .absent], [.absent, $0.text("b"), .absent]) },
+      target.checkpoint(2))
+    #expect(try target.rows("SELECT id, name, UNIX_TIMESTAMP(`at`) FROM items") == ["1|b|1"])
+    // Of whole rows, too, only what changed may be stored.
+    try await sink.deliver(
+      target.batch { $0.update(schema, [.int(1), $0.text("b"), Self.second], [.int(1), $0.text("c"), Self.second]) },
+      target.checkpoint(3))
+    #expect(try target.rows("SELECT id, name, UNIX_TIMESTAMP(`at`) FROM items") == ["1|c|1"])
+    await sink.close()
+  }
+}
