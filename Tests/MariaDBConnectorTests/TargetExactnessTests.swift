@@ -34,4 +34,27 @@ import Testing
     #expect(!text.lowercased().contains("current_timestamp"), "\(text)")
     #expect(text.contains("`c` timestamp NULL DEFAULT NULL"), "\(text)")
   }
+
+  @Test func `a column that rounds, or that loses blanks at the end, is refused unless the source's does so too`()
+    throws
+  {
+    let harness = try TargetHarness()
+    try harness.run("CREATE DATABASE copy")
+    for (source, target, isRefused) in [
+      ("DOUBLE", "DOUBLE(10,2)", true), ("FLOAT", "FLOAT(7,4)", true), ("DOUBLE(10,2)", "DOUBLE(10,3)", true),
+      ("DOUBLE(10,2)", "DOUBLE(10,2)", false), ("FLOAT(7,4)", "FLOAT", false), ("DOUBLE", "DOUBLE", false),
+      ("VARCHAR(20)", "CHAR(20)", true), ("TEXT", "CHAR(20)", true), ("CHAR(20)", "CHAR(30)", false),
+      ("CHAR(20)", "VARCHAR(20)", false),
+    ] {
+      try harness.run(
+        "DROP TABLE IF EXISTS shop.t, copy.t", "CREATE TABLE shop.t (id INT PRIMARY KEY, v \(source))",
+        "CREATE TABLE copy.t (id INT PRIMARY KEY, v \(target))")
+      do {
+        _ = try harness.tables().table(for: harness.schema("t"))
+        #expect(!isRefused, "\(source) into \(target)")
+      } catch {
+        #expect(isRefused && (error as? Failure)?.code == .targetShape, "\(source) into \(target): \(error)")
+      }
+    }
+  }
 }
