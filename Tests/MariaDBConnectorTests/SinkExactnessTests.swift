@@ -42,4 +42,35 @@ import Testing
     #expect(try target.rows("SELECT id, name, UNIX_TIMESTAMP(`at`) FROM items") == ["1|c|1"])
     await sink.close()
   }
+
+  @Test func keysThatDifferInBlanksAtTheEndAreLeftToOneWriter() async throws {
+    let target = try SinkTestTarget()
+    let schema = TableSchema(
+      name: TableName(namespace: "shop", table: "names"),
+      columns: [
+        ColumnSchema(
+          name: "id", type: .text(length: 20), isNullable: false, nativeType: "varchar(20)", charset: "utf8mb4",
+          collation: "utf8mb4_bin"),
+        ColumnSchema(name: "n", type: .integer(bits: 32, unsigned: false)),
+      ], key: [0])
+    let sink = try target.sink {
+      $0.workers = 3
+      $0.lockWaitSeconds = 2
+    }
+    sink.sharedEntries = 1
+    sink.quickEntries = 0
+    _ = try await sink.open()
+    try await sink.deliver(
+      target.batch { builder in for n: Int64 in 0..<200 { builder.insert(schema, [builder.text("k\(n)"), .int(n)]) } },
+      target.checkpoint(1))
+    try await sink.deliver(
+      target.batch { builder in
+        for n: Int64 in 0..<200 {
+          builder.delete(schema, [builder.text("k\(n)"), .int(n)])
+          builder.insert(schema, [builder.text("k\(n) "), .int(n)])
+        }
+      }, target.checkpoint(2))
+    #expect(try target.rows("SELECT COUNT(*), SUM(id LIKE '% ') FROM names") == ["200|200"])
+    await sink.close()
+  }
 }

@@ -53,7 +53,7 @@ final class MirrorTable {
     deleteText = deleteHead + keyColumns.map { "\($0.name)=?" }.joined(separator: " AND ")
     isShareable =
       net != nil && mode.kind != .history && !target.hasOtherUniqueKeys && !target.hasForeignKeys && !target.hasTriggers
-      && !target.keyIsCaseInsensitive && !keyColumns.contains { $0.form == .float || $0.form == .double }
+      && !target.takesKeysForEqual && !keyColumns.contains { $0.form == .float || $0.form == .double }
   }
 
   /// What became of the changes that were carried out one by one since the last `takeDirect`.
