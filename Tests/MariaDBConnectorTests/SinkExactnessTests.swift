@@ -73,4 +73,27 @@ import Testing
     #expect(try target.rows("SELECT COUNT(*), SUM(id LIKE '% ') FROM names") == ["200|200"])
     await sink.close()
   }
+
+  @Test func aRowThatIsTooLargeEvenForTheQuarantineStopsWithWhatHelps() async throws {
+    let server = try MariaDBServer(options: ["max_allowed_packet": "1M"])
+    let target = try SinkTestTarget(server)
+    let schema = TableSchema(
+      name: TableName(namespace: "shop", table: "texts"),
+      columns: [
+        ColumnSchema(name: "id", type: .integer(bits: 32, unsigned: false), isNullable: false),
+        ColumnSchema(name: "body", type: .text(length: 0)),
+      ], key: [0])
+    let batch = target.batch { $0.insert(schema, [.int(1), $0.text(String(repeating: "x", count: 2_000_000))]) }
+    let sink = try target.sink(badRows: .quarantine)
+    _ = try await sink.open()
+    let failure = await #expect(throws: Failure.self) { try await sink.deliver(batch, target.checkpoint(1)) }
+    #expect(failure?.code == .limit && failure?.hint.contains("max_allowed_packet") == true)
+    #expect(failure?.description.contains("xxxx") == false)
+    await sink.close()
+    try target.client.execute("SET GLOBAL max_allowed_packet = 16777216")
+    let next = try target.sink(badRows: .quarantine)
+    _ = try await next.open()
+    #expect(try await next.deliver(batch, target.checkpoint(1)).outcomes[schema.name] == Outcome(delivered: 1))
+    await next.close()
+  }
 }

@@ -284,7 +284,7 @@ final class GroupWriter {
 
   /// Puts a row aside in this writer's transaction, or stops.
   func refuse(_ problem: RowProblem, _ place: ChangePlace, _ table: MirrorTable) throws {
-    let statement = try refusals.statement(problem, place, table)
+    let statement = try refusals.statement(problem, place, table, limit: packetLimit)
     try answered { () throws(MariaDBError) in try runScript(statement) }
   }
 
