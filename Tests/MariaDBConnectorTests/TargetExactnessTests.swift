@@ -57,4 +57,28 @@ import Testing
       }
     }
   }
+
+  @Test func `indexes that wait outlast a start that failed before its first checkpoint`() async throws {
+    let harness = try TargetHarness()
+    try harness.run(
+      "UPDATE freshet._freshet_checkpoint SET token = NULL, position = NULL",
+      "CREATE TABLE shop.t (id INT PRIMARY KEY, a INT, b INT, KEY by_a (a), KEY by_b (b))",
+      "CREATE TABLE shop.u (id INT PRIMARY KEY, a INT, KEY by_a (a))")
+    let first = try harness.tables()
+    for name in ["t", "u"] { _ = try first.table(for: harness.schema(name)) }
+    #expect(try harness.rows("SHOW INDEX FROM copy.t").count == 1)
+    // The source has others by the time of the second start.
+    try harness.run("ALTER TABLE shop.t DROP KEY by_a, ADD KEY by_both (a, b)")
+    let second = try harness.tables()
+    _ = try second.table(for: harness.schema("t"))
+    try await second.finishLoad()
+    #expect(try harness.definition("copy", "u") == harness.definition("shop", "u"))
+    let keys = try harness.rows("SHOW INDEX FROM copy.t").map { $0.split(separator: "|")[2] }
+    #expect(keys == ["PRIMARY", "by_b", "by_both", "by_both"])
+    // What a person takes away afterwards stays away.
+    try harness.run("ALTER TABLE copy.t DROP KEY by_b")
+    _ = try second.table(for: harness.schema("t"))
+    try await second.finishLoad()
+    #expect(try harness.rows("SHOW INDEX FROM copy.t").count == 3)
+  }
 }

@@ -17,6 +17,8 @@ final class TargetTables {
   private var tables: [TableName: TargetTable] = [:]
   var claims: [TableName: TableName] = [:]
   var isPrepared = false
+  /// Whether there was no checkpoint when this sink began, and its first load goes on.
+  var startsAnew = false
   /// Whether the sink's lock is held.
   var isGuarding = false
   /// The checkpoint under which schema changes were last counted, and how many came since.
@@ -70,6 +72,8 @@ final class TargetTables {
     if isNew {
       try create(schema, target, withIndexes: settings.indexes == .withTable)
       shape = try TargetShape(connection, target)
+    } else if startsAnew {
+      try renewWaitingIndexes(schema, target)
     }
     guard var shape else { throw Failure(.internal, "the table just created is not there") }
     let fit: TargetShapeCheck.Fit
