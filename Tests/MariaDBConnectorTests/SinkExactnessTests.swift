@@ -43,6 +43,42 @@ import Testing
     await sink.close()
   }
 
+  @Test(arguments: [TargetMode.Kind.history, .softDelete])
+  func aColumnThatAnUpdateSetsByItselfKeepsItsValueInEveryMode(_ kind: TargetMode.Kind) async throws {
+    let target = try SinkTestTarget()
+    let schema = Self.clocked
+    var sink = try target.sink {
+      $0.mode = TargetMode(kind)
+      $0.keepsExistingRows = false
+    }
+    _ = try await sink.open()
+    try await sink.deliver(
+      target.batch { builder in
+        for id: Int64 in 1...2 { builder.insert(schema, [.int(id), builder.text("a"), Self.second]) }
+      }, target.checkpoint(1))
+    await sink.close()
+    try target.client.execute("ALTER TABLE items MODIFY `at` \(Self.clock)")
+    sink = try target.sink {
+      $0.mode = TargetMode(kind)
+      $0.keepsExistingRows = false
+    }
+    _ = try await sink.open()
+    try await sink.deliver(
+      target.batch { builder in
+        builder.update(
+          schema, [.int(1), builder.text("a"), Self.second], [.int(1), builder.text("b"), Self.second])
+        builder.delete(schema, [.int(2), builder.text("a"), Self.second])
+      }, target.checkpoint(2))
+    try await sink.deliver(
+      target.batch { builder in
+        builder.append(
+          SchemaChange(kind: .truncate, table: schema.name, before: schema, after: schema, statement: ""),
+          time: EventTime(seconds: 9), logOffset: 0)
+      }, target.checkpoint(3))
+    #expect(try target.rows("SELECT DISTINCT UNIX_TIMESTAMP(`at`) FROM items") == ["1"])
+    await sink.close()
+  }
+
   @Test func keysThatDifferInBlanksAtTheEndAreLeftToOneWriter() async throws {
     let target = try SinkTestTarget()
     let schema = TableSchema(

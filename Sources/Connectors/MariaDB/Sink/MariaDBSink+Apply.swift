@@ -26,6 +26,7 @@ extension MariaDBSink {
         if let found = known[Int(change.schema)] {
           table = found
         } else {
+          try carryOutEmptyings()
           table = try self.table(for: batch.schemas[Int(change.schema)])
           known[Int(change.schema)] = table
         }
@@ -209,10 +210,10 @@ extension MariaDBSink {
 
   /// Carries a schema change out, between two transactions of rows: everything before it is committed.
   private func carryOut(_ change: SchemaChange, at moment: TableMoment) async throws {
-    if try await carryOutEmptying(change, at: moment) { return }
     guard let targets else { throw Failure(.internal, "the sink is used before it was opened") }
     // The snapshot's load and a truncation may be parts of one group; what is held comes first.
     try await applyAll()
+    if try noteEmptying(change, at: moment) { return }
     guard !isInTransaction else {
       throw Failure(
         .internal, "a schema change came behind rows that are not committed", at: "table \"\(change.table)\"")

@@ -33,6 +33,8 @@ final class MariaDBSink: Sink {
   var isLoading: Bool?
   /// Whether indexes may wait for the end of a snapshot's load.
   var awaitsIndexes = true
+  /// Rows that one statement marks of a table that has lost all of them.
+  var emptyingRows: UInt64 = 500_000
   /// Entries up to which a group is sent as one text.
   var quickEntries = 128
   /// Entries from which on a group is worth the round trips of more than one writer.
@@ -104,6 +106,7 @@ final class MariaDBSink: Sink {
 
   func commit(_ checkpoint: Checkpoint) async throws -> Receipt {
     try await guarded(by: opened().connection) {
+      try carryOutEmptyings()
       if try commitQuickly(checkpoint) { return }
       try begin(sharing: heldEntries >= sharedEntries)
       try await applyAll()

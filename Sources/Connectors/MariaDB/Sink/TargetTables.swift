@@ -2,6 +2,7 @@ internal import Change
 internal import Logging
 internal import MariaDBClient
 internal import Pipeline
+internal import SQLRendering
 
 /// Everything about shapes at the target: makes databases and tables, checks those that are there, carries out changes.
 ///
@@ -19,11 +20,18 @@ final class TargetTables {
   var isPrepared = false
   /// Whether there was no checkpoint when this sink began, and its first load goes on.
   var startsAnew = false
+  /// Tables that have lost all their rows, in a mode that keeps what was, and whose rows do not say so yet.
+  var emptyings: [Emptying] = []
   /// Whether the sink's lock is held.
   var isGuarding = false
   /// The checkpoint under which schema changes were last counted, and how many came since.
   var countedToken: String?
   var changesSinceToken = 0
+
+  struct Emptying {
+    var target: TableName
+    var moment: TableMoment
+  }
 
   /// - Parameter epoch: what this writer claimed in the checkpoint table.
   init(
