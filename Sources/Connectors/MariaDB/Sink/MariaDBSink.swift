@@ -68,7 +68,7 @@ final class MariaDBSink: Sink {
       let refusals = RowRefusals(policy: context.badRowPolicy, checkpoints: checkpoints, segment: segment)
       for number in 0..<max(1, settings.workers) {
         let connection = number == 0 ? connection : try settings.connect(.rows)
-        try checkpoints.mark(connection, writer: number)
+        try checkpoints.mark(connection, writer: number, epoch: claim.epoch)
         let writer = try GroupWriter(connection: connection, refusals: refusals, number: number)
         if number == 0 { self.writer = writer } else { branches.append(BranchWriter(writer: writer)) }
       }
