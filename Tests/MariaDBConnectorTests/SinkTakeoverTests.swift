@@ -75,4 +75,39 @@ import Testing
     try holder.execute("ROLLBACK")
     return Double((clock.now - began).components.seconds)
   }
+
+  @Test func aCancellationEndsTheWaitForADefinition() async throws {
+    let target = try SinkTestTarget()
+    let sink = try target.sink { $0.lockWaitSeconds = 30 }
+    _ = try await sink.open()
+    try await sink.deliver(batch(target, 1...3), target.checkpoint(1))
+    let items = items
+    let wider = TableSchema(
+      name: items.name,
+      columns: items.columns + [ColumnSchema(name: "more", type: .integer(bits: 32, unsigned: false))],
+      key: [0])
+    let change = target.batch {
+      $0.append(
+        SchemaChange(kind: .alter, table: items.name, before: items, after: wider, statement: ""),
+        time: EventTime(seconds: 2), logOffset: 0)
+    }
+    nonisolated(unsafe) let cancelled = sink
+    #expect(try await secondsToCancel(target) { try await cancelled.write(change, parts: 0..<1) } < 5)
+    await sink.close()
+  }
+
+  @Test func aCancellationEndsTheWaitForAnIndex() async throws {
+    let target = try SinkTestTarget()
+    let base = itemsSchema()
+    let items = TableSchema(
+      name: base.name, columns: base.columns, key: [0],
+      indexes: [TableIndex(name: "by_amount", kind: .ordinary, parts: [.init(column: 2)])])
+    let sink = try target.sink { $0.lockWaitSeconds = 30 }
+    _ = try await sink.open()
+    try await sink.write(target.batch { $0.insert(items, [.int(1), $0.text("x"), .int(1)]) }, parts: 0..<1)
+    nonisolated(unsafe) let cancelled = sink
+    let checkpoint = target.checkpoint(1)
+    #expect(try await secondsToCancel(target) { _ = try await cancelled.commit(checkpoint) } < 5)
+    await sink.close()
+  }
 }

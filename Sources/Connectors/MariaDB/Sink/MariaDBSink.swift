@@ -11,7 +11,7 @@ import SQLRendering
 /// *Ordering*: the changes of a group are reduced to the net change per key, or, where foreign keys act, applied one by
 /// one. *Fencing*: `open` raises the epoch of the checkpoint row; a group begins by locking that row under its own epoch.
 /// *Memory*: batches wait by reference until the commit; beyond `applyLimit` they are written into the open transaction.
-/// *Cancellation*: cuts the connection, so that a wait for the server or for somebody's lock ends.
+/// *Cancellation*: cuts every connection, so that a wait for the server, a definition or somebody's lock ends.
 final class MariaDBSink: Sink {
   let settings: MariaDBSinkSettings
   let context: ConnectorContext
@@ -20,6 +20,7 @@ final class MariaDBSink: Sink {
   /// The writers besides the first.
   var branches: [BranchWriter] = []
   var targets: TargetTables?
+  private var live = LiveConnections()
   var checkpoints: SinkCheckpoint?
   var epoch: UInt64 = 0
   var groupNumber: UInt64 = 0
@@ -59,7 +60,8 @@ final class MariaDBSink: Sink {
   var applyLimit: Int { max(1 << 20, context.memoryLimit / 2) }
 
   func open() async throws -> Position? {
-    let connection = try settings.connect(.rows)
+    live = LiveConnections()
+    let connection = live.adding(try settings.connect(.rows))
     return try await guarded(by: connection) {
       let checkpoints = try SinkCheckpoint(
         connection: connection, stateDatabase: settings.stateDatabase, pipeline: context.pipeline, sink: context.name)
@@ -67,7 +69,7 @@ final class MariaDBSink: Sink {
       try resolveBranches(claim, checkpoints)
       let refusals = RowRefusals(policy: context.badRowPolicy, checkpoints: checkpoints, segment: segment)
       for number in 0..<max(1, settings.workers) {
-        let connection = number == 0 ? connection : try settings.connect(.rows)
+        let connection = number == 0 ? connection : live.adding(try settings.connect(.rows))
         try checkpoints.mark(connection, writer: number, epoch: claim.epoch)
         let writer = try GroupWriter(connection: connection, refusals: refusals, number: number)
         if number == 0 { self.writer = writer } else { branches.append(BranchWriter(writer: writer)) }
@@ -81,8 +83,8 @@ final class MariaDBSink: Sink {
       groupNumber = claim.groupNumber
       // Definitions commit whatever a connection has open: they have one of their own.
       targets = try TargetTables(
-        connection: try settings.connect(.definitions), settings: settings, context: context,
-        epoch: Int64(clamping: claim.epoch))
+        connection: live.adding(try settings.connect(.definitions)), settings: settings, context: context,
+        epoch: Int64(clamping: claim.epoch), live: live)
       return claim.position
     }
   }
@@ -125,7 +127,7 @@ final class MariaDBSink: Sink {
   /// Makes the indexes that were left out while a snapshot was loaded.
   private func finishLoad() async throws {
     awaitsIndexes = false
-    try await targets?.finishLoad()
+    try await guarded(by: opened().connection) { try await targets?.finishLoad() }
   }
 
   func close() async {
@@ -155,7 +157,7 @@ final class MariaDBSink: Sink {
   private func guarded<Result>(
     by connection: MariaDBConnection, _ body: () async throws -> Result
   ) async throws -> Result {
-    let connections = [connection] + branches.map(\.writer.connection)
+    let live = live
     return try await withTaskCancellationHandler {
       do {
         return try await body()
@@ -168,7 +170,7 @@ final class MariaDBSink: Sink {
         throw (error as? MariaDBError)?.failure("cannot write to the target", at: connection.place) ?? error
       }
     } onCancel: {
-      for connection in connections { connection.shutdownSocket() }
+      live.cut()
     }
   }
 

@@ -38,7 +38,7 @@ extension TargetTables {
     startsAnew = false
     let waiting = try waitingTables()
     guard !waiting.isEmpty else { return }
-    let settings = settings
+    let (settings, live) = (settings, live)
     let width = max(1, min(settings.indexThreads, waiting.count))
     context.logger.info("making the indexes of \(waiting.count) tables", metadata: ["sink": "\(context.name)"])
     try takeLock()
@@ -49,7 +49,7 @@ extension TargetTables {
           let thread = DedicatedThread(name: "indexes")
           group.addTask(executorPreference: thread) {
             defer { thread.stop() }
-            let connection = try settings.connect(.definitions)
+            let connection = live.adding(try settings.connect(.definitions))
             defer { connection.close() }
             for (target, indexes) in share { try TargetTables.make(indexes, at: target, connection) }
           }

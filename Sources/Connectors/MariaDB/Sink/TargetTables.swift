@@ -15,6 +15,8 @@ final class TargetTables {
   let context: ConnectorContext
   let epoch: Int64
   let server: TargetServer
+  /// Gets the connections that are made here, for as long as they are in use.
+  let live: LiveConnections
   private var tables: [TableName: TargetTable] = [:]
   var claims: [TableName: TableName] = [:]
   var isPrepared = false
@@ -35,12 +37,14 @@ final class TargetTables {
 
   /// - Parameter epoch: what this writer claimed in the checkpoint table.
   init(
-    connection: MariaDBConnection, settings: MariaDBSinkSettings, context: ConnectorContext, epoch: Int64
+    connection: MariaDBConnection, settings: MariaDBSinkSettings, context: ConnectorContext, epoch: Int64,
+    live: LiveConnections = LiveConnections()
   ) throws(Failure) {
     self.connection = connection
     self.settings = settings
     self.context = context
     self.epoch = epoch
+    self.live = live
     server = try TargetServer(connection)
   }
 
