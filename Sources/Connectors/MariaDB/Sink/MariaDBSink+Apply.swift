@@ -7,6 +7,9 @@ import SQLRendering
 extension MariaDBSink {
   /// Takes over the changes of some transactions.
   func take(_ batch: Batch, parts: Range<Int>) async throws {
+    if let part = batch.transactions[parts].first {
+      try await chooseReferences(for: batch, isSnapshot: part.isSnapshot)
+    }
     var number = segment.add(batch, from: origin)
     var known = [MirrorTable?](repeating: nil, count: batch.schemas.count)
     for part in batch.transactions[parts] {

@@ -32,6 +32,8 @@ final class MariaDBSink: Sink {
   var isShared = false
   /// Whether the last transaction was a piece of a snapshot; nil: none has come.
   var isLoading: Bool?
+  /// Whether the target looks at its foreign keys now, where `foreign_keys` says that it may.
+  var checksReferences = true
   /// Whether indexes may wait for the end of a snapshot's load.
   var awaitsIndexes = true
   /// Rows that one statement marks of a table that has lost all of them.
@@ -85,6 +87,7 @@ final class MariaDBSink: Sink {
       targets = try TargetTables(
         connection: live.adding(try settings.connect(.definitions)), settings: settings, context: context,
         epoch: Int64(clamping: claim.epoch), live: live)
+      try chooseReferences(at: claim.position)
       return claim.position
     }
   }
@@ -109,9 +112,12 @@ final class MariaDBSink: Sink {
   func commit(_ checkpoint: Checkpoint) async throws -> Receipt {
     try await guarded(by: opened().connection) {
       try carryOutEmptyings()
-      if try commitQuickly(checkpoint) { return }
+      let isSnapshotComplete = completesSnapshot(at: checkpoint.position)
+      // What is looked at behind the rows must be able to keep the checkpoint back.
+      if try !isSnapshotComplete && commitQuickly(checkpoint) { return }
       try begin(sharing: heldEntries >= sharedEntries)
       try await applyAll()
+      if isSnapshotComplete { try beginReferences() }
       try await onBranches { try $0.prepare() }
       if isShared { Failpoint.hit("mariadb.after_prepare") }
       try store(checkpoint)
