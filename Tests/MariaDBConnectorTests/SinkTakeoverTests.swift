@@ -1,6 +1,7 @@
 import Change
 import ConnectorConformance
 import Flow
+import Foundation
 import Glibc
 import MariaDBClient
 import Pipeline
@@ -109,5 +110,21 @@ import Testing
     let checkpoint = target.checkpoint(1)
     #expect(try await secondsToCancel(target) { _ = try await cancelled.commit(checkpoint) } < 5)
     await sink.close()
+  }
+
+  @Test func aHostThatIsGoneIsNoticedWhileAStatementRuns() throws {
+    let target = try SinkTestTarget()
+    let connection = try target.settings().connect(.rows)
+    defer { connection.close() }
+    // The kernel's list: addresses and ports, state, queues, timer and when it runs out, in hundredths of a second.
+    let port = String(target.server.port, radix: 16, uppercase: true)
+    let list = try #require(try FileHandle(forReadingAtPath: "/proc/net/tcp")?.readToEnd())
+    let text = String(decoding: list, as: UTF8.self)
+    let timers = text.split(separator: "\n").compactMap { line in
+      let fields = line.split(separator: " ")
+      let isOurs = fields.count > 5 && fields[2].hasSuffix(":\(port)") && fields[3] == "01"
+      return isOurs ? fields[5].split(separator: ":") : nil
+    }
+    #expect(timers.contains { $0[0] == "02" && (Int($0[1], radix: 16) ?? .max) <= 3100 }, "\(timers)")
   }
 }
