@@ -157,10 +157,8 @@ extension MariaDBSink {
     for table in held {
       if let net = table.net, try !script.append(table, net) { return false }
     }
-    let sequence = try sequenceStatement()
-    script.append(
-      store: checkpoints.store(checkpoint, epoch: epoch, groupNumber: groupNumber + 1, if: script.condition)
-        + sequence)
+    let store = checkpoints.store(checkpoint, epoch: epoch, groupNumber: groupNumber + 1, if: script.condition)
+    guard script.append(store: try store + sequenceStatement()) else { return false }
     Failpoint.hit("mariadb.before_commit")
     switch try script.run() {
     case .fenced: throw checkpoints.fenced()

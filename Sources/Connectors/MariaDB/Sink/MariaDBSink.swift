@@ -213,14 +213,19 @@ final class MariaDBSink: Sink {
 
   func store(_ checkpoint: Checkpoint) throws {
     let checkpoints = try openedCheckpoints()
+    let writer = try opened()
+    let script = try checkpoints.store(checkpoint, epoch: epoch, groupNumber: groupNumber + 1) + sequenceStatement()
+    guard script.utf8.count < writer.packetLimit else {
+      throw Failure(
+        .limit, "the checkpoint is larger than what the target takes as one statement", at: writer.connection.place,
+        hint: "raise max_allowed_packet there above \(script.utf8.count) bytes")
+    }
     Failpoint.hit("mariadb.before_commit")
     // Whether it is committed is not known before the answer, and not when that is lost: then the branches stay prepared, and
     // the next `open` ends them by the checkpoint that it finds.
     isInTransaction = false
     // The row is locked since the group's beginning: the first statement finds it, or the second is not reached.
-    let answers = try opened().runScript(
-      checkpoints.store(checkpoint, epoch: epoch, groupNumber: groupNumber + 1) + sequenceStatement()
-        + ";COMMIT;SET autocommit=1")
+    let answers = try writer.runScript(script + ";COMMIT;SET autocommit=1")
     Failpoint.hit("mariadb.after_commit")
     groupNumber += 1
     guard answers.first?.affectedRows == 1 else { throw checkpoints.fenced() }

@@ -57,11 +57,12 @@ final class SmallGroup {
   /// What a `store` that is carried out must see.
   var condition: String { count == 2 ? "TRUE" : "@freshet_remarks = 0" }
 
-  /// Appends the checkpoint's statements and the end.
+  /// Appends the checkpoint's statements and the end; false when the server would not take it all at once.
   /// - Parameter store: the statement that must find the checkpoint's row, and others behind it.
-  func append(store: String) {
+  func append(store: String) -> Bool {
     storeNumber = count
     buffer.append(";\(store);COMMIT")
+    return buffer.count <= writer.packetLimit
   }
 
   func run() throws -> End {
