@@ -153,14 +153,15 @@ extension MariaDBSink {
     guard !isInTransaction, settings.mode.kind != .history, writer.direct.isEmpty, heldEntries <= quickEntries
     else { return false }
     let held = tableOrder.filter { $0.net.map { !$0.isEmpty } ?? false }
-    let script = SmallGroup(writer, ownership: checkpoints.ownershipOrFailure(epoch))
+    let script = SmallGroup(
+      writer, store: checkpoints.storeOrFail(checkpoint, epoch: epoch, groupNumber: groupNumber + 1))
     for table in held {
       if let net = table.net, try !script.append(table, net) { return false }
     }
-    let store = checkpoints.store(checkpoint, epoch: epoch, groupNumber: groupNumber + 1, if: script.condition)
-    guard script.append(store: try store + sequenceStatement()) else { return false }
+    if let sequence = try sequenceStatement() { script.append(sequence) }
     Failpoint.hit("mariadb.before_commit")
     switch try script.run() {
+    case nil: return false
     case .fenced: throw checkpoints.fenced()
     case .refused:
       _ = try writer.runScript("ROLLBACK")

@@ -14,9 +14,9 @@ extension MariaDBSink {
   }
 
   /// The statement that stores how many transactions were numbered, for the script of a commit; empty for a mirror.
-  func sequenceStatement() throws(Failure) -> String {
-    guard let reshaper, let sequence else { return "" }
-    return ";" + sequence.store(reshaper.sequence)
+  func sequenceStatement() throws(Failure) -> String? {
+    guard let reshaper, let sequence else { return nil }
+    return sequence.store(reshaper.sequence)
   }
 
   /// Notes that a table has lost all its rows, in a mode that keeps what was; it is carried out with the group's rows, by

@@ -214,7 +214,8 @@ final class MariaDBSink: Sink {
   func store(_ checkpoint: Checkpoint) throws {
     let checkpoints = try openedCheckpoints()
     let writer = try opened()
-    let script = try checkpoints.store(checkpoint, epoch: epoch, groupNumber: groupNumber + 1) + sequenceStatement()
+    var script = checkpoints.store(checkpoint, epoch: epoch, groupNumber: groupNumber + 1)
+    if let sequence = try sequenceStatement() { script += ";\(sequence)" }
     guard script.utf8.count < writer.packetLimit else {
       throw Failure(
         .limit, "the checkpoint is larger than what the target takes as one statement", at: writer.connection.place,

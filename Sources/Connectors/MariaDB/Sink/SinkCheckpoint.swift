@@ -152,23 +152,24 @@ struct SinkCheckpoint {
     "SELECT 1 FROM \(table) WHERE \(isMine) AND `epoch` = \(epoch) FOR UPDATE"
   }
 
-  /// The same as a statement that fails (1048) when another writer owns the target.
-  func ownershipOrFailure(_ epoch: UInt64) -> String {
-    "UPDATE \(table) SET `epoch` = IF(`epoch` = \(epoch), `epoch`, NULL) WHERE \(isMine)"
+  /// Stores a group's checkpoint in the row that `ownership` has locked. The watermark stays when a restarted pipeline comes
+  /// with an older one: what was promised stays promised.
+  func store(_ checkpoint: Checkpoint, epoch: UInt64, groupNumber: UInt64) -> String {
+    "UPDATE \(table) SET \(assignments(checkpoint, groupNumber)) WHERE \(isMine) AND `epoch` = \(epoch)"
   }
 
-  /// Stores a group's checkpoint. The watermark stays when a restarted pipeline comes with an older one: what was promised
-  /// stays promised.
-  /// - Parameter condition: makes the statement fail (1048) where it does not hold.
-  func store(
-    _ checkpoint: Checkpoint, epoch: UInt64, groupNumber: UInt64, if condition: String = "TRUE"
-  ) -> String {
+  /// The same without `ownership` before it: locks the row, and fails (1048) when another writer owns the target.
+  func storeOrFail(_ checkpoint: Checkpoint, epoch: UInt64, groupNumber: UInt64) -> String {
+    "UPDATE \(table) SET `epoch` = IF(`epoch` = \(epoch), `epoch`, NULL), \(assignments(checkpoint, groupNumber)) "
+      + "WHERE \(isMine)"
+  }
+
+  private func assignments(_ checkpoint: Checkpoint, _ groupNumber: UInt64) -> String {
     let watermark = checkpoint.watermark.microseconds
     return """
-      UPDATE \(table) SET `epoch` = IF(\(condition), `epoch`, NULL), `group_number` = \(groupNumber), `position` = \(SinkCheckpoint.literal(checkpoint.position.text)), \
+      `group_number` = \(groupNumber), `position` = \(SinkCheckpoint.literal(checkpoint.position.text)), \
       `token` = \(SinkCheckpoint.literal(checkpoint.position.token)), \
-      `watermark` = GREATEST(COALESCE(`watermark`, \(watermark)), \(watermark)), `updated_at` = UTC_TIMESTAMP(3) \
-      WHERE \(isMine) AND `epoch` = \(epoch)
+      `watermark` = GREATEST(COALESCE(`watermark`, \(watermark)), \(watermark)), `updated_at` = UTC_TIMESTAMP(3)
       """
   }
 
