@@ -33,7 +33,7 @@ let package = Package(
     // What flows, and how.
     .target(name: "Change"),
     .target(name: "Flow", dependencies: ["Change", deque]),
-    .target(name: "Pipeline", dependencies: ["Change", "Flow", log, histogram]),
+    .target(name: "Pipeline", dependencies: ["Change", "Flow", "MessageDigest", log, histogram]),
 
     // Native: unsafe ends here.
     .systemLibrary(
@@ -53,6 +53,9 @@ let package = Package(
       name: "CRdKafka", path: "Sources/Native/Kafka/CRdKafka", pkgConfig: "rdkafka",
       providers: [.apt(["librdkafka-dev"])]),
     .target(name: "KafkaClient", dependencies: ["Change", "CRdKafka"], path: "Sources/Native/Kafka/KafkaClient"),
+    .systemLibrary(
+      name: "CCrypto", path: "Sources/Native/Crypto/CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .target(name: "MessageDigest", dependencies: ["CCrypto"], path: "Sources/Native/Crypto/MessageDigest"),
     .systemLibrary(name: "CLinux", path: "Sources/Native/Linux/CLinux"),
     .target(name: "Compression", dependencies: ["CZstd", "CDeflate"], path: "Sources/Native/Compression/Compression"),
 
@@ -111,6 +114,7 @@ let package = Package(
     .target(name: "DebeziumFixtures", path: "Tests/DebeziumFixtures"),
     .testTarget(name: "ChangeTests", dependencies: ["Change"]),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
+    .testTarget(name: "MessageDigestTests", dependencies: ["MessageDigest"]),
     .testTarget(name: "SQLiteDatabaseTests", dependencies: ["Change", "SQLiteDatabase"]),
     .testTarget(name: "MariaDBClientTests", dependencies: ["Change", "MariaDBClient", "TestServers"]),
     .testTarget(name: "FlowTests", dependencies: ["Change", "Flow"]),

@@ -31,11 +31,13 @@ let package = Package(
   targets: [
     .target(name: "Change"),
     .target(name: "Flow", dependencies: ["Change", deque]),
-    .target(name: "Pipeline", dependencies: ["Change", "Flow", log, histogram]),
+    .target(name: "Pipeline", dependencies: ["Change", "Flow", "MessageDigest", log, histogram]),
     .target(name: "Formats", dependencies: ["Change", "Pipeline"]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
     .target(name: "Compression", dependencies: ["CZstd", "CDeflate"]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .target(name: "MessageDigest", dependencies: ["CCrypto"]),
     .systemLibrary(name: "CMariaDB", pkgConfig: "libmariadb", providers: [.apt(["libmariadb-dev"])]),
     .target(name: "MariaDBClient", dependencies: ["Change", "CMariaDB"]),
     .target(
@@ -44,7 +46,7 @@ let package = Package(
     .executableTarget(
       name: "Micro",
       dependencies: [
-        "Change", "Flow", "Formats", "Compression", "MariaDBConnector", "AllocationCounter",
+        "Change", "Flow", "Pipeline", "Formats", "Compression", "MariaDBConnector", "AllocationCounter",
         .product(name: "Benchmark", package: "benchmark"),
         .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
       ],
