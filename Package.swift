@@ -119,7 +119,10 @@ let package = Package(
     .testTarget(name: "MariaDBClientTests", dependencies: ["Change", "MariaDBClient", "TestServers"]),
     .testTarget(name: "FlowTests", dependencies: ["Change", "Flow"]),
     .testTarget(
-      name: "PipelineTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", "TestRandom", log]),
+      name: "PipelineTests",
+      dependencies: [
+        "Change", "Flow", "Pipeline", "PipelineConfiguration", "MessageDigest", "MemoryConnector", "TestRandom", log,
+      ]),
     .testTarget(
       name: "PipelineConfigurationTests",
       dependencies: ["Change", "Pipeline", "PipelineConfiguration", "TestRandom"]),
