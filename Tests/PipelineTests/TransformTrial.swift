@@ -47,8 +47,8 @@ enum TransformTrial {
   }
 
   /// The changes of a batch: what happened, to which table, and the rows.
-  static func rows(_ batch: Batch) -> [TransformedRow] {
-    batch.transactions.flatMap { part in
+  static func rows(_ batch: Batch, _ parts: Range<Int>? = nil) -> [TransformedRow] {
+    batch.transactions[parts ?? batch.transactions.indices].flatMap { part in
       batch.changes[part.range].map { change -> TransformedRow in
         if change.operation == .schema {
           return TransformedRow(operation: .schema, table: batch.schemaChanges[Int(change.row)].table)
