@@ -33,7 +33,8 @@ let package = Package(
     // What flows, and how.
     .target(name: "Change"),
     .target(name: "Flow", dependencies: ["Change", deque]),
-    .target(name: "Pipeline", dependencies: ["Change", "Flow", "MessageDigest", log, histogram]),
+    .target(name: "Expressions", dependencies: ["Change", "PatternMatching"]),
+    .target(name: "Pipeline", dependencies: ["Change", "Flow", "Expressions", "MessageDigest", log, histogram]),
 
     // Native: unsafe ends here.
     .systemLibrary(
@@ -53,6 +54,9 @@ let package = Package(
       name: "CRdKafka", path: "Sources/Native/Kafka/CRdKafka", pkgConfig: "rdkafka",
       providers: [.apt(["librdkafka-dev"])]),
     .target(name: "KafkaClient", dependencies: ["Change", "CRdKafka"], path: "Sources/Native/Kafka/KafkaClient"),
+    .systemLibrary(
+      name: "CPCRE2", path: "Sources/Native/PCRE2/CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    .target(name: "PatternMatching", dependencies: ["Change", "CPCRE2"], path: "Sources/Native/PCRE2/PatternMatching"),
     .systemLibrary(
       name: "CCrypto", path: "Sources/Native/Crypto/CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "MessageDigest", dependencies: ["CCrypto"], path: "Sources/Native/Crypto/MessageDigest"),
@@ -113,6 +117,9 @@ let package = Package(
     .target(name: "TestRandom", path: "Tests/TestRandom"),
     .target(name: "DebeziumFixtures", path: "Tests/DebeziumFixtures"),
     .testTarget(name: "ChangeTests", dependencies: ["Change"]),
+    .testTarget(
+      name: "ExpressionsTests",
+      dependencies: ["Change", "Expressions", "PatternMatching", "MariaDBClient", "TestServers", "TestRandom"]),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
     .testTarget(name: "MessageDigestTests", dependencies: ["MessageDigest"]),
     .testTarget(name: "SQLiteDatabaseTests", dependencies: ["Change", "SQLiteDatabase"]),

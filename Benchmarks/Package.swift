@@ -31,11 +31,14 @@ let package = Package(
   targets: [
     .target(name: "Change"),
     .target(name: "Flow", dependencies: ["Change", deque]),
-    .target(name: "Pipeline", dependencies: ["Change", "Flow", "MessageDigest", log, histogram]),
+    .target(name: "Expressions", dependencies: ["Change", "PatternMatching"]),
+    .target(name: "Pipeline", dependencies: ["Change", "Flow", "Expressions", "MessageDigest", log, histogram]),
     .target(name: "Formats", dependencies: ["Change", "Pipeline"]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
     .target(name: "Compression", dependencies: ["CZstd", "CDeflate"]),
+    .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    .target(name: "PatternMatching", dependencies: ["Change", "CPCRE2"]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "MessageDigest", dependencies: ["CCrypto"]),
     .systemLibrary(name: "CMariaDB", pkgConfig: "libmariadb", providers: [.apt(["libmariadb-dev"])]),
@@ -46,7 +49,7 @@ let package = Package(
     .executableTarget(
       name: "Micro",
       dependencies: [
-        "Change", "Flow", "Pipeline", "Formats", "Compression", "MariaDBConnector", "AllocationCounter",
+        "Change", "Flow", "Pipeline", "Formats", "Compression", "MariaDBConnector", "AllocationCounter", log,
         .product(name: "Benchmark", package: "benchmark"),
         .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
       ],
