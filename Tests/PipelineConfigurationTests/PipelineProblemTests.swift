@@ -142,6 +142,11 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
     WrongFile(
       topLine: "transforms: [{ maks: {} }]", "p.yaml:4:16: unknown verb \"maks\" (did you mean \"mask\"?)"),
     WrongFile(
+      topLine: "transforms: [{ filter: { table: t } }]", "p.yaml:4:24: \"where\" is missing"),
+    WrongFile(
+      topLine: "transforms: [{ compute: { table: t, columns: a } }]",
+      "p.yaml:4:46: \"columns\" must be a block of columns and expressions"),
+    WrongFile(
       topLine: "transforms: [mask]",
       "p.yaml:4:14: a transform is a block of one verb, not \"mask\""),
     WrongFile(

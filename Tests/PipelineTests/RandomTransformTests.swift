@@ -58,7 +58,16 @@ private struct RandomTransform {
 
   /// Every table has `id` and `c0`; the others may be missing, and are named only by patterns.
   private mutating func addStep(_ number: Int) {
-    switch Int.random(in: 0..<5, using: &random) {
+    switch Int.random(in: 0..<7, using: &random) {
+    case 5 where !blocks.contains { $0.contains("id: hash") }: addFilter()
+    case 6 where !blocks.contains { $0.contains("id: hash") }:
+      blocks.append("{ compute: { table: '*', columns: { twice\(number): \"id + id\" } } }")
+      steps.append(
+        images { row, _ in
+          var row = row
+          if case .int(let id)? = row["id"] { row["twice\(number)"] = .int(id + id) }
+          return row
+        })
     case 0:
       let all: [(String, Change.Operation)] = [("insert", .insert), ("update", .update), ("delete", .delete)]
       let kept = all.filter { _ in Int.random(in: 0..<3, using: &random) > 0 }
@@ -85,6 +94,21 @@ private struct RandomTransform {
       steps.append(
         images { row, _ in Dictionary(uniqueKeysWithValues: row.map { ($0 == "c3" ? "n\(number)" : $0, $1) }) })
     default: addMask()
+    }
+  }
+
+  /// Rows with a positive key, as a table of its own.
+  private mutating func addFilter() {
+    blocks.append("{ filter: { table: '*', where: \"id > 0\" } }")
+    let passes = { (row: [String: MemoryValue]?) in
+      if case .int(let id)? = row?["id"] { id > 0 } else { false }
+    }
+    steps.append { change in
+      var result = change
+      let (before, after) = (passes(change.before), passes(change.after))
+      if change.operation == .update, before, !after { (result.operation, result.after) = (.delete, nil) }
+      if change.operation == .update, !before, after { (result.operation, result.before) = (.insert, nil) }
+      return before || after ? result : nil
     }
   }
 
