@@ -43,8 +43,10 @@ let package = Package(
     .target(name: "MessageDigest", dependencies: ["CCrypto"]),
     .systemLibrary(name: "CMariaDB", pkgConfig: "libmariadb", providers: [.apt(["libmariadb-dev"])]),
     .target(name: "MariaDBClient", dependencies: ["Change", "CMariaDB"]),
+    .target(name: "SQLRendering", dependencies: ["Change", "Pipeline"]),
     .target(
-      name: "MariaDBConnector", dependencies: ["Change", "Flow", "Pipeline", "MariaDBClient", "Compression", log]),
+      name: "MariaDBConnector",
+      dependencies: ["Change", "Flow", "Pipeline", "SQLRendering", "MariaDBClient", "Compression", log]),
     .target(name: "AllocationCounter"),
     .executableTarget(
       name: "Micro",

@@ -195,7 +195,7 @@ private final class ComputeTransform: Transform {
       guard let computation else { continue }
       room += (after[index].count + before[index].count) * (computation.target.columns.count - computation.width)
     }
-    if spare.count < room { spare.append(contentsOf: repeatElement(.null, count: room - spare.count)) }
+    spare.reserve(room)
     var end = 0
     for index in draft.changes.indices where draft.changes[index].operation != .schema {
       let change = draft.changes[index]
@@ -224,6 +224,8 @@ private final class ComputeTransform: Transform {
 
   @inline(__always)
   private func copy(_ draft: BatchDraft, _ first: UInt32, _ width: Int, to end: Int) -> Int {
+    // Only where two images share their cells.
+    if end + width > spare.count { spare.reserve(2 * (end + width)) }
     for offset in 0..<width { spare[end + offset] = draft.cells[Int(first) + offset] }
     return end + width
   }
@@ -232,6 +234,9 @@ private final class ComputeTransform: Transform {
   @inline(__always)
   private func fill(_ computation: Computation, _ values: [[Cell]], _ row: Int, _ end: Int, _ width: Int) -> Int {
     let start = end - width
+    if start + computation.target.columns.count > spare.count {
+      spare.reserve(2 * (start + computation.target.columns.count))
+    }
     for (number, place) in computation.places.enumerated() { spare[start + place] = values[number][row] }
     return start + computation.target.columns.count
   }

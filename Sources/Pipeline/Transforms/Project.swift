@@ -106,30 +106,12 @@ private struct ProjectDefinition: TransformDefinition {
   }
 }
 
-/// What is done with the rows of one schema.
-private struct Projection {
-  let target: TableSchema
-  /// The columns of the result, as indexes of the row's cells.
-  let sources: [Int]
-  /// The columns are a run of the row's cells, from this one: the cells stay where they are.
-  let run: Int?
-
-  init(_ schema: TableSchema, _ columns: [(index: Int, name: String)]) {
-    target = schema.projected(columns)
-    let sources = columns.map(\.index)
-    self.sources = sources
-    let first = sources.first ?? 0
-    run = zip(sources, first...).allSatisfy { $0 == $1 } ? first : nil
-  }
-}
-
 private final class ProjectTransform: Transform {
   private let definition: ProjectDefinition
   private let warnings: MissingColumnWarnings
   private var plans = SchemaPlans<Projection?>()
   private var projections: [Projection?] = []
-  /// The cells of a batch before this one, to be written over.
-  private var spare: [Cell] = []
+  private let gatherer = RowGatherer()
 
   init(_ definition: ProjectDefinition, _ warnings: MissingColumnWarnings) {
     self.definition = definition
@@ -163,7 +145,11 @@ private final class ProjectTransform: Transform {
       projections.append(projection)
       if let projection { if let run = projection.run { moves = moves || run > 0 } else { gathers = true } }
     }
-    if gathers { gather(draft, widths: schemas.map(\.columns.count)) } else if moves { move(draft) }
+    if gathers {
+      gatherer.gather(draft, projections, widths: schemas.map(\.columns.count))
+    } else if moves {
+      move(draft)
+    }
   }
 
   /// Rows begin at a later cell; no cell is touched.
@@ -174,42 +160,5 @@ private final class ProjectTransform: Transform {
       if draft.changes[index].hasBefore { draft.changes[index].before += offset }
       if draft.changes[index].hasAfter { draft.changes[index].after += offset }
     }
-  }
-
-  /// Writes the cells that stay, row by row, into the buffer of a batch before, which then belongs to this one.
-  private func gather(_ draft: BatchDraft, widths: [Int]) {
-    // No row gets longer, so they fit; the cells that are there are all written over.
-    if spare.count < draft.cells.count {
-      spare.append(contentsOf: repeatElement(.null, count: draft.cells.count - spare.count))
-    }
-    let projections = projections
-    var end = 0
-    for index in draft.changes.indices where draft.changes[index].operation != .schema {
-      let number = Int(draft.changes[index].schema)
-      let before = draft.changes[index].before
-      let after = draft.changes[index].after
-      if before != RowChange.noCells {
-        draft.changes[index].before = UInt32(end)
-        end = copy(draft, Int(before), projections[number], widths[number], to: end)
-      }
-      if after != RowChange.noCells {
-        draft.changes[index].after = UInt32(end)
-        end = copy(draft, Int(after), projections[number], widths[number], to: end)
-      }
-    }
-    spare.removeSubrange(end...)
-    swap(&spare, &draft.cells)
-  }
-
-  @inline(__always)
-  private func copy(_ draft: BatchDraft, _ first: Int, _ projection: Projection?, _ width: Int, to end: Int) -> Int {
-    if let projection, projection.run == nil {
-      for (offset, source) in projection.sources.enumerated() { spare[end + offset] = draft.cells[first + source] }
-      return end + projection.sources.count
-    }
-    let start = first + (projection?.run ?? 0)
-    let count = projection?.sources.count ?? width
-    for offset in 0..<count { spare[end + offset] = draft.cells[start + offset] }
-    return end + count
   }
 }
