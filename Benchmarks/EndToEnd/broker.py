@@ -20,7 +20,7 @@ class Broker:
         if not self.servers:
             self.process = subprocess.Popen([program, "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             self.servers = self.process.stdout.readline().strip()
-            self.topic("bench")
+            self.topic("rows")
 
     def topic(self, name, partitions=4):
         self.process.stdin.write(f"topic {name} {partitions}\n")
@@ -52,7 +52,7 @@ def keyed_lines(archive, path):
 def producer_loop(program, servers, path, rows):
     """The loop's own seconds: from the first message to the last commit."""
     with tempfile.TemporaryFile() as output:
-        cost = cost_of([program, servers, "bench", path], stdout=output)
+        cost = cost_of([program, servers, "rows", path], stdout=output)
         output.seek(0)
         messages, seconds = output.read().split()
     if int(messages) != rows:

@@ -67,7 +67,7 @@ def mariadb(server, workers=1):
 
 def kafka(brokers):
     """Each run has a checkpoint of its own, so that it begins at the log's first byte."""
-    return {"type": "kafka", "name": "out", "brokers": brokers.split(","), "topic": "bench", "format": "debezium-json",
+    return {"type": "kafka", "name": "out", "brokers": brokers.split(","), "topic": "rows", "format": "debezium-json",
             "topics": {"create": "broker"}, "checkpoint_topic": f"checkpoint-{next(runs)}"}
 
 

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -146,18 +147,26 @@ def in_turns_with(runs, *contenders):
     return [median(list(costs)) for costs in zip(*rounds)]
 
 
-def bench_mariadb(options, table, source, name, rows):
+def bulk_loop(loop, target, rows):
+    """What one connection takes at most when nothing is read and nothing reduced."""
+    empty(target)
+    return cost_of([loop, target.socket, str(rows), "2000", "24000"])
+
+
+def bench_mariadb(options, table, source, name, rows, loop=None):
     """One applier, parallel appliers, Freshet's one atomic writer, and its two workers, all into one server."""
     if not wanted(options, f"{name} mariadb"):
         return
     with Server(server_id=2, binlog=False) as target:
         path = f"bench.{name.lower()}"
-        native, parallel, single, double = in_turns_with(
+        native, parallel, single, double, *bare = in_turns_with(
             options.runs, lambda: replicate(source, target, 0), lambda: replicate(source, target, 4),
-            lambda: replicated(options, source, target, path, 1), lambda: replicated(options, source, target, path, 2))
+            lambda: replicated(options, source, target, path, 1), lambda: replicated(options, source, target, path, 2),
+            *([lambda: bulk_loop(loop, target, rows)] if loop else []))
         faster = min(native, parallel, key=lambda cost: cost.seconds)
         if name == "A":
             table.add("A → MariaDB, one atomic writer, beside one native applier", rows, native, single, "0.85")
+            table.add("A → MariaDB, one atomic writer, beside a bare bulk loop", rows, bare[0], single, "–")
         else:
             table.add("B → MariaDB, one atomic writer, beside the faster native", rows, faster, single, "2.5")
         table.add(f"{name} → MariaDB, 2 workers, beside the faster native", rows, faster, double, "1.0" if name == "A" else "–")
@@ -185,7 +194,7 @@ def bench_kafka(options, table, source, loop):
         table.add("A → Kafka (debezium-json, transactional), beside a bare producer loop", options.rows, *costs, "0.8")
 
 
-def bench_a(options, table, baseline, loop):
+def bench_a(options, table, baseline, loop, bulk):
     with Server() as server:
         make_a(server, options.rows)
         stream_paths(options, table, server, "A", options.rows, "0.6", "0.65")
@@ -194,7 +203,7 @@ def bench_a(options, table, baseline, loop):
             costs = in_turns(options.runs, lambda: dump(server, "bench.a"),
                              lambda: freshet_cost(options, snapshot_of(server, "bench.a"), files, options.rows))
             table.add("snapshot → files (debezium-json), beside mariadb-dump", options.rows, *costs, "1.0")
-        bench_mariadb(options, table, server, "A", options.rows)
+        bench_mariadb(options, table, server, "A", options.rows, bulk)
         bench_snapshot_mariadb(options, table, server)
         bench_kafka(options, table, server, loop)
 
@@ -208,15 +217,20 @@ def bench_b(options, table, baseline):
         bench_mariadb(options, table, server, "B", rows)
 
 
+def median_lag(lags):
+    """The median of each figure of several runs."""
+    return {name: statistics.median(lag[name] for lag in lags) for name in lags[0]}
+
+
 def bench_paced(options, table):
+    paths = [path for path in (("sqlite", "p99 ≤ 5 ms"), ("files", "p99 ≤ 20 ms"), ("mariadb", "p99 ≤ 1.5 ×")) if wanted(options, f"paced {path[0]}")]
     for rate, together in ((1000, 1), (5000, 5)):
         with Server() as server:
-            native = None
-            for target, reach in (("sqlite", "p99 ≤ 5 ms"), ("files", "p99 ≤ 20 ms"), ("mariadb", "p99 ≤ 1.5 ×")):
-                if not wanted(options, f"paced {target}"):
-                    continue
-                native = native or latency.native_lag(server, rate, options.seconds, together)
-                ours = latency.freshet_lag(options.freshet, server, target, rate, options.seconds, together)
+            rounds = [[latency.native_lag(server, rate, options.seconds, together)] + [
+                latency.freshet_lag(options.freshet, server, target, rate, options.seconds, together) for target, _ in paths]
+                for _ in range(options.runs)]
+            native, *lags = [median_lag(lag) for lag in zip(*rounds)]
+            for (target, reach), ours in zip(paths, lags):
                 text = [f"p50 {lag['p50']:.1f} p99 {lag['p99']:.1f} max {lag['max']:.1f} ms" for lag in (native, ours)]
                 table.show(f"paced {rate:,} rows/s → {target}, beside native replication", *text,
                            f"{ours['p99'] / native['p99']:.2f}", reach, "", "",
@@ -251,12 +265,14 @@ def main():
     print(machine() + "\n", flush=True)
     with tempfile.TemporaryDirectory(prefix="freshet-benchmark-tools-") as tools:
         here = os.path.dirname(os.path.abspath(__file__))
-        baseline, loop = f"{tools}/sqlite_baseline", f"{tools}/producer_loop"
+        baseline, loop, bulk = f"{tools}/sqlite_baseline", f"{tools}/producer_loop", f"{tools}/bulk_loop"
         subprocess.run(["cc", "-O2", "-o", baseline, f"{here}/sqlite_baseline.c", "-lsqlite3"], check=True)
         subprocess.run(["cc", "-O2", "-o", loop, f"{here}/producer_loop.c", "-lrdkafka"], check=True)
+        flags = subprocess.run(["mariadb_config", "--cflags", "--libs"], check=True, capture_output=True, text=True).stdout.split()
+        subprocess.run(["cc", "-O2", "-o", bulk, f"{here}/bulk_loop.c", *flags], check=True)
         table = Table()
         if any(wanted(options, path) for path in ("A blackhole", "A files", "A sqlite", "snapshot files", "A mariadb", "snapshot mariadb", "A kafka")):
-            bench_a(options, table, baseline, loop)
+            bench_a(options, table, baseline, loop, bulk)
         if any(wanted(options, path) for path in ("B blackhole", "B files", "B sqlite", "B mariadb")):
             bench_b(options, table, baseline)
         if any(wanted(options, path) for path in ("paced sqlite", "paced files", "paced mariadb")):

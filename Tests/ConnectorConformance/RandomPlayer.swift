@@ -172,26 +172,3 @@ package struct RandomPlayer {
 extension SeededRandom {
   package mutating func next(below limit: Int) -> Int { Int.random(in: 0..<limit, using: &self) }
 }
-
-extension BatchBuilder {
-  private func place(_ cells: [Cell]?) -> UInt32 {
-    guard let cells else { return RowChange.noCells }
-    defer { self.cells.append(contentsOf: cells) }
-    return UInt32(self.cells.count)
-  }
-
-  fileprivate func insert(_ schema: TableSchema, _ after: [Cell]) {
-    append(RowChange(operation: .insert, schema: index(of: schema), after: place(after), time: EventTime(seconds: 1)))
-  }
-
-  fileprivate func update(_ schema: TableSchema, _ before: [Cell], _ after: [Cell]) {
-    let first = place(before)
-    append(
-      RowChange(
-        operation: .update, schema: index(of: schema), before: first, after: place(after), time: EventTime(seconds: 1)))
-  }
-
-  fileprivate func delete(_ schema: TableSchema, _ before: [Cell]) {
-    append(RowChange(operation: .delete, schema: index(of: schema), before: place(before), time: EventTime(seconds: 1)))
-  }
-}

@@ -110,6 +110,18 @@ import Testing
     #expect(noNumber == nil && tooLong == nil)
   }
 
+  @Test func aWriterGivesBackWhatItHasGrownTo() {
+    var writer = ByteWriter(capacity: 128)
+    writer.append([UInt8](repeating: 1, count: 100_000))
+    writer.removeAll(keepingAtMost: 1000)
+    let (capacity, count) = (writer.capacity, writer.count)
+    #expect(capacity == 1000 && count == 0)
+    writer.append([UInt8](repeating: 1, count: 900))
+    writer.removeAll(keepingAtMost: 1000)
+    let kept = writer.capacity
+    #expect(kept == 1000)
+  }
+
   @Test func theScannerKnowsJSONFromWhatOnlyLooksLikeIt() {
     let good = [
       "{}", "[]", " [1, 2.5e-3 ,{\"a\":[]} ]\n", "null", "\"\\u00e9\\n\"", "-0", "0.5", "{\"a\":{\"b\":[[]]}}", "true",

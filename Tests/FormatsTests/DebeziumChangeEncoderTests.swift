@@ -231,6 +231,38 @@ import Testing
         })
   }
 
+  @Test func anEventThatIsRefusedIsNotCounted() throws {
+    let (a, b) = (table(ColumnSchema(name: "j", type: .json), name: "a"), table(name: "b"))
+    let key = TableSchema(name: TableName(namespace: "golden", table: "k"), columns: a.columns, key: [1])
+    var sample = SampleBatch()
+    sample.insert(b, [.int(1)])
+    sample.insert(key, [.int(1), .absent])
+    sample.insert(b, [.int(2)])
+    sample.insert(b, [.int(3)])
+    let batch = sample.finish()
+    let part = batch.transactions[0]
+    let encoder = try encoder(["provide.transaction.metadata": "true"])
+    var writer = ByteWriter()
+    var list: [EncodedRecord] = []
+    encoder.start(batch, processingTime: sampleNow)
+    encoder.encodeBegin(of: part, in: batch, into: &writer, records: &list)
+    list = []
+    #expect(throws: UnencodableChange.self) {
+      try encoder.encode(part.range, of: part, in: batch, into: &writer, records: &list)
+    }
+    #expect(list.map(\.change) == [0])
+    list = []
+    try encoder.encode(2..<4, of: part, in: batch, into: &writer, records: &list)
+    encoder.takeBack(list[1..<2], in: batch)
+    list = []
+    let start = writer.count
+    encoder.encodeEnd(of: part, in: batch, into: &writer, records: &list)
+    #expect(
+      writer.text(from: start).contains(
+        #""event_count":2,"data_collections":[{"data_collection":"golden.b","event_count":2}]"#))
+    #expect(writer.text().contains(#""total_order":2,"data_collection_order":2"#))
+  }
+
   @Test func aTruncationIsAnEventOnlyWhenAskedFor() throws {
     let sample = SampleBatch()
     sample.builder.append(

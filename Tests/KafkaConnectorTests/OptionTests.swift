@@ -72,6 +72,39 @@ struct OptionTests {
     }
   }
 
+  @Test func aRequestOfManyMessagesIsNoLargerThanAMessage() throws {
+    func batch(_ entries: KeyValuePairs<String, OptionNode>) throws -> String? {
+      value("batch.size", try settings(entries).producerProperties(transactionalId: nil, memory: 1 << 24))
+    }
+    #expect(try batch([:]) == "998976")
+    #expect(try batch(["max_message_bytes": OptionTests.scalar("8KiB")]) == "7168")
+    #expect(try batch(["max_message_bytes": OptionTests.scalar("8MiB")]) == "1000000")
+    #expect(
+      try batch(["properties": OptionTests.map(["batch.size": OptionTests.scalar("9000000")])]) == "998976")
+  }
+
+  @Test func everyClientHasTheUsersProperties() throws {
+    let settings = try settings([
+      "properties": OptionTests.map([
+        "socket.connection.setup.timeout.ms": OptionTests.scalar("1234"),
+        "fetch.wait.max.ms": OptionTests.scalar("400"),
+      ])
+    ])
+    for properties in [settings.readerProperties, settings.administrationProperties] {
+      #expect(value("socket.connection.setup.timeout.ms", properties) == "1234")
+      #expect(value("bootstrap.servers", properties) == "127.0.0.1:1")
+    }
+    #expect(value("isolation.level", settings.readerProperties) == "read_committed")
+    #expect(value("fetch.wait.max.ms", settings.readerProperties) == "10")
+  }
+
+  @Test func noMessageMayBeLargerThanTheClientsQueue() throws {
+    let settings = try settings(["max_message_bytes": OptionTests.scalar("20MiB")])
+    #expect(settings.messageLimit(memory: 96 << 20) == 20 << 20)
+    #expect(settings.messageLimit(memory: 24 << 20) == 8 << 20)
+    #expect(settings.messageLimit(memory: 1 << 20) == 1 << 20)
+  }
+
   @Test func tlsVerifiesUnlessItIsToldNotTo() throws {
     let plain = try settings(["tls": OptionTests.scalar("true")]).connection
     #expect(value("security.protocol", plain) == "ssl")

@@ -13,18 +13,18 @@ import Testing
 final class SinkBench: @unchecked Sendable {
   let broker: TestBroker
   let sink: KafkaSink
-  private let context: ConnectorContext
+  let context: ConnectorContext
   private let thread = DedicatedThread(name: "kafka-test")
   private var sequence: UInt64 = 0
 
   init(
-    _ broker: TestBroker, _ settings: KafkaSettings, badRows: BadRowPolicy = .stop, memory: Int = 16 << 20
+    _ broker: TestBroker, _ settings: KafkaSettings, badRows: BadRowPolicy = .stop, memory: Int = 16 << 20,
+    logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
   ) throws {
     self.broker = broker
     context = ConnectorContext(
       pipeline: broker.prefix, name: "events", stateDirectory: "/nowhere", memoryLimit: memory,
-      schemaChangePolicy: .evolve, badRowPolicy: badRows, thread: thread,
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      schemaChangePolicy: .evolve, badRowPolicy: badRows, thread: thread, logger: logger)
     sink = try #require(try KafkaSinkDefinition(settings: settings).makeSink(context) as? KafkaSink)
   }
 

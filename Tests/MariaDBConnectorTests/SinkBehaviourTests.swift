@@ -1,4 +1,5 @@
 import Change
+import ConnectorConformance
 import MariaDBClient
 import Pipeline
 import TestServers

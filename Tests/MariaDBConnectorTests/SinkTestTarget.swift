@@ -1,4 +1,5 @@
 import Change
+import ConnectorConformance
 import Flow
 import Foundation
 import Logging
@@ -79,38 +80,6 @@ final class SinkTestTarget {
   /// The position that the target has, by its number.
   var position: String? {
     get throws { try client.query("SELECT position FROM \(state)._freshet_checkpoint").first?.first ?? nil }
-  }
-}
-
-extension MariaDBSink {
-  /// Writes one batch and commits it.
-  @discardableResult
-  func deliver(_ batch: Batch, _ checkpoint: Checkpoint) async throws -> Receipt {
-    try await write(batch, parts: batch.transactions.indices)
-    return try await commit(checkpoint)
-  }
-}
-
-extension BatchBuilder {
-  private func place(_ cells: [Cell]?) -> UInt32 {
-    guard let cells else { return RowChange.noCells }
-    defer { self.cells.append(contentsOf: cells) }
-    return UInt32(self.cells.count)
-  }
-
-  func insert(_ schema: TableSchema, _ after: [Cell]) {
-    append(RowChange(operation: .insert, schema: index(of: schema), after: place(after), time: EventTime(seconds: 1)))
-  }
-
-  func update(_ schema: TableSchema, _ before: [Cell], _ after: [Cell]) {
-    let first = place(before)
-    append(
-      RowChange(
-        operation: .update, schema: index(of: schema), before: first, after: place(after), time: EventTime(seconds: 1)))
-  }
-
-  func delete(_ schema: TableSchema, _ before: [Cell]) {
-    append(RowChange(operation: .delete, schema: index(of: schema), before: place(before), time: EventTime(seconds: 1)))
   }
 }
 

@@ -1,4 +1,5 @@
 import Change
+import ConnectorConformance
 import Flow
 import Glibc
 import MariaDBClient

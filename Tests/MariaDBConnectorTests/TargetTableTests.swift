@@ -32,7 +32,7 @@ import Testing
     let table = try harness.tables().table(for: harness.schema("every"))
     #expect(try harness.definition("copy", "every") == harness.definition("shop", "every"))
     #expect(table.isNew && table.quotedName == "`copy`.`every`")
-    #expect(table.hasOtherUniqueKeys && !table.hasForeignKeys && !table.keyIsCaseInsensitive)
+    #expect(table.hasOtherUniqueKeys && !table.hasForeignKeys && !table.takesKeysForEqual)
     #expect(!table.columns.contains { $0.name == "w" || $0.name == "wv" })
     #expect(table.columns.first { $0.name == "b40" }?.writing == .bit(width: 40))
     #expect(table.keyColumns.map(\.quotedName) == ["`id`"])
@@ -115,7 +115,7 @@ import Testing
     ]
     let schema = TableSchema(name: TableName(namespace: "shop", table: "plain"), columns: columns, key: [0])
     let table = try harness.tables().table(for: schema)
-    #expect(table.columns.count == columns.count && !table.keyIsCaseInsensitive)
+    #expect(table.columns.count == columns.count && !table.takesKeysForEqual)
     // The same table is found again, and fits.
     let again = try harness.tables().table(for: schema)
     #expect(!again.isNew && again.columns.map(\.nativeType) == table.columns.map(\.nativeType))

@@ -1,4 +1,5 @@
 import Change
+import ConnectorConformance
 import Pipeline
 import SQLiteDatabase
 import Testing

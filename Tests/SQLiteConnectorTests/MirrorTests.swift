@@ -1,4 +1,5 @@
 import Change
+import ConnectorConformance
 import Foundation
 import Pipeline
 import SQLiteDatabase

@@ -33,6 +33,12 @@ package struct ByteWriter: ~Copyable {
     count = mark
   }
 
+  /// Forgets everything, and gives the storage back if it is larger than `limit`.
+  package mutating func removeAll(keepingAtMost limit: Int) {
+    count = 0
+    if capacity > limit { self = ByteWriter(capacity: limit) }
+  }
+
   /// The written bytes as text, copied; for tests, messages and other places where speed is no matter.
   package func text(from start: Int = 0) -> String {
     String(decoding: UnsafeBufferPointer(start: storage + start, count: count - start), as: UTF8.self)

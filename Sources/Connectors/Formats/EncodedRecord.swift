@@ -54,12 +54,17 @@ package protocol RecordEncoder: AnyObject {
     records: inout [EncodedRecord]
   ) throws(UnencodableChange)
 
+  /// Takes back what records of a change that were encoded count for in the open transaction, because they are not sent.
+  func takeBack(_ records: ArraySlice<EncodedRecord>, in batch: Batch)
+
   /// Appends what the format has for the end of a transaction, if `part` ends one.
   func encodeEnd(
     of part: TransactionPart, in batch: Batch, into writer: inout ByteWriter, records: inout [EncodedRecord])
 }
 
 extension RecordEncoder {
+  package func takeBack(_ records: ArraySlice<EncodedRecord>, in batch: Batch) {}
+
   /// Appends all records of a transaction part, those of its beginning and end included.
   package func encodeRecords(
     of part: TransactionPart, in batch: Batch, into writer: inout ByteWriter, records: inout [EncodedRecord]

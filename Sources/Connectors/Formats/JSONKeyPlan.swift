@@ -60,12 +60,20 @@ package final class JSONKeyPlan {
         throw BadValue(column: column.index, reason: "the document is not JSON")
       }
     }
-    // Every name came with a comma; the first one's place belongs to the brace.
-    if writer.count == start {
-      writer.append(UInt8(ascii: "{"))
-    } else {
-      writer.replace(at: start, with: UInt8(ascii: "{"))
+    writer.closeObject(from: start)
+  }
+
+  /// Appends what is known of the key: a column that neither row holds is left out, and text that should be a document and
+  /// is none becomes null.
+  package func appendKnown(_ row: Int, other: Int, cells: Span<Cell>, arena: RawSpan, to writer: inout ByteWriter) {
+    let start = writer.count
+    for position in 0..<columns.count {
+      let column = columns[position]
+      let cell = RowImages(first: row, other: other).cell(column.index, cells)
+      guard cell.isKnown else { continue }
+      writer.append(names, column.nameStart..<column.nameEnd)
+      if !JSONPlan.append(cell, column.form, arena, to: &writer) { writer.append("null") }
     }
-    writer.append(UInt8(ascii: "}"))
+    writer.closeObject(from: start)
   }
 }

@@ -35,6 +35,14 @@ struct CheckpointRecord: Codable, Hashable {
     self.written = written
   }
 
+  /// The epoch of the writer that goes on behind this checkpoint.
+  func nextEpoch(at place: String) throws(Failure) -> UInt64 {
+    guard epoch < .max else {
+      throw Failure(.corruptState, "the checkpoint record has an epoch that no writer can follow", at: place)
+    }
+    return epoch + 1
+  }
+
   /// The key under which a compacted topic keeps the newest one.
   static func key(pipeline: String, sink: String) -> [UInt8] { Array("\(pipeline)/\(sink)".utf8) }
 

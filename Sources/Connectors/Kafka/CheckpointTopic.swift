@@ -1,6 +1,7 @@
 import Change
 import Flow
 import KafkaClient
+import Logging
 import Pipeline
 
 /// The compacted topic that keeps each sink's newest checkpoint. All of them lie in partition 0, so that a later change of
@@ -11,6 +12,7 @@ struct CheckpointTopic {
   let settings: KafkaSettings
   let pipeline: String
   let sink: String
+  let logger: Logger
 
   var place: String { "topic \"\(settings.checkpointTopic)\"" }
 
@@ -25,6 +27,32 @@ struct CheckpointTopic {
       "max.message.bytes": "2097152",
     ]
     return new
+  }
+
+  /// Makes sure that the topic keeps the newest record of each key for ever, as far as the broker tells its policy.
+  /// - Returns: what a person must know; nil: all is well.
+  func check(_ policy: Result<String?, KafkaError>) throws(Failure) -> String? {
+    let found: String?
+    do throws(KafkaError) {
+      found = try policy.get()
+    } catch {
+      return "the broker does not tell the cleanup.policy of \(place), \(error): "
+        + "unless it is compact, the checkpoint will be lost"
+    }
+    if found == "compact" { return nil }
+    throw Failure(
+      .serverSetting,
+      "the checkpoint topic has cleanup.policy \(NearestName.quoted(found ?? "")), and must be compacted",
+      at: place,
+      hint: "set its cleanup.policy to compact (kafka-configs --alter --entity-type topics --add-config "
+        + "cleanup.policy=compact), before the broker deletes the checkpoint")
+  }
+
+  /// How long `read` goes on, in nanoseconds: for a broker's answer, or for another writer's transaction to end, which it
+  /// does at the latest with its time limit, give or take what the broker needs to find that out.
+  func patience(isHidden: Bool) -> UInt64 {
+    let patience = max(settings.openTimeout, 90_000_000_000)
+    return isHidden ? max(patience, settings.transactionTimeout &+ 30_000_000_000) : patience
   }
 
   /// The newest checkpoint whose transaction was committed; nil: there is none.
@@ -43,7 +71,8 @@ struct CheckpointTopic {
     var newest: [UInt8]?
     var end: Int64?
     var wanted: Int64?
-    let deadline = MonotonicTime.now() &+ max(settings.openTimeout, 90_000_000_000)
+    let began = MonotonicTime.now()
+    var lastReport = began
     while true {
       switch try next(reader) {
       case .message(let found, let value, _): if found == key { newest = value }
@@ -57,7 +86,12 @@ struct CheckpointTopic {
         if end >= target { break }
       }
       try Task.checkCancellation()
-      guard MonotonicTime.now() < deadline else { throw unread(wanted != nil) }
+      let now = MonotonicTime.now()
+      guard now &- began < patience(isHidden: wanted != nil) else { throw unread(wanted != nil) }
+      if now &- lastReport > 10_000_000_000 {
+        lastReport = now
+        report(isHidden: wanted != nil)
+      }
     }
     guard let newest else { return nil }
     return try CheckpointRecord(newest, at: place)
@@ -71,6 +105,14 @@ struct CheckpointTopic {
       if error.kind == .unknownTopic || error.kind == .unreachable { return .nothing }
       throw error.failure("read the checkpoint", at: place)
     }
+  }
+
+  private func report(isHidden: Bool) {
+    let message: Logger.Message =
+      isHidden
+      ? "waits for another writer's open transaction, which hides the newest checkpoints"
+      : "waits for a broker to give the checkpoint topic"
+    logger.warning(message, metadata: ["topic": "\(settings.checkpointTopic)"])
   }
 
   private func unread(_ isHidden: Bool) -> Failure {

@@ -27,9 +27,9 @@ extension KafkaError {
     case .unknownTopic: "make the topic, or let the sink do so with `topics: { create: true }`"
     case .unsupported: "the broker is too old for this sink, or forbids the request"
     case .permission:
-      "grant WRITE and DESCRIBE on the topics and the transactional id, READ on the checkpoint topic, and CREATE where "
-        + "topics are to be made"
-    case .messageTooLarge: "the topic's max.message.bytes must be at least the sink's max_message_bytes"
+      "grant WRITE and DESCRIBE on the topics and the transactional id, READ and DESCRIBE_CONFIGS on the checkpoint "
+        + "topic, and CREATE where topics are to be made"
+    case .messageTooLarge: "the topic's max.message.bytes must be the sink's max_message_bytes and 2 KiB more"
     default: ""
     }
   }

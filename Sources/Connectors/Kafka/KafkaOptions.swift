@@ -34,7 +34,7 @@ enum KafkaOptions {
       "delivery", .choice(KafkaSettings.Guarantee.allCases.map(\.rawValue)), default: "exactly_once",
       "exactly_once writes transactions; at_least_once writes without, and repeats messages after a crash."),
     Option(
-      "transactional_id", .string, "The producer's identity, which fences; by default freshet-{pipeline}-{sink}."),
+      "transactional_id", .string, "The producer's identity, which fences; by default freshet-{pipeline}/{sink}."),
     Option(
       "transaction_timeout", .duration, default: "5m",
       "The broker gives up a transaction that is older; at most its transaction.max.timeout.ms."),
@@ -66,7 +66,7 @@ enum KafkaOptions {
       "How batches of messages are compressed."),
     Option(
       "max_message_bytes", .size, default: "1000000",
-      "The largest message, key and headers included; the topic must allow it, too."),
+      "The largest message, key and headers included; the topic's max.message.bytes must be 2 KiB more."),
   ]
 
   static let connection: [Option] = [

@@ -1,3 +1,4 @@
+import Change
 import KafkaClient
 
 extension KafkaSettings {
@@ -13,7 +14,11 @@ extension KafkaSettings {
     all.set("compression.type", compression)
     // The client counts its own overhead, too: what the sink lets pass must pass there.
     all.set("message.max.bytes", "\(min(1_000_000_000, messageLimit + 1024))")
-    let queue = max(1 << 20, min(64 << 20, memory / 3))
+    // More goes into one request only where a single message has more: its topic's max.message.bytes is for the request.
+    let batch = min(1_000_000, messageLimit - 1024)
+    let wanted = properties.entries.last { $0.name == "batch.size" }.flatMap { Int($0.value.reveal()) }
+    all.set("batch.size", "\(min(batch, wanted ?? batch))")
+    let queue = KafkaSettings.queueBytes(memory: memory)
     all.set("queue.buffering.max.kbytes", "\(queue >> 10)")
     // A message costs the client some 250 bytes beside its own, so small ones are limited by number.
     all.set("queue.buffering.max.messages", "\(max(1000, queue / 256))")
@@ -28,13 +33,20 @@ extension KafkaSettings {
     return all
   }
 
+  /// Bytes that the client's queue may hold.
+  /// - Parameter memory: the sink's share of the pipeline's.
+  static func queueBytes(memory: Int) -> Int { max(1 << 20, min(64 << 20, memory / 3)) & ~1023 }
+
+  /// The largest message that can be sent with this share of the memory: one that is larger than the client's whole queue
+  /// would wait for room for ever.
+  func messageLimit(memory: Int) -> Int { min(messageLimit, KafkaSettings.queueBytes(memory: memory)) }
+
   /// The properties of a client that only asks and makes topics.
   var administrationProperties: KafkaProperties { base }
 
   /// The properties of the client that reads the checkpoint.
   var readerProperties: KafkaProperties {
-    var all = connection
-    all.set("client.id", "freshet")
+    var all = base
     all.set("isolation.level", "read_committed")
     all.set("fetch.wait.max.ms", "10")
     return all

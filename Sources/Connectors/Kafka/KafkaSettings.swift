@@ -91,6 +91,9 @@ package struct KafkaSettings: Sendable {
     connection.set("bootstrap.servers", brokers)
   }
 
+  /// Where a pipeline's rows go that cannot be sent.
+  func quarantineTopic(of pipeline: String) -> String { quarantineTopic ?? "\(pipeline).quarantine" }
+
   package var formatName: String {
     switch format {
     case .json: "json"
@@ -98,6 +101,12 @@ package struct KafkaSettings: Sendable {
     case .canal: "canal-json"
     case .maxwell: "maxwell"
     }
+  }
+
+  /// Whether the format leaves rows out, whatever they hold.
+  var skipsRows: Bool {
+    guard case .debezium(let options) = format else { return false }
+    return !options.skippedOperations.isDisjoint(with: ["c", "u", "d"])
   }
 
   package func makeEncoder(_ context: EncodingContext) -> any RecordEncoder {

@@ -2,6 +2,7 @@ package import Change
 import Flow
 import Formats
 import KafkaClient
+import Logging
 package import Pipeline
 
 /// Writes changes as messages to Kafka, with the checkpoint as a message of the same Kafka transaction.
@@ -38,13 +39,18 @@ package final class KafkaSink: Sink {
       properties, transactionTimeout: isTransactional ? settings.transactionTimeout : nil, place: settings.brokers,
       logger: context.logger)
     let directory = TopicDirectory(writer.producer, settings, pipeline: context.pipeline, logger: context.logger)
+    if context.badRowPolicy == .quarantine { try directory.reserve(settings.quarantineTopic(of: context.pipeline)) }
     // First, because librdkafka looks for the coordinator only every half second while it has no connection.
     try directory.load()
     try writer.open(timeout: settings.openTimeout)
-    let topic = CheckpointTopic(settings: settings, pipeline: context.pipeline, sink: context.name)
+    let topic = CheckpointTopic(
+      settings: settings, pipeline: context.pipeline, sink: context.name, logger: context.logger)
     checkpoints = try directory.topic(named: settings.checkpointTopic, topic.creation)
+    if let warning = try topic.check(directory.cleanupPolicy(of: settings.checkpointTopic)) {
+      context.logger.warning("\(warning)")
+    }
     let found = try topic.read()
-    epoch = (found?.epoch ?? 0) + 1
+    epoch = try found?.nextEpoch(at: topic.place) ?? 1
     sender = RecordSender(settings, context, writer, directory)
     self.writer = writer
     return found.map { Position(text: $0.position, token: $0.token) }
@@ -103,6 +109,7 @@ package final class KafkaSink: Sink {
 extension KafkaSettings {
   /// The name that fences: one for each sink of each pipeline.
   func transactionalId(_ context: ConnectorContext) -> String {
-    transactionalId ?? "freshet-\(context.pipeline)-\(context.name)"
+    // No name holds the slash, so no two pairs of names make one.
+    transactionalId ?? "freshet-\(context.pipeline)/\(context.name)"
   }
 }

@@ -32,6 +32,7 @@ package struct KafkaSinkDefinition: SinkDefinition {
     }
     let directory = TopicDirectory(client, settings, pipeline: context.pipeline, logger: context.logger)
     try directory.load()
+    if context.badRowPolicy == .quarantine { try directory.reserve(settings.quarantineTopic(of: context.pipeline)) }
     var planned: Set<String> = []
     for table in tables {
       let name = try directory.plannedName(of: table.name)
@@ -41,14 +42,24 @@ package struct KafkaSinkDefinition: SinkDefinition {
           "table \"\(table.name)\" has no key: its messages have none, and all go to one partition in order")
       }
     }
-    let checkpoints = CheckpointTopic(settings: settings, pipeline: context.pipeline, sink: context.name)
+    let checkpoints = CheckpointTopic(
+      settings: settings, pipeline: context.pipeline, sink: context.name, logger: context.logger)
     if directory.exists(settings.checkpointTopic) {
+      if let warning = try checkpoints.check(directory.cleanupPolicy(of: settings.checkpointTopic)) {
+        plan.warnings.append(warning)
+      }
       plan.checkpoint = try checkpoints.read().map { Position(text: $0.position, token: $0.token) }
     } else {
       plan.statements.append("make the compacted topic \(settings.checkpointTopic)")
       if settings.newTopics.maker == .nobody {
         plan.warnings.append("topic \"\(settings.checkpointTopic)\" is missing and may not be made: a run would stop")
       }
+    }
+    let limit = settings.messageLimit(memory: context.memoryLimit)
+    if limit < settings.messageLimit {
+      plan.warnings.append(
+        "rows of more than \(limit) bytes cannot be sent, although max_message_bytes is \(settings.messageLimit): "
+          + "the client's queue has a third of the sink's memory, and at most 64 MiB")
     }
     warn(settings, &plan)
     return plan

@@ -67,7 +67,7 @@ final class MessageWriter {
     if began == nil { try begin() }
     transactionBytes += (key?.byteCount ?? 0) + (value?.byteCount ?? 0)
     while let error = producer.produce(topic.topic, partition: partition, key: key, value: value) {
-      try wait(error, topic)
+      try wait(error, topic, bytes: value?.byteCount ?? 0)
     }
   }
 
@@ -77,7 +77,7 @@ final class MessageWriter {
     if began == nil { try begin() }
     transactionBytes += (key?.byteCount ?? 0) + (value?.byteCount ?? 0) + headers.byteCount
     while let error = producer.produce(topic.topic, partition: partition, key: key, value: value, headers: &headers) {
-      try wait(error, topic)
+      try wait(error, topic, bytes: value?.byteCount ?? 0)
     }
   }
 
@@ -92,8 +92,13 @@ final class MessageWriter {
 
   /// Waits for room in the client's queue.
   @inline(never)
-  private func wait(_ error: KafkaError, _ topic: TargetTopic) throws {
+  private func wait(_ error: KafkaError, _ topic: TargetTopic, bytes: Int) throws {
     guard error.kind == .queueFull else { throw failure(error, "send to topic \"\(topic.name)\"") }
+    guard producer.unreported > 0 else {
+      throw Failure(
+        .limit, "a message of \(bytes) bytes does not fit the client's queue", at: "topic \"\(topic.name)\", \(place)",
+        hint: "raise the pipeline's `limits: { memory: … }`")
+    }
     producer.poll(milliseconds: MessageWriter.pause)
     try check()
   }
@@ -138,18 +143,25 @@ final class MessageWriter {
   }
 
   /// Gives an open transaction up, so that readers need not wait for the broker to do so.
+  ///
+  /// Not while a request is on its way: it would arrive behind the transaction's end. Then the transaction stays open until
+  /// the transactional id is registered anew, with a higher epoch, which also refuses what arrives late.
   func close() {
     defer { began = nil }
     guard isTransactional, began != nil, producer.fatalError == nil else { return }
-    producer.purge()
+    producer.purgeQueue()
     let deadline = MonotonicTime.now() &+ MessageWriter.closeLimit
-    while MonotonicTime.now() < deadline, !producer.flush(milliseconds: MessageWriter.step) {}
-    while let error = producer.abortTransaction(milliseconds: 500) {
-      guard error.isRetriable, MonotonicTime.now() < deadline else {
-        logger.info("an open transaction is left to the broker to end", metadata: ["cause": "\(error)"])
-        return
-      }
+    while !producer.flush(milliseconds: MessageWriter.step) {
+      guard MonotonicTime.now() < deadline else { return leave("\(producer.unreported) messages have no report") }
     }
+    while let error = producer.abortTransaction(milliseconds: 500) {
+      guard error.isRetriable, MonotonicTime.now() < deadline else { return leave("\(error)") }
+    }
+  }
+
+  private func leave(_ cause: String) {
+    logger.info(
+      "an open transaction is left to the next writer, or to the broker, to end", metadata: ["cause": "\(cause)"])
   }
 
   /// Reports what librdkafka says of its connections, seldom; a refused login is a failure.

@@ -6,15 +6,21 @@ import Pipeline
 
 /// Encodes changes as records, chooses topic and partition of each, sends them, and counts what became of every change.
 ///
-/// *Thread*: the sink's. *Memory*: one writer for some dozens of records, reused; a table is prepared once a batch.
+/// *Thread*: the sink's. *Memory*: one writer for some dozens of records, reused; a table is prepared once a batch. A row
+/// that no message can hold is not rendered.
 final class RecordSender {
   /// Changes that are encoded before they are sent.
   private static let runLimit = 64
+  /// Bytes of values from which on they are sent, so that the writer stays small.
+  private static let runBytes = 1 << 20
+  /// Bytes that the writer keeps between two runs.
+  private static let keptBytes = 4 << 20
 
   let directory: TopicDirectory
   private let settings: KafkaSettings
   private let context: ConnectorContext
   private let writer: MessageWriter
+  private let messageLimit: Int
   private var encoder: any RecordEncoder
   /// nil: the settings say all of it, or the source has been read.
   private var source: SourceDescription?
@@ -37,6 +43,7 @@ final class RecordSender {
     self.context = context
     self.writer = writer
     self.directory = directory
+    messageLimit = settings.messageLimit(memory: context.memoryLimit)
     source = context.source
     encoding = settings.encoding
     encoder = settings.makeEncoder(encoding)
@@ -81,8 +88,14 @@ final class RecordSender {
     try sendApart(bytes, part, batch)
     var index = part.range.lowerBound
     while index < part.range.upperBound {
-      let run = index..<min(index + RecordSender.runLimit, part.range.upperBound)
+      let run = run(from: index, to: part.range.upperBound, batch)
       clear(&bytes)
+      if run.isEmpty {
+        let size = ChangeSize.least(batch.changes[index], batch)
+        try setAside(index, tooLarge("at least \(size)", index, batch), part, batch)
+        index += 1
+        continue
+      }
       var bad: UnencodableChange?
       do throws(UnencodableChange) {
         try encoder.encode(run, of: part, in: batch, into: &bytes, records: &records)
@@ -101,8 +114,25 @@ final class RecordSender {
   }
 
   private func clear(_ bytes: inout ByteWriter) {
-    bytes.removeAll()
+    bytes.removeAll(keepingAtMost: RecordSender.keptBytes)
     records.removeAll(keepingCapacity: true)
+  }
+
+  /// The changes from `start` on that are encoded together; none when the first of them fits no message.
+  private func run(from start: Int, to end: Int, _ batch: Batch) -> Range<Int> {
+    let end = min(start + RecordSender.runLimit, end)
+    // Together they have no more bytes than their batch.
+    guard batch.arena.count > min(messageLimit, RecordSender.runBytes) else { return start..<end }
+    var sum = 0
+    for index in start..<end {
+      let size = ChangeSize(batch.changes[index], batch).held
+      sum += size
+      if size > messageLimit, !settings.skipsRows, ChangeSize.least(batch.changes[index], batch) > messageLimit {
+        return start..<index
+      }
+      if sum > RecordSender.runBytes { return start..<index + 1 }
+    }
+    return start..<end
   }
 
   /// Sends the records of some changes, which lie in `bytes`.
@@ -120,8 +150,12 @@ final class RecordSender {
       let change = batch.changes[index]
       if first == next {
         outcomes[table(of: change, batch), default: Outcome()].filtered += 1
-      } else if largest + (headers == nil ? 0 : RecordHeaders.byteLimit) > settings.messageLimit {
-        try setAside(index, tooLarge(largest, index, batch), part, batch)
+      } else if largest + (headers == nil ? 0 : RecordHeaders.byteLimit) > messageLimit {
+        encoder.takeBack(records[first..<next], in: batch)
+        try setAside(index, tooLarge("\(largest)", index, batch), part, batch)
+      } else if let failure = try misplaced(first..<next, bytes, batch) {
+        encoder.takeBack(records[first..<next], in: batch)
+        try setAside(index, failure, part, batch)
       } else {
         for position in first..<next { try send(records[position], bytes, part, batch) }
         if change.operation == .schema {
@@ -131,6 +165,23 @@ final class RecordSender {
         }
       }
     }
+  }
+
+  /// Why one of a change's records has no partition, which must be known before any of them is sent; nil: each has one.
+  private func misplaced(
+    _ positions: Range<Int>, _ bytes: borrowing ByteWriter, _ batch: Batch
+  ) throws -> Failure? {
+    guard settings.partitioning == .columns else { return nil }
+    for record in records[positions] where record.kind == .row {
+      guard let index = record.change, batch.changes[index].operation != .schema else { continue }
+      let route = try route(Int(batch.changes[index].schema), batch)
+      do throws(Failure) {
+        _ = try route.partition(of: record, key: bytes.bytes.part(record.key), batch)
+      } catch {
+        return error
+      }
+    }
+    return nil
   }
 
   /// Sends records that belong to no change: of a transaction's beginning or end.
@@ -153,7 +204,13 @@ final class RecordSender {
       partition = try route.partition(of: record, key: key, batch)
     } else {
       topic = try apartTopic(record, bytes, batch)
-      if let key { partition = Murmur2.partition(of: key, count: topic.partitions) } else { partition = 0 }
+      if let key {
+        partition = Murmur2.partition(of: key, count: topic.partitions)
+      } else if record.kind == .row, let index = record.change {
+        partition = TableRoute.partition(of: table(of: batch.changes[index], batch), in: topic)
+      } else {
+        partition = 0
+      }
     }
     if headers != nil || record.headerName != nil {
       try sendWithHeaders(record, bytes, topic, partition, part, batch)
@@ -216,7 +273,7 @@ final class RecordSender {
     outcomes[table(of: batch.changes[index], batch), default: Outcome()].quarantined += 1
   }
 
-  private func tooLarge(_ size: Int, _ index: Int, _ batch: Batch) -> Failure {
+  private func tooLarge(_ size: String, _ index: Int, _ batch: Batch) -> Failure {
     let change = batch.changes[index]
     var columns = ""
     if change.operation != .schema {
@@ -224,11 +281,14 @@ final class RecordSender {
       let names = encoding.key(of: schema).map { "\"\(schema.columns[$0].name)\"" }.joined(separator: ", ")
       columns = names.isEmpty ? " without a key" : " with key \(names)"
     }
+    let isSet = messageLimit == settings.messageLimit
+    let limit = isSet ? "max_message_bytes is" : "the client's queue, a third of the sink's memory, has"
+    let remedy =
+      isSet ? "max_message_bytes and the topic's max.message.bytes" : "the pipeline's `limits: { memory: … }`"
     return Failure(
-      .limit, "a message\(columns) has \(size) bytes, and max_message_bytes is \(settings.messageLimit)",
+      .limit, "a message\(columns) has \(size) bytes, and \(limit) \(messageLimit)",
       at: "table \"\(table(of: change, batch))\", log offset \(change.logOffset)",
-      hint: "raise max_message_bytes and the topic's max.message.bytes, or set such rows aside with "
-        + "`on_bad_row: quarantine`")
+      hint: "raise \(remedy), or set such rows aside with `on_bad_row: quarantine`")
   }
 }
 

@@ -14,8 +14,7 @@ final class TableRoute {
 
   init(_ schema: TableSchema, topic: TargetTopic, _ settings: KafkaSettings) throws(Failure) {
     self.topic = topic
-    let name = Array(schema.name.description.utf8)
-    tablePartition = Murmur2.partition(of: name.span.bytes, count: topic.partitions)
+    tablePartition = TableRoute.partition(of: schema.name, in: topic)
     _ = try TableRoute.indexes(settings.keyColumns[schema.name] ?? [], schema, "key_columns")
     guard settings.partitioning == .columns else {
       partitioning = settings.partitioning
@@ -26,6 +25,12 @@ final class TableRoute {
     // A table that is not named goes by its key.
     partitioning = wanted.isEmpty ? .key : .columns
     columns = wanted.isEmpty ? nil : JSONKeyPlan(schema, key: wanted)
+  }
+
+  /// The partition of what is about a whole table.
+  static func partition(of table: TableName, in topic: TargetTopic) -> Int32 {
+    let name = Array(table.description.utf8)
+    return Murmur2.partition(of: name.span.bytes, count: topic.partitions)
   }
 
   private static func indexes(_ names: [String], _ schema: TableSchema, _ option: String) throws(Failure) -> [Int] {
@@ -42,6 +47,7 @@ final class TableRoute {
     return indexes
   }
 
+  /// - Throws: that the log does not hold a column that decides.
   func partition(of record: EncodedRecord, key: RawSpan?, _ batch: Batch) throws(Failure) -> Int32 {
     switch partitioning {
     case .key:

@@ -17,6 +17,25 @@ final class TargetTopic {
   }
 }
 
+/// What a topic is for. Two uses never share one: what is compacted, partitioned or read for one would break the other.
+private enum TopicUse: Hashable, CustomStringConvertible {
+  case checkpoint
+  case table(TableName)
+  /// All tables whose template gives this name.
+  case tables(String)
+  /// Schema changes, marks of transactions, or rows set aside.
+  case beside(String)
+
+  var description: String {
+    switch self {
+    case .checkpoint: "the checkpoint"
+    case .table(let name): "table \(NearestName.quoted(name.description))"
+    case .tables(let name): "the tables of topic \(NearestName.quoted(name))"
+    case .beside(let name): "the records beside the rows, of topic \(NearestName.quoted(name))"
+    }
+  }
+}
+
 /// The topics of one sink, each looked up or made when the first message goes to it.
 ///
 /// How many partitions a topic has is asked once, so that a key stays in its partition for as long as the sink runs.
@@ -29,8 +48,8 @@ final class TopicDirectory {
   private let pipeline: String
   private let logger: Logger
   private var topics: [String: TargetTopic] = [:]
-  /// The name that a topic's was made of, to find two that became one.
-  private var origins: [String: String] = [:]
+  /// What each topic's name was made for, to find two uses that became one topic.
+  private var uses: [String: TopicUse] = [:]
   /// The cluster's topics when the sink was opened, with their partitions.
   private var known: [String: Int] = [:]
 
@@ -39,6 +58,7 @@ final class TopicDirectory {
     self.settings = settings
     self.pipeline = pipeline
     self.logger = logger
+    uses[settings.checkpointTopic] = .checkpoint
   }
 
   /// Topics that were written to.
@@ -55,28 +75,33 @@ final class TopicDirectory {
 
   /// The topic of a table's rows.
   func topic(of table: TableName) throws -> TargetTopic {
-    try topic(madeOf: settings.topic.name(pipeline: pipeline, table: table))
+    try topic(named: plannedName(of: table), settings.newTopics)
   }
 
   /// The name of a table's topic, which is not looked up.
   func plannedName(of table: TableName) throws(Failure) -> String {
-    try safeName(of: settings.topic.name(pipeline: pipeline, table: table))
+    let name = settings.topic.name(pipeline: pipeline, table: table)
+    return try claim(name, for: settings.topic.separatesTables ? .table(table) : .tables(name))
   }
 
-  /// The topic of a name that may hold what Kafka does not allow.
+  /// The topic for records beside the rows, of a name that may hold what Kafka does not allow.
   func topic(madeOf name: String) throws -> TargetTopic {
-    try topic(named: safeName(of: name), settings.newTopics)
+    try topic(named: reserve(name), settings.newTopics)
   }
 
-  private func safeName(of name: String) throws(Failure) -> String {
+  /// Keeps a name for records beside the rows; returns it as Kafka takes it. No topic is looked up.
+  @discardableResult
+  func reserve(_ name: String) throws(Failure) -> String { try claim(name, for: .beside(name)) }
+
+  private func claim(_ name: String, for use: TopicUse) throws(Failure) -> String {
     let safe = TopicTemplate.safe(name)
-    if let other = origins[safe], other != name {
+    if let other = uses[safe], other != use {
       throw Failure(
-        .configuration, "two tables would share the topic \"\(safe)\", although their names differ",
-        at: "topics \(NearestName.quoted(other)) and \(NearestName.quoted(name))",
-        hint: "route one of them to another name, or give both one topic by a template without {schema} and {table}")
+        .configuration, "\(other) and \(use) would share the topic \"\(safe)\"", at: settings.brokers,
+        hint: "route a table to another name, or change the topics' names: a template without {table} gives tables one "
+          + "topic on purpose, but only their rows")
     }
-    origins[safe] = name
+    uses[safe] = use
     return safe
   }
 
@@ -84,16 +109,19 @@ final class TopicDirectory {
   func topic(named name: String, _ new: KafkaSettings.NewTopics) throws -> TargetTopic {
     if let topic = topics[name] { return topic }
     if known[name] == nil { try make(name, new) }
-    let handle: KafkaTopic
-    do {
-      handle = try producer.topic(name)
-    } catch {
-      throw error.failure("use a topic", at: "topic \"\(name)\"")
-    }
+    let handle = try handle(of: name)
     let topic = TargetTopic(handle, partitions: try partitions(of: handle))
     topics[name] = topic
     known[name] = topic.partitions
     return topic
+  }
+
+  private func handle(of name: String) throws(Failure) -> KafkaTopic {
+    do {
+      return try producer.topic(name)
+    } catch {
+      throw error.failure("use a topic", at: "topic \"\(name)\"")
+    }
   }
 
   private func make(_ name: String, _ new: KafkaSettings.NewTopics) throws {
@@ -126,6 +154,25 @@ final class TopicDirectory {
       guard MonotonicTime.now() < deadline else {
         throw Failure(.unreachable, "no broker tells the partitions of the topic", at: "topic \"\(topic.name)\"")
       }
+      producer.poll(milliseconds: 20)
+    }
+  }
+
+  /// What a topic does with old records, by its setting `cleanup.policy`; an error when the broker does not tell.
+  func cleanupPolicy(of name: String) throws -> Result<String?, KafkaError> {
+    let deadline = MonotonicTime.now() &+ settings.openTimeout
+    let topic = try topics[name]?.topic ?? handle(of: name)
+    while true {
+      do throws(KafkaError) {
+        return .success(try producer.setting("cleanup.policy", of: topic, milliseconds: TopicDirectory.step))
+      } catch {
+        // A topic that was just made is not known to every broker at once.
+        guard error.kind == .unreachable || error.kind == .unknownTopic else { return .failure(error) }
+        guard MonotonicTime.now() < deadline else {
+          throw error.failure("ask for a topic's settings", at: "topic \"\(name)\", \(settings.brokers)")
+        }
+      }
+      try Task.checkCancellation()
       producer.poll(milliseconds: 20)
     }
   }

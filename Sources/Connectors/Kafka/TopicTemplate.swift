@@ -6,8 +6,8 @@ package struct TopicTemplate: Hashable, Sendable {
 
   private let pieces: [Piece]
   package let text: String
-  /// Whether each table has a topic of its own.
-  package var separatesTables: Bool { pieces.contains(.table) && pieces.contains(.schema) }
+  /// Whether each table is meant to have a topic of its own.
+  package var separatesTables: Bool { pieces.contains(.table) }
 
   package init(_ text: String) throws(Failure) {
     self.text = text

@@ -95,16 +95,17 @@ package final class NetChange {
   private static let mergedLimit = 8 << 20
 
   package let schema: TableSchema
-  package private(set) var entries: [Entry] = []
+  // One thread at a time uses a net change: the run-time check of each access would guard nothing.
+  @exclusivity(unchecked) package private(set) var entries: [Entry] = []
   package private(set) var merged = MergedRows()
   package let segment: Segment
   /// Whether entries tell which columns changed.
   private let tellsChanges: Bool
   private let integerKey: Int?
   private let keyBias: UInt64
-  private var isGrowing = true
-  private var lastKey: UInt64 = 0
-  private var slots: [UInt32] = []
+  @exclusivity(unchecked) private var isGrowing = true
+  @exclusivity(unchecked) private var lastKey: UInt64 = 0
+  @exclusivity(unchecked) private var slots: [UInt32] = []
 
   /// - Parameter tellsChanges: whether images are compared, so that `Entry.changed` is known for updates.
   package init(schema: TableSchema, segment: Segment, tellsChanges: Bool = false) {
@@ -260,15 +261,17 @@ package final class NetChange {
   }
 
   private func assign(_ entry: Int, _ state: State, _ source: Source, batch: Int32, row: UInt32, keyRow: UInt32) {
-    entries[entry].state = state
-    entries[entry].batch = batch
-    entries[entry].row = row
-    entries[entry].keyRow = keyRow
-    entries[entry].changeBatch = source.number
-    entries[entry].change = source.index
-    entries[entry].count += 1
-    entries[entry].changed = Entry.allColumns
-    entries[entry].isOwn = true
+    var known = entries[entry]
+    known.state = state
+    known.batch = batch
+    known.row = row
+    known.keyRow = keyRow
+    known.changeBatch = source.number
+    known.change = source.index
+    known.count += 1
+    known.changed = Entry.allColumns
+    known.isOwn = true
+    entries[entry] = known
   }
 
   private func base(of entry: Entry) -> MergedRows.Base {

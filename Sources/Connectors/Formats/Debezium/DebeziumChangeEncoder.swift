@@ -14,7 +14,7 @@ package final class DebeziumChangeEncoder: ChangeEncoder {
   package let options: DebeziumOptions
   let context: EncodingContext
   var plans = PlanCache<DebeziumPlan>()
-  private var counters: [TableName: CollectionCounter] = [:]
+  private(set) var counters: [TableName: CollectionCounter] = [:]
   var lossy: Lossiness
   var source: DebeziumSource
   var transaction = DebeziumTransaction()
@@ -76,11 +76,13 @@ package final class DebeziumChangeEncoder: ChangeEncoder {
         continue
       }
       let plan = plans.current[Int(change.schema)]
+      let counted = transaction.events
       do throws(BadValue) {
         try encode(change, plan, row, into: &writer)
       } catch {
         writer.removeAll(from: mark)
         if let count = records?.count { records?.removeLast(count - known) }
+        transaction.takeBack(transaction.events - counted, of: plan.counter)
         throw UnencodableChange(index: index, failure: error.failure(in: plan.schema))
       }
     }

@@ -21,6 +21,17 @@ struct DebeziumTransaction {
     collections.removeAll(keepingCapacity: true)
   }
 
+  /// Takes events of a table back that were counted last or are not sent. The transaction still is one that changed rows.
+  mutating func takeBack(_ count: UInt64, of counter: CollectionCounter) {
+    guard count > 0 else { return }
+    events -= count
+    counter.events -= count
+    if counter.events == 0 {
+      collections.removeAll { $0 === counter }
+      counter.serial = 0
+    }
+  }
+
   @inline(__always)
   mutating func count(_ counter: CollectionCounter, isRow: Bool = true) -> EventOrder {
     if counter.serial != serial {
@@ -63,6 +74,23 @@ extension DebeziumChangeEncoder {
         writer.append("}")
       }
       writer.append("]")
+    }
+  }
+
+  package func takeBack(_ records: ArraySlice<EncodedRecord>, in batch: Batch) {
+    guard options.providesTransactionMetadata else { return }
+    // A tombstone is no event.
+    for record in records where record.kind == .row && record.value != nil {
+      guard let index = record.change else { continue }
+      let change = batch.changes[index]
+      let table: TableName
+      if change.operation == .schema {
+        let schemaChange = batch.schemaChanges[Int(change.row)]
+        table = schemaChange.after?.name ?? schemaChange.table
+      } else {
+        table = batch.schemas[Int(change.schema)].name
+      }
+      if let counter = counters[table] { transaction.takeBack(1, of: counter) }
     }
   }
 

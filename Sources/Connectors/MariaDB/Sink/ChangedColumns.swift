@@ -18,9 +18,12 @@ struct ChangedColumns {
     self.mask = mask
     let key = Set(table.schema.key)
     columns = table.columns.map { column in
-      (column, key.contains(column.index) || ChangedColumns.has(column, mask) || column.emptyValue == nil)
+      let isStored = key.contains(column.index) || ChangedColumns.has(column, mask) || column.updatesItself
+      return (column, isStored || column.emptyValue == nil)
     }
-    let changed = table.columns.filter { ChangedColumns.has($0, mask) && !key.contains($0.index) }
+    let changed = table.columns.filter {
+      (ChangedColumns.has($0, mask) && !key.contains($0.index)) || $0.updatesItself
+    }
     guard !changed.isEmpty, columns.contains(where: { !$0.isWritten }) else { return nil }
     tail =
       " ON DUPLICATE KEY UPDATE " + changed.map { "\($0.name)=VALUES(\($0.name))" }.joined(separator: ",")

@@ -28,6 +28,9 @@ struct ColumnDefinition {
         text += " AUTO_INCREMENT"
       } else if let value = defaultText(&remarks) {
         text += " DEFAULT \(value)"
+      } else if !column.isNullable, server.promotesTimestamps, NativeType(text).base == "timestamp" {
+        // What such a server gives the table's second one; the first would get ON UPDATE besides.
+        text += " DEFAULT '0000-00-00 00:00:00'"
       }
     }
     if column.isInvisible, server.isMariaDB ? server.version >= 100_300 : server.version >= 80_023 {

@@ -210,18 +210,19 @@ extension GroupWriter {
 }
 
 extension StatementBuffer {
-  /// Appends `UPDATE … SET …` over the columns that the image holds.
+  /// Appends `UPDATE … SET …` over the columns that the image holds, and those that would else change by themselves.
   func append(assignments table: MirrorTable, named name: String? = nil, _ image: RowView) throws(RowProblem) {
     append("UPDATE ")
     append(name ?? table.target.quotedName)
     append(" SET ")
     var isFirst = true
-    for column in table.columns where image[column.index].isPresent {
+    for column in table.columns where image[column.index].isPresent || column.updatesItself {
       if !isFirst { append(UInt8(ascii: ",")) }
       isFirst = false
       append(column.name)
       append(UInt8(ascii: "="))
-      try append(literal: image[column.index], column, image)
+      let cell = image[column.index]
+      if cell.isPresent { try append(literal: cell, column, image) } else { append(column.name) }
     }
     // An image that holds nothing new still says that the row is there.
     if isFirst, let column = table.columns.first { append("\(column.name)=\(column.name)") }

@@ -133,7 +133,9 @@ extension GroupWriter {
     buffer.append("UPDATE \(table.target.quotedName) SET \(words.validTo)=")
     let validFrom = table.columns[table.columns.count - 3]
     try buffer.append(literal: key[validFrom.index], validFrom, key)
-    buffer.append(",\(words.isCurrent)=0 WHERE ")
+    buffer.append(",\(words.isCurrent)=0")
+    for column in table.columns where column.updatesItself { buffer.append(",\(column.name)=\(column.name)") }
+    buffer.append(" WHERE ")
     try writeBefore(table, words, key: key, to: buffer)
   }
 

@@ -29,6 +29,17 @@ final class GroupWriter {
   /// Entries of the net change in hand that were put aside.
   var refused: Set<Int> = []
   private var prepared: [PreparedKey: MariaDBStatement] = [:]
+  /// What this writer alone knows of tables that several may write.
+  private var notes: [ObjectIdentifier: Notes] = [:]
+
+  private struct Notes {
+    /// Rows of the net change in hand that were put aside.
+    var quarantined: UInt64 = 0
+    /// The server has remarked on a statement: each is looked at before the next is sent.
+    var hasRemarks = false
+    /// The target does not take empty values for columns that did not change.
+    var takesWholeRows = false
+  }
 
   private struct PreparedKey: Hashable {
     var table: ObjectIdentifier
@@ -61,7 +72,21 @@ final class GroupWriter {
   }
 
   /// Gives up what was prepared: the tables may have changed.
-  func forget() { prepared.removeAll() }
+  func forget() {
+    prepared.removeAll()
+    notes.removeAll()
+  }
+
+  private subscript(table: MirrorTable) -> Notes {
+    get { notes[ObjectIdentifier(table)] ?? Notes() }
+    set { notes[ObjectIdentifier(table)] = newValue }
+  }
+
+  /// The rows of a table's net change that this writer has put aside, which begin anew.
+  func takeQuarantined(_ table: MirrorTable) -> UInt64 {
+    defer { self[table].quarantined = 0 }
+    return self[table].quarantined
+  }
 
   // MARK: A table's net change
 
@@ -89,7 +114,7 @@ final class GroupWriter {
     try finish()
     // The key that a row moved away from is not a change of its own: the change is counted at the key that it moved to.
     let own = refused.reduce(0) { $0 + (net.entries[$1].isOwn ? 1 : 0) }
-    table.addQuarantined(UInt64(own), writer: number)
+    self[table].quarantined += UInt64(own)
   }
 
   func run(_ step: Step, _ table: MirrorTable, _ net: NetChange, _ range: Range<Int>) throws {
@@ -98,7 +123,7 @@ final class GroupWriter {
     let isListed = table.keyColumns.count == 1 && shares == 1
     step.isBulk = hasBulk && (step.form == .insert || (step.form == .delete && !isListed))
     // What may have to be looked at before anything else is sent.
-    let isAlone = step.form == .update || step.isRetry || table.hasRemarks
+    let isAlone = step.form == .update || step.isRetry || self[table].hasRemarks
     var begin = range.lowerBound
     while begin < range.upperBound {
       buffer.removeAll()
@@ -123,7 +148,7 @@ final class GroupWriter {
   /// How the rows are stored of which it is known what changed.
   private func changes(of table: MirrorTable, _ net: NetChange) -> Step {
     var step = Step(.changedRows, .upsert)
-    guard table.storesChangedColumns else { return step }
+    guard table.storesChangedColumns, !self[table].takesWholeRows else { return step }
     var mask: UInt64 = 0
     for entry in net.entries where takes(.changedRows, entry) { mask |= entry.changed }
     step.columns = ChangedColumns(mask: mask, of: table)
@@ -170,7 +195,7 @@ final class GroupWriter {
       let answer = try connection.receive()
       if flight.step.form == .change, connection.duplicates != UInt64(flight.rows) { return Trouble(flight: flight) }
       guard answer.warnings > 0 else { return nil }
-      flight.table.hasRemarks = true
+      self[flight.table].hasRemarks = true
       // Its remarks are gone when another statement is on its way: it is repeated alone.
       guard flights.isEmpty else { return Trouble(flight: flight) }
       try refuseLosses(flight.table)
@@ -185,7 +210,7 @@ final class GroupWriter {
     let flight = trouble.flight
     guard let net = flight.table.net else { return }
     if let error = trouble.error, flight.step.form != .change { return try recover(flight, net, error) }
-    if trouble.error != nil { flight.table.storesChangedColumns = false }
+    if trouble.error != nil { self[flight.table].takesWholeRows = true }
     try replace(flight, net)
   }
 
@@ -259,7 +284,7 @@ final class GroupWriter {
 
   /// Puts a row aside in this writer's transaction, or stops.
   func refuse(_ problem: RowProblem, _ place: ChangePlace, _ table: MirrorTable) throws {
-    let statement = try refusals.statement(problem, place, table)
+    let statement = try refusals.statement(problem, place, table, limit: packetLimit)
     try answered { () throws(MariaDBError) in try runScript(statement) }
   }
 

@@ -7,6 +7,9 @@ import SQLRendering
 extension MariaDBSink {
   /// Takes over the changes of some transactions.
   func take(_ batch: Batch, parts: Range<Int>) async throws {
+    if let part = batch.transactions[parts].first {
+      try await chooseReferences(for: batch, isSnapshot: part.isSnapshot)
+    }
     var number = segment.add(batch, from: origin)
     var known = [MirrorTable?](repeating: nil, count: batch.schemas.count)
     for part in batch.transactions[parts] {
@@ -26,6 +29,7 @@ extension MariaDBSink {
         if let found = known[Int(change.schema)] {
           table = found
         } else {
+          try carryOutEmptyings()
           table = try self.table(for: batch.schemas[Int(change.schema)])
           known[Int(change.schema)] = table
         }
@@ -86,9 +90,15 @@ extension MariaDBSink {
     }
     for table in held {
       guard let net = table.net else { continue }
-      outcomes[table.schema.name, default: Outcome()] += table.outcome(of: net)
-      net.removeAll()
+      close(net, of: table)
     }
+  }
+
+  /// Counts what was applied, and makes room.
+  private func close(_ net: NetChange, of table: MirrorTable) {
+    let quarantined = branches.reduce(writer?.takeQuarantined(table) ?? 0) { $0 + $1.writer.takeQuarantined(table) }
+    outcomes[table.schema.name, default: Outcome()] += table.outcome(of: net, quarantined: quarantined)
+    net.removeAll()
   }
 
   /// Runs work of the branches on their threads, and some here meanwhile. Does nothing with them when the group is not shared.
@@ -113,8 +123,7 @@ extension MariaDBSink {
       for writer in branches { try writer.apply(table, of: branch, shares: writers) }
     }
     try opened().apply(table, net, shares: writers)
-    outcomes[table.schema.name, default: Outcome()] += table.outcome(of: net)
-    net.removeAll()
+    close(net, of: table)
   }
 
   /// A change that no writer can carry out by itself, because the row and the key that it moves to belong to two of them.
@@ -144,16 +153,15 @@ extension MariaDBSink {
     guard !isInTransaction, settings.mode.kind != .history, writer.direct.isEmpty, heldEntries <= quickEntries
     else { return false }
     let held = tableOrder.filter { $0.net.map { !$0.isEmpty } ?? false }
-    let script = SmallGroup(writer, ownership: checkpoints.ownershipOrFailure(epoch))
+    let script = SmallGroup(
+      writer, store: checkpoints.storeOrFail(checkpoint, epoch: epoch, groupNumber: groupNumber + 1))
     for table in held {
       if let net = table.net, try !script.append(table, net) { return false }
     }
-    let sequence = try sequenceStatement()
-    script.append(
-      store: checkpoints.store(checkpoint, epoch: epoch, groupNumber: groupNumber + 1, if: script.condition)
-        + sequence)
+    if let sequence = try sequenceStatement() { script.append(sequence) }
     Failpoint.hit("mariadb.before_commit")
     switch try script.run() {
+    case nil: return false
     case .fenced: throw checkpoints.fenced()
     case .refused:
       _ = try writer.runScript("ROLLBACK")
@@ -164,8 +172,7 @@ extension MariaDBSink {
     groupNumber += 1
     for table in held {
       guard let net = table.net else { continue }
-      outcomes[table.schema.name, default: Outcome()] += table.outcome(of: net)
-      net.removeAll()
+      close(net, of: table)
     }
     segment.removeAll()
     return true
@@ -188,7 +195,7 @@ extension MariaDBSink {
     let needsOrder =
       (settings.foreignKeys && target.hasForeignKeys) || (target.hasOtherUniqueKeys && target.hasOtherColumns)
     let table = MirrorTable(
-      target, segment: segment, writers: branches.count + 1, direct: needsOrder && settings.mode.kind != .history,
+      target, segment: segment, direct: needsOrder && settings.mode.kind != .history,
       mode: settings.mode)
     tables[schema.name] = table
     tableOrder.append(table)
@@ -205,10 +212,10 @@ extension MariaDBSink {
 
   /// Carries a schema change out, between two transactions of rows: everything before it is committed.
   private func carryOut(_ change: SchemaChange, at moment: TableMoment) async throws {
-    if try await carryOutEmptying(change, at: moment) { return }
     guard let targets else { throw Failure(.internal, "the sink is used before it was opened") }
     // The snapshot's load and a truncation may be parts of one group; what is held comes first.
     try await applyAll()
+    if try noteEmptying(change, at: moment) { return }
     guard !isInTransaction else {
       throw Failure(
         .internal, "a schema change came behind rows that are not committed", at: "table \"\(change.table)\"")

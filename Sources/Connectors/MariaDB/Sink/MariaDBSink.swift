@@ -11,7 +11,7 @@ import SQLRendering
 /// *Ordering*: the changes of a group are reduced to the net change per key, or, where foreign keys act, applied one by
 /// one. *Fencing*: `open` raises the epoch of the checkpoint row; a group begins by locking that row under its own epoch.
 /// *Memory*: batches wait by reference until the commit; beyond `applyLimit` they are written into the open transaction.
-/// *Cancellation*: cuts the connection, so that a wait for the server or for somebody's lock ends.
+/// *Cancellation*: cuts every connection, so that a wait for the server, a definition or somebody's lock ends.
 final class MariaDBSink: Sink {
   let settings: MariaDBSinkSettings
   let context: ConnectorContext
@@ -20,6 +20,7 @@ final class MariaDBSink: Sink {
   /// The writers besides the first.
   var branches: [BranchWriter] = []
   var targets: TargetTables?
+  private var live = LiveConnections()
   var checkpoints: SinkCheckpoint?
   var epoch: UInt64 = 0
   var groupNumber: UInt64 = 0
@@ -31,8 +32,12 @@ final class MariaDBSink: Sink {
   var isShared = false
   /// Whether the last transaction was a piece of a snapshot; nil: none has come.
   var isLoading: Bool?
+  /// Whether the target looks at its foreign keys now, where `foreign_keys` says that it may.
+  var checksReferences = true
   /// Whether indexes may wait for the end of a snapshot's load.
   var awaitsIndexes = true
+  /// Rows that one statement marks of a table that has lost all of them.
+  var emptyingRows: UInt64 = 500_000
   /// Entries up to which a group is sent as one text.
   var quickEntries = 128
   /// Entries from which on a group is worth the round trips of more than one writer.
@@ -57,7 +62,8 @@ final class MariaDBSink: Sink {
   var applyLimit: Int { max(1 << 20, context.memoryLimit / 2) }
 
   func open() async throws -> Position? {
-    let connection = try settings.connect(.rows)
+    live = LiveConnections()
+    let connection = live.adding(try settings.connect(.rows))
     return try await guarded(by: connection) {
       let checkpoints = try SinkCheckpoint(
         connection: connection, stateDatabase: settings.stateDatabase, pipeline: context.pipeline, sink: context.name)
@@ -65,8 +71,8 @@ final class MariaDBSink: Sink {
       try resolveBranches(claim, checkpoints)
       let refusals = RowRefusals(policy: context.badRowPolicy, checkpoints: checkpoints, segment: segment)
       for number in 0..<max(1, settings.workers) {
-        let connection = number == 0 ? connection : try settings.connect(.rows)
-        try checkpoints.mark(connection, writer: number)
+        let connection = number == 0 ? connection : live.adding(try settings.connect(.rows))
+        try checkpoints.mark(connection, writer: number, epoch: claim.epoch)
         let writer = try GroupWriter(connection: connection, refusals: refusals, number: number)
         if number == 0 { self.writer = writer } else { branches.append(BranchWriter(writer: writer)) }
       }
@@ -79,8 +85,9 @@ final class MariaDBSink: Sink {
       groupNumber = claim.groupNumber
       // Definitions commit whatever a connection has open: they have one of their own.
       targets = try TargetTables(
-        connection: try settings.connect(.definitions), settings: settings, context: context,
-        epoch: Int64(clamping: claim.epoch))
+        connection: live.adding(try settings.connect(.definitions)), settings: settings, context: context,
+        epoch: Int64(clamping: claim.epoch), live: live)
+      try chooseReferences(at: claim.position)
       return claim.position
     }
   }
@@ -104,9 +111,13 @@ final class MariaDBSink: Sink {
 
   func commit(_ checkpoint: Checkpoint) async throws -> Receipt {
     try await guarded(by: opened().connection) {
-      if try commitQuickly(checkpoint) { return }
+      try carryOutEmptyings()
+      let isSnapshotComplete = completesSnapshot(at: checkpoint.position)
+      // What is looked at behind the rows must be able to keep the checkpoint back.
+      if try !isSnapshotComplete && commitQuickly(checkpoint) { return }
       try begin(sharing: heldEntries >= sharedEntries)
       try await applyAll()
+      if isSnapshotComplete { try beginReferences() }
       try await onBranches { try $0.prepare() }
       if isShared { Failpoint.hit("mariadb.after_prepare") }
       try store(checkpoint)
@@ -122,7 +133,7 @@ final class MariaDBSink: Sink {
   /// Makes the indexes that were left out while a snapshot was loaded.
   private func finishLoad() async throws {
     awaitsIndexes = false
-    try await targets?.finishLoad()
+    try await guarded(by: opened().connection) { try await targets?.finishLoad() }
   }
 
   func close() async {
@@ -152,7 +163,7 @@ final class MariaDBSink: Sink {
   private func guarded<Result>(
     by connection: MariaDBConnection, _ body: () async throws -> Result
   ) async throws -> Result {
-    let connections = [connection] + branches.map(\.writer.connection)
+    let live = live
     return try await withTaskCancellationHandler {
       do {
         return try await body()
@@ -165,7 +176,7 @@ final class MariaDBSink: Sink {
         throw (error as? MariaDBError)?.failure("cannot write to the target", at: connection.place) ?? error
       }
     } onCancel: {
-      for connection in connections { connection.shutdownSocket() }
+      live.cut()
     }
   }
 
@@ -202,14 +213,20 @@ final class MariaDBSink: Sink {
 
   func store(_ checkpoint: Checkpoint) throws {
     let checkpoints = try openedCheckpoints()
+    let writer = try opened()
+    var script = checkpoints.store(checkpoint, epoch: epoch, groupNumber: groupNumber + 1)
+    if let sequence = try sequenceStatement() { script += ";\(sequence)" }
+    guard script.utf8.count < writer.packetLimit else {
+      throw Failure(
+        .limit, "the checkpoint is larger than what the target takes as one statement", at: writer.connection.place,
+        hint: "raise max_allowed_packet there above \(script.utf8.count) bytes")
+    }
     Failpoint.hit("mariadb.before_commit")
     // Whether it is committed is not known before the answer, and not when that is lost: then the branches stay prepared, and
     // the next `open` ends them by the checkpoint that it finds.
     isInTransaction = false
     // The row is locked since the group's beginning: the first statement finds it, or the second is not reached.
-    let answers = try opened().runScript(
-      checkpoints.store(checkpoint, epoch: epoch, groupNumber: groupNumber + 1) + sequenceStatement()
-        + ";COMMIT;SET autocommit=1")
+    let answers = try writer.runScript(script + ";COMMIT;SET autocommit=1")
     Failpoint.hit("mariadb.after_commit")
     groupNumber += 1
     guard answers.first?.affectedRows == 1 else { throw checkpoints.fenced() }

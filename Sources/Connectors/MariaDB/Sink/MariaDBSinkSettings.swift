@@ -43,8 +43,7 @@ struct MariaDBSinkSettings: Sendable {
     for address in url.addresses {
       var options = MariaDBConnectionOptions(address: address, credentials: url.credentials)
       options.tls = tls
-      // A table of any size may be altered: the server says nothing meanwhile.
-      options.readTimeoutSeconds = purpose == .definitions ? 7 * 86_400 : UInt32(clamping: lockWaitSeconds + 60)
+      options.readTimeoutSeconds = readTimeoutSeconds(purpose)
       options.initCommands = purpose == .definitions ? definitionCommands : rowCommands
       options.countsFoundRows = purpose == .rows
       options.allowsScripts = purpose == .rows
@@ -58,11 +57,22 @@ struct MariaDBSinkSettings: Sendable {
     throw first ?? Failure(.configuration, "the url names no host")
   }
 
+  /// How long a server that says nothing is waited for, while it works on a statement or is gone.
+  func readTimeoutSeconds(_ purpose: Purpose) -> UInt32 {
+    switch purpose {
+    // A row without a key is searched in the whole table; a cancellation does not wait.
+    case .rows: UInt32(clamping: lockWaitSeconds + 3600)
+    // A table of any size may be altered.
+    case .definitions: 7 * 86_400
+    }
+  }
+
   /// How a session that changes shapes is set up: names and texts mean what they say, a conversion of values gives what it
-  /// gave at the source, strict there or not, and no reference hinders what the source has done.
+  /// gave at the source, strict there or not, dates that are on no calendar stay what they are, and no reference hinders
+  /// what the source has done.
   private var definitionCommands: [String] {
     [
-      "SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO'",
+      "SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'",
       "SET SESSION foreign_key_checks = 0",
       "SET SESSION time_zone = '+00:00'",
       "SET SESSION auto_increment_increment = 1, auto_increment_offset = 1",

@@ -19,19 +19,14 @@ final class MirrorTable {
   /// The statements with a parameter for each value.
   let insertText: String
   let deleteText: String
-  /// Rows of `net` that were put aside since it was last empty, by writer.
-  private var quarantinedRows: [UInt64]
-
   /// Whether several writers may each apply some of the keys: no two keys of the source can meet at the target.
   var isShareable: Bool
-  /// Whether only the columns that an update has changed may be stored. Given up for good when the target does not take it.
-  var storesChangedColumns: Bool
-  /// Whether the server has remarked on a statement: then each is looked at before the next is sent.
-  var hasRemarks = false
+  /// Whether only the columns that an update has changed may be stored.
+  let storesChangedColumns: Bool
 
   var schema: TableSchema { target.schema }
 
-  init(_ target: TargetTable, segment: Segment, writers: Int, direct: Bool, mode: TargetMode = .mirror) {
+  init(_ target: TargetTable, segment: Segment, direct: Bool, mode: TargetMode = .mirror) {
     self.target = target
     self.mode = mode
     let schema = target.schema
@@ -50,7 +45,7 @@ final class MirrorTable {
     // A row that is all key stays as it is.
     if others.isEmpty { others = Array(columns.prefix(1)) }
     // The key, too: where the target takes two spellings for one key, the row gets the source's.
-    let set = (others + columns.filter { key.contains($0.index) && $0.form == .text })
+    let set = (others + columns.filter { key.contains($0.index) && ($0.form == .text || $0.updatesItself) })
     upsertTail =
       " ON DUPLICATE KEY UPDATE " + set.map { "\($0.name)=VALUES(\($0.name))" }.joined(separator: ",")
     deleteHead = "DELETE FROM \(target.quotedName) WHERE "
@@ -58,8 +53,7 @@ final class MirrorTable {
     deleteText = deleteHead + keyColumns.map { "\($0.name)=?" }.joined(separator: " AND ")
     isShareable =
       net != nil && mode.kind != .history && !target.hasOtherUniqueKeys && !target.hasForeignKeys && !target.hasTriggers
-      && !target.keyIsCaseInsensitive && !keyColumns.contains { $0.form == .float || $0.form == .double }
-    quarantinedRows = [UInt64](repeating: 0, count: writers)
+      && !target.takesKeysForEqual && !keyColumns.contains { $0.form == .float || $0.form == .double }
   }
 
   /// What became of the changes that were carried out one by one since the last `takeDirect`.
@@ -72,22 +66,13 @@ final class MirrorTable {
     return directOutcome
   }
 
-  /// Thread: that of the writer, while no other asks for the sum.
-  func addQuarantined(_ count: UInt64, writer: Int) { quarantinedRows[writer] += count }
-
-  func takeQuarantined() -> UInt64 {
-    defer { for index in quarantinedRows.indices { quarantinedRows[index] = 0 } }
-    return quarantinedRows.reduce(0, +)
-  }
-
-  /// What became of the changes in `net`, all of which were applied.
-  func outcome(of net: NetChange) -> Outcome {
+  /// What became of the changes in `net`, all of which were applied, or put aside.
+  func outcome(of net: NetChange, quarantined: UInt64) -> Outcome {
     var outcome = Outcome()
     for entry in net.entries {
       if entry.isOwn { outcome.delivered += 1 }
       outcome.superseded += UInt64(entry.count) - (entry.isOwn ? 1 : 0)
     }
-    let quarantined = takeQuarantined()
     outcome.delivered -= quarantined
     outcome.quarantined = quarantined
     return outcome

@@ -13,25 +13,43 @@ extension SinkCheckpoint {
   /// Commits the prepared branches of groups whose checkpoint is stored, and undoes the others. Called after the claim, when
   /// no older writer can store a checkpoint any more.
   func resolveBranches(_ claim: Claim) throws(Failure) {
-    for row in try connection.query("XA RECOVER") {
-      guard row.count == 4, let length = row[1].flatMap({ Int($0) }), let data = row[3], data.hasPrefix(branchPrefix),
-        data.utf8.count > length
-      else { continue }
-      let global = String(decoding: data.utf8.prefix(length), as: UTF8.self)
-      let numbers = global.dropFirst(branchPrefix.count).split(separator: ".")
-      guard numbers.count == 2, let group = UInt64(numbers[1]) else { continue }
-      let writer = String(decoding: data.utf8.dropFirst(length), as: UTF8.self)
-      let verb = group <= claim.groupNumber ? "COMMIT" : "ROLLBACK"
-      try resolve("XA \(verb) '\(global)','\(writer)'", writer)
+    for row in try connection.queryBytes("XA RECOVER") {
+      guard let branch = Branch(row, prefix: branchPrefix) else { continue }
+      try resolve(branch, isStored: branch.groupNumber <= claim.groupNumber)
+    }
+  }
+
+  /// A branch of this sink as XA RECOVER lists it, among those of others, whose names may be any bytes.
+  private struct Branch {
+    /// Both parts of the name, one behind the other.
+    let name: [UInt8]
+    let global: String
+    let epoch: UInt64
+    let groupNumber: UInt64
+    let writer: Int
+
+    /// nil: it is another's.
+    init?(_ row: [[UInt8]?], prefix: String) {
+      guard row.count == 4, let name = row[3], name.starts(with: prefix.utf8), let length = row[1],
+        let length = Int(String(decoding: length, as: UTF8.self)), (0..<name.count).contains(length),
+        let writer = Int(String(decoding: name[length...], as: UTF8.self))
+      else { return nil }
+      let numbers = String(decoding: name[..<length], as: UTF8.self).dropFirst(prefix.count).split(separator: ".")
+      guard numbers.count == 2, let epoch = UInt64(numbers[0]), let groupNumber = UInt64(numbers[1]) else { return nil }
+      self.name = name
+      self.epoch = epoch
+      self.groupNumber = groupNumber
+      self.writer = writer
+      global = "\(prefix)\(epoch).\(groupNumber)"
     }
   }
 
   /// A branch belongs to its connection until that one is gone: where it is not, it is ended.
-  private func resolve(_ statement: String, _ writer: String) throws(Failure) {
+  private func resolve(_ branch: Branch, isStored: Bool) throws(Failure) {
     var attempts = 50
     while true {
       do throws(Failure) {
-        try connection.execute(statement)
+        try connection.execute("XA \(isStored ? "COMMIT" : "ROLLBACK") '\(branch.global)','\(branch.writer)'")
         return
       } catch {
         // 1402: it changed nothing, and its server ended it with its connection (MariaDB's trans_xa_detach).
@@ -39,11 +57,9 @@ extension SinkCheckpoint {
         attempts -= 1
         // 1397: not known here.
         guard error.cause.hasPrefix("1397 "), attempts > 0 else { throw error }
-        if let number = Int(writer) { try endWriter(number) }
+        try endWriter(branch.writer, of: branch.epoch)
         usleep(100_000)
-        let isLeft = try connection.query("XA RECOVER").contains { row in
-          row.count == 4 && statement.contains("'\((row[3] ?? "").dropLast(writer.count))'")
-        }
+        let isLeft = try connection.queryBytes("XA RECOVER").contains { $0.count == 4 && $0[3] == branch.name }
         if !isLeft { return }
       }
     }

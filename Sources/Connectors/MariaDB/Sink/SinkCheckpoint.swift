@@ -80,7 +80,10 @@ struct SinkCheckpoint {
       try raiseEpoch()
     } catch {
       guard error.code == .conflict else { throw error }
-      for writer in 0..<SinkCheckpoint.writerLimit { try endWriter(writer) }
+      // Whoever keeps the row locked has begun a group under the epoch that stands in it.
+      if let epoch = try storedEpoch() {
+        for writer in 0..<SinkCheckpoint.writerLimit { try endWriter(writer, of: epoch) }
+      }
       try raiseEpoch()
     }
     try connection.execute("SET SESSION innodb_lock_wait_timeout = \(usual ?? "50")")
@@ -103,9 +106,17 @@ struct SinkCheckpoint {
       """)
   }
 
-  /// The name of the lock that a writer's connection holds for as long as it lives, by which a later one finds it.
-  /// Names may have 64 characters.
-  private func lockName(_ writer: Int) -> String { "freshet.\(String(identity, radix: 16)).\(writer)" }
+  /// The epoch as it was last committed; nil: there is no row. Does not wait for whoever has it locked.
+  private func storedEpoch() throws(Failure) -> UInt64? {
+    (try connection.query("SELECT `epoch` FROM \(table) WHERE \(isMine)").first?.first ?? nil).flatMap { UInt64($0) }
+  }
+
+  /// The name of the lock that a writer's connection holds for as long as it lives, by which a later one finds it. Each
+  /// epoch has its own: an older writer that is still connected is to learn at its next group that it is fenced, not before
+  /// by a broken connection. Names may have 64 characters.
+  private func lockName(_ writer: Int, of epoch: UInt64) -> String {
+    "freshet.\(String(identity, radix: 16)).\(epoch).\(writer)"
+  }
 
   /// A number that this sink has and others hardly do.
   var identity: UInt64 {
@@ -115,8 +126,8 @@ struct SinkCheckpoint {
   }
 
   /// Ends the connection of an older writer, if it is there.
-  func endWriter(_ writer: Int) throws(Failure) {
-    let holder = try connection.query("SELECT IS_USED_LOCK('\(lockName(writer))')").first?.first ?? nil
+  func endWriter(_ writer: Int, of epoch: UInt64) throws(Failure) {
+    let holder = try connection.query("SELECT IS_USED_LOCK('\(lockName(writer, of: epoch))')").first?.first ?? nil
     guard let id = holder.flatMap({ UInt64($0) }), id != connection.threadId else { return }
     do throws(Failure) {
       try connection.execute("KILL CONNECTION \(id)")
@@ -126,10 +137,12 @@ struct SinkCheckpoint {
     }
   }
 
-  /// Marks a connection as one of the sink's writers. An older writer that is still connected keeps the mark; it can no
-  /// longer commit.
-  func mark(_ connection: MariaDBConnection, writer: Int) throws(Failure) {
-    _ = try connection.query("SELECT GET_LOCK('\(lockName(writer))', 0)")
+  /// Marks a connection as one of the sink's writers in the epoch that was claimed.
+  func mark(_ connection: MariaDBConnection, writer: Int, epoch: UInt64) throws(Failure) {
+    let answer = try connection.query("SELECT GET_LOCK('\(lockName(writer, of: epoch))', 0)").first?.first ?? nil
+    guard answer == "1" else {
+      throw Failure(.busy, "the server gives no lock by which a later writer could find this one", at: connection.place)
+    }
   }
 
   // MARK: Statements of a group
@@ -139,23 +152,24 @@ struct SinkCheckpoint {
     "SELECT 1 FROM \(table) WHERE \(isMine) AND `epoch` = \(epoch) FOR UPDATE"
   }
 
-  /// The same as a statement that fails (1048) when another writer owns the target.
-  func ownershipOrFailure(_ epoch: UInt64) -> String {
-    "UPDATE \(table) SET `epoch` = IF(`epoch` = \(epoch), `epoch`, NULL) WHERE \(isMine)"
+  /// Stores a group's checkpoint in the row that `ownership` has locked. The watermark stays when a restarted pipeline comes
+  /// with an older one: what was promised stays promised.
+  func store(_ checkpoint: Checkpoint, epoch: UInt64, groupNumber: UInt64) -> String {
+    "UPDATE \(table) SET \(assignments(checkpoint, groupNumber)) WHERE \(isMine) AND `epoch` = \(epoch)"
   }
 
-  /// Stores a group's checkpoint. The watermark stays when a restarted pipeline comes with an older one: what was promised
-  /// stays promised.
-  /// - Parameter condition: makes the statement fail (1048) where it does not hold.
-  func store(
-    _ checkpoint: Checkpoint, epoch: UInt64, groupNumber: UInt64, if condition: String = "TRUE"
-  ) -> String {
+  /// The same without `ownership` before it: locks the row, and fails (1048) when another writer owns the target.
+  func storeOrFail(_ checkpoint: Checkpoint, epoch: UInt64, groupNumber: UInt64) -> String {
+    "UPDATE \(table) SET `epoch` = IF(`epoch` = \(epoch), `epoch`, NULL), \(assignments(checkpoint, groupNumber)) "
+      + "WHERE \(isMine)"
+  }
+
+  private func assignments(_ checkpoint: Checkpoint, _ groupNumber: UInt64) -> String {
     let watermark = checkpoint.watermark.microseconds
     return """
-      UPDATE \(table) SET `epoch` = IF(\(condition), `epoch`, NULL), `group_number` = \(groupNumber), `position` = \(SinkCheckpoint.literal(checkpoint.position.text)), \
+      `group_number` = \(groupNumber), `position` = \(SinkCheckpoint.literal(checkpoint.position.text)), \
       `token` = \(SinkCheckpoint.literal(checkpoint.position.token)), \
-      `watermark` = GREATEST(COALESCE(`watermark`, \(watermark)), \(watermark)), `updated_at` = UTC_TIMESTAMP(3) \
-      WHERE \(isMine) AND `epoch` = \(epoch)
+      `watermark` = GREATEST(COALESCE(`watermark`, \(watermark)), \(watermark)), `updated_at` = UTC_TIMESTAMP(3)
       """
   }
 

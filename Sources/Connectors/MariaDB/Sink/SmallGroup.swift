@@ -11,16 +11,18 @@ final class SmallGroup {
 
   private let writer: GroupWriter
   private let buffer: StatementBuffer
-  /// Statements so far.
-  private var count = 2
-  private var storeNumber = 0
 
-  /// - Parameter ownership: fails when another writer has taken over.
-  init(_ writer: GroupWriter, ownership: String) {
+  /// - Parameter store: stores the checkpoint, and fails (1048) when another writer has taken over.
+  init(_ writer: GroupWriter, store: String) {
     self.writer = writer
     buffer = writer.buffer
     buffer.removeAll()
-    buffer.append("START TRANSACTION;\(ownership)")
+    buffer.append("START TRANSACTION;\(store)")
+  }
+
+  func append(_ statement: String) {
+    buffer.append(UInt8(ascii: ";"))
+    buffer.append(statement)
   }
 
   /// Appends a table's statements; false when they do not all fit one statement each.
@@ -29,55 +31,45 @@ final class SmallGroup {
       table.target.hasOtherUniqueKeys
       ? [.init(.deletedOrStored, .delete), .init(.partial, .update), .init(.rows, .insert)]
       : [.init(.deleted, .delete), .init(.rows, .upsert), .init(.partial, .update)]
-    for step in steps {
-      let rows = net.entries.reduce(0) { $0 + (writer.takes(step.rows, $1) ? 1 : 0) }
-      guard rows > 0 else { continue }
-      if count == 2 {
-        buffer.append(";SET @freshet_remarks = 0")
-        count += 1
-      }
+    for step in steps where net.entries.contains(where: { writer.takes(step.rows, $0) }) {
       buffer.append(UInt8(ascii: ";"))
       do throws(RowProblem) {
         try writer.write(step, table, net, whole: buffer, behindEach: SmallGroup.look(step))
       } catch {
         return false
       }
-      count += 2 * (step.form == .update ? rows : 1)
       guard buffer.count <= min(GroupWriter.statementBytes, writer.packetLimit) / 2 else { return false }
     }
     return true
   }
 
-  /// Neither function is reset by a statement that reads it (mariadb.com/kb/en/row_count, dev.mysql.com/doc, "Diagnostics
-  /// Area").
+  /// A statement that fails (1231) when the server has a remark about the one before it, or, behind an update, when that has
+  /// found no row. It reads no table, so that neither is forgotten before it is asked (mariadb.com/kb/en/row_count,
+  /// dev.mysql.com/doc, "The MySQL Diagnostics Area").
   private static func look(_ step: GroupWriter.Step) -> String {
-    ";SET @freshet_remarks = @freshet_remarks + @@warning_count" + (step.form == .update ? " + (ROW_COUNT() = 0)" : "")
+    let isGood = "@@warning_count = 0" + (step.form == .update ? " AND ROW_COUNT() <> 0" : "")
+    return ";SET SESSION sql_mode = IF(\(isGood), @@sql_mode, 'refused')"
   }
 
-  /// What a `store` that is carried out must see.
-  var condition: String { count == 2 ? "TRUE" : "@freshet_remarks = 0" }
+  private static let unknownMode: UInt32 = 1231
 
-  /// Appends the checkpoint's statements and the end.
-  /// - Parameter store: the statement that must find the checkpoint's row, and others behind it.
-  func append(store: String) {
-    storeNumber = count
-    buffer.append(";\(store);COMMIT")
-  }
-
-  func run() throws -> End {
+  /// nil: the server would not take it all at once.
+  func run() throws -> End? {
+    buffer.append(";COMMIT")
+    guard buffer.count <= writer.packetLimit else { return nil }
     var number = 0
     do throws(MariaDBError) {
       try writer.connection.send(text: unsafe buffer.bytes)
       var answer = try writer.connection.receive()
+      var hasStored = false
       while true {
-        // Locked since the second statement, and so there, unless somebody has deleted it before.
-        if number == storeNumber, answer.affectedRows != 1 { return .fenced }
-        guard answer.hasMore else { return .applied }
+        if number == 1 { hasStored = answer.affectedRows == 1 }
+        guard answer.hasMore else { return hasStored ? .applied : .fenced }
         number += 1
         answer = try writer.connection.receiveNext()
       }
     } catch {
-      guard error.isAboutTheRow else { throw writer.failure(error) }
+      guard error.isAboutTheRow || error.number == SmallGroup.unknownMode else { throw writer.failure(error) }
       return number == 1 ? .fenced : .refused
     }
   }

@@ -126,6 +126,10 @@ struct TargetAlteration {
       }
     }
     if !copies.isEmpty {
+      for column in shape.columns where column.updatesItself {
+        let name = try TargetText.name(column.name)
+        copies.append("\(name) = \(name)")
+      }
       plan.followUp = "UPDATE \(try TargetText.name(target)) SET \(copies.joined(separator: ", "))"
     }
   }

@@ -92,14 +92,21 @@ struct TargetCollation {
 }
 
 extension TargetCollation {
+  /// Whether the collation takes no two different texts for one.
+  static func isExact(_ collation: String) -> Bool {
+    collation == "binary" || (comparesBytes(collation) && isNoPad(collation))
+  }
+
   /// Whether the collation takes no two different texts for one, but for blanks at their end.
-  static func comparesBytes(_ collation: String) -> Bool { collation.hasSuffix("_bin") || collation == "binary" }
+  private static func comparesBytes(_ collation: String) -> Bool {
+    collation.hasSuffix("_bin") || collation == "binary"
+  }
 
   /// Whether values that are different in one collation stay different in another.
   static func keepsApart(_ source: String?, in target: String?) -> Bool {
     guard let source, let target else { return true }
     if source == target || target == "binary" || rules(source) == rules(target) { return true }
-    return comparesBytes(target) && (target.contains("nopad") || target.contains("0900") || !isNoPad(source))
+    return isExact(target) || (comparesBytes(target) && !isNoPad(source))
   }
 
   /// A collation that does not take blanks at the end for nothing.

@@ -32,6 +32,8 @@ struct TargetColumn {
   /// As the target declares it, in lower case: `decimal(12,2) unsigned`.
   let nativeType: String
   let charset: String?
+  /// Whether an UPDATE must name the column, or it would change by itself.
+  let updatesItself: Bool
 
   init(_ index: Int, of schema: TableSchema, at found: TargetShape.Column) throws(Failure) {
     self.index = index
@@ -42,6 +44,7 @@ struct TargetColumn {
     isNullable = found.isNullable
     nativeType = found.nativeType.lowercased()
     charset = found.charset
+    updatesItself = found.updatesItself
   }
 
   private static func writing(of type: ColumnType, target: ColumnType) -> Writing {

@@ -11,6 +11,8 @@ final class TargetServer {
   let version: Int
   /// Whether the server takes names of tables in upper and lower case for one.
   let foldsNames: Bool
+  /// Whether the server gives a TIMESTAMP that is NOT NULL and has no default a clock of its own.
+  let promotesTimestamps: Bool
   private var collations: [String: Bool] = [:]
   private var references: Set<TableName>?
 
@@ -18,7 +20,9 @@ final class TargetServer {
     self.connection = connection
     isMariaDB = connection.isMariaDB
     version = TargetServer.number(connection.serverVersion)
-    foldsNames = try connection.query("SELECT @@lower_case_table_names").first?.first != "0"
+    let settings = try connection.query("SELECT @@lower_case_table_names, @@explicit_defaults_for_timestamp").first
+    foldsNames = settings?.first != "0"
+    promotesTimestamps = settings?.last == "0"
   }
 
   /// A number that grows with the version; MariaDB may begin its own with `5.5.5-`.

@@ -13,6 +13,8 @@ struct TargetShape {
     var isAutoIncrement: Bool
     var charset: String?
     var collation: String?
+    /// Whether an UPDATE of the row that does not name the column sets it to the time: `ON UPDATE CURRENT_TIMESTAMP`.
+    var updatesItself = false
 
     var type: ColumnType {
       TableHints.Column(name: name, nativeType: nativeType, charset: charset, collation: collation).type
@@ -53,7 +55,7 @@ struct TargetShape {
         name: column.name, nativeType: column.nativeType, isNullable: column.isNullable ?? true,
         hasDefault: detail?[2] != nil, isGenerated: column.generation != .no,
         isAutoIncrement: extra.contains("auto_increment"), charset: column.charset?.lowercased(),
-        collation: column.collation)
+        collation: column.collation, updatesItself: extra.contains("on update"))
     }
     uniqueIndexes = []
     for row in try connection.query(

@@ -24,8 +24,8 @@ final class TargetTable {
   let hasOtherColumns: Bool
   /// Whether the target computes columns of its own from what is written.
   let computesColumns: Bool
-  /// Whether the target takes keys for equal whose bytes differ.
-  let keyIsCaseInsensitive: Bool
+  /// Whether the target takes keys for equal whose bytes differ, be it by case or by blanks at their end.
+  let takesKeysForEqual: Bool
   /// Whether it was made by this call.
   let isNew: Bool
 
@@ -51,9 +51,9 @@ final class TargetTable {
     computesColumns = shape.columns.contains(where: \.isGenerated)
     hasForeignKeys = isReferenced || shape.hasForeignKeys
     hasTriggers = shape.hasTriggers
-    keyIsCaseInsensitive = schema.key.contains { index in
+    takesKeysForEqual = schema.key.contains { index in
       guard let collation = shape.column(schema.columns[index].name)?.collation else { return false }
-      return !TargetCollation.comparesBytes(collation)
+      return !TargetCollation.isExact(collation)
     }
     self.isNew = isNew
   }

@@ -129,10 +129,11 @@ extension TargetTables {
   ) throws(Failure) -> TargetAlteration {
     let words = StatementWords(change.statement)
     let before = change.before ?? TargetAlteration.assumed(before: after, shape)
+    let isEmptied = emptyings.contains { server.folded($0.target) == server.folded(target) }
     return TargetAlteration(
       connection: connection, server: server, sharesDialect: sharesDialect, target: target, shape: shape,
       before: before, difference: try SchemaDifference(before: before, after: after, words: words), words: words,
       isLenient: context.schemaChangePolicy == .lenient || settings.mode.keepsWhatWas,
-      liveRows: try settings.mode.liveRows(.mariadb), keepsIndexes: settings.indexes != .none)
+      liveRows: isEmptied ? "0 = 1" : try settings.mode.liveRows(.mariadb), keepsIndexes: settings.indexes != .none)
   }
 }

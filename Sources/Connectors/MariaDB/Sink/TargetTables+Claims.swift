@@ -43,6 +43,18 @@ extension TargetTables {
     return target
   }
 
+  /// The target's tables that belong to this sink, as `folded` has them.
+  func claimed() throws(Failure) -> Set<TableName> {
+    try prepare()
+    var names: Set<TableName> = []
+    for row in try connection.query(
+      "SELECT `target_database`, `target_table` FROM \(stateTable("_freshet_table")) WHERE \(isOurs)")
+    {
+      if let database = row[0], let table = row[1] { names.insert(TableName(namespace: database, table: table)) }
+    }
+    return names
+  }
+
   /// Gives up the target's name, after the table was dropped or renamed.
   func release(_ name: TableName) throws(Failure) {
     let folded = server.folded(settings.names.target(of: name))

@@ -8,6 +8,7 @@ extension TargetTables {
   /// Notes the indexes that a table gets behind the load, before the table is made: a crash forgets none.
   func rememberIndexes(_ definition: TargetTableDefinition, _ target: TableName) throws(Failure) {
     let folded = server.folded(target)
+    try forgetIndexes(of: folded)
     for index in definition.laterIndexes {
       let values = [
         folded.namespace, folded.table, index.name, context.pipeline, context.name,
@@ -19,15 +20,25 @@ extension TargetTables {
     }
   }
 
+  /// Notes anew which indexes wait at a table that an earlier start of this sink made, before its first checkpoint: the
+  /// source may have others now.
+  func renewWaitingIndexes(_ schema: TableSchema, _ target: TableName) throws(Failure) {
+    guard settings.indexes == .afterLoad, schema.indexes != nil, try isMade(target) else { return }
+    let definition = TargetTableDefinition(
+      schema: schema, server: server, sharesDialect: sharesDialect, includesIndexes: false)
+    try guarded { () throws(Failure) in try rememberIndexes(definition, target) }
+  }
+
   /// Makes the indexes that wait for the end of the snapshot's load, several tables at a time. Does nothing when none does.
   ///
   /// No transaction of the writer may be open: an index waits for whoever has touched its table. Again after a crash: what
   /// is there already is not made twice.
   func finishLoad() async throws {
     try prepare()
+    startsAnew = false
     let waiting = try waitingTables()
     guard !waiting.isEmpty else { return }
-    let settings = settings
+    let (settings, live) = (settings, live)
     let width = max(1, min(settings.indexThreads, waiting.count))
     context.logger.info("making the indexes of \(waiting.count) tables", metadata: ["sink": "\(context.name)"])
     try takeLock()
@@ -38,7 +49,7 @@ extension TargetTables {
           let thread = DedicatedThread(name: "indexes")
           group.addTask(executorPreference: thread) {
             defer { thread.stop() }
-            let connection = try settings.connect(.definitions)
+            let connection = live.adding(try settings.connect(.definitions))
             defer { connection.close() }
             for (target, indexes) in share { try TargetTables.make(indexes, at: target, connection) }
           }

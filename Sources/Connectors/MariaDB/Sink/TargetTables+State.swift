@@ -21,13 +21,14 @@ extension TargetTables {
   }
 
   /// Makes the sink's own tables about shapes, once a connection, and forgets what a sink without a checkpoint has left: it
-  /// is not what the source holds now.
+  /// is not what the source holds now. Indexes that wait are kept with the tables that wait for them.
   func prepare() throws(Failure) {
     guard !isPrepared else { return }
     try guarded { () throws(Failure) in
       for definition in try definitions() { try connection.execute(definition) }
-      if try standing().token == nil {
-        for name in ["_freshet_table", "_freshet_index", "_freshet_schema_change"] {
+      startsAnew = try standing().token == nil
+      if startsAnew {
+        for name in ["_freshet_table", "_freshet_schema_change"] {
           try connection.execute("DELETE FROM \(stateTable(name)) WHERE \(isOurs)")
         }
       }

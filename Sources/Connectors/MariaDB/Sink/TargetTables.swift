@@ -2,6 +2,7 @@ internal import Change
 internal import Logging
 internal import MariaDBClient
 internal import Pipeline
+internal import SQLRendering
 
 /// Everything about shapes at the target: makes databases and tables, checks those that are there, carries out changes.
 ///
@@ -14,23 +15,36 @@ final class TargetTables {
   let context: ConnectorContext
   let epoch: Int64
   let server: TargetServer
+  /// Gets the connections that are made here, for as long as they are in use.
+  let live: LiveConnections
   private var tables: [TableName: TargetTable] = [:]
   var claims: [TableName: TableName] = [:]
   var isPrepared = false
+  /// Whether there was no checkpoint when this sink began, and its first load goes on.
+  var startsAnew = false
+  /// Tables that have lost all their rows, in a mode that keeps what was, and whose rows do not say so yet.
+  var emptyings: [Emptying] = []
   /// Whether the sink's lock is held.
   var isGuarding = false
   /// The checkpoint under which schema changes were last counted, and how many came since.
   var countedToken: String?
   var changesSinceToken = 0
 
+  struct Emptying {
+    var target: TableName
+    var moment: TableMoment
+  }
+
   /// - Parameter epoch: what this writer claimed in the checkpoint table.
   init(
-    connection: MariaDBConnection, settings: MariaDBSinkSettings, context: ConnectorContext, epoch: Int64
+    connection: MariaDBConnection, settings: MariaDBSinkSettings, context: ConnectorContext, epoch: Int64,
+    live: LiveConnections = LiveConnections()
   ) throws(Failure) {
     self.connection = connection
     self.settings = settings
     self.context = context
     self.epoch = epoch
+    self.live = live
     server = try TargetServer(connection)
   }
 
@@ -70,6 +84,8 @@ final class TargetTables {
     if isNew {
       try create(schema, target, withIndexes: settings.indexes == .withTable)
       shape = try TargetShape(connection, target)
+    } else if startsAnew {
+      try renewWaitingIndexes(schema, target)
     }
     guard var shape else { throw Failure(.internal, "the table just created is not there") }
     let fit: TargetShapeCheck.Fit

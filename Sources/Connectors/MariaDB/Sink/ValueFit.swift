@@ -28,10 +28,11 @@ struct ValueFit {
 
   private var holds: Bool {
     switch (source.type, target.type) {
-    case (.boolean, .integer), (.float32, .float32), (.float64, .float64), (.date, .date), (.year, .year),
-      (.json, .json),
-      (.uuid, .uuid):
-      return true
+    case (.boolean, .integer), (.date, .date), (.year, .year), (.json, .json), (.uuid, .uuid): return true
+    case (.float32, .float32), (.float64, .float64):
+      // What is declared with digits is rounded to them.
+      let digits = NativeType(target.nativeType).numbers
+      return digits.isEmpty || digits == NativeType(source.nativeType).numbers
     case (.year, .integer(let bits, _)): return bits >= 16
     case (.integer(let bits, let unsigned), .integer(let wide, let wideUnsigned)):
       return unsigned == wideUnsigned ? wide >= bits : unsigned && wide > bits
@@ -60,7 +61,8 @@ struct ValueFit {
   private var holdsText: Bool {
     guard case .text = target.type else { return false }
     switch source.type {
-    case .text(let length): return holdsCharset && holdsLength(length)
+    case .text(let length):
+      return holdsCharset && holdsLength(length) && (!isPadded(target.nativeType) || isPadded(source.nativeType))
     case .enumeration(let members):
       return holdsCharset && capacity >= (members.map(\.unicodeScalars.count).max() ?? 0)
     case .set(let members):
@@ -71,6 +73,9 @@ struct ValueFit {
     default: return false
     }
   }
+
+  /// Whether blanks at the end are no part of a value.
+  private func isPadded(_ nativeType: String) -> Bool { NativeType(nativeType).base == "char" }
 
   private var holdsCharset: Bool {
     guard let charset = source.charset, let other = target.charset else { return target.charset == "utf8mb4" }

@@ -17,6 +17,8 @@ struct WrittenColumn {
 
   /// nil: not every such column takes one.
   let emptyValue: EmptyValue?
+  /// Whether an UPDATE must name the column, or it would change by itself.
+  let updatesItself: Bool
   /// Whether the column keeps the very bytes that the sink has of it: text in utf8mb4.
   private let keepsBytes: Bool
 
@@ -24,6 +26,7 @@ struct WrittenColumn {
     index = column.index
     name = column.quotedName
     emptyValue = WrittenColumn.emptyValue(ofNativeType: column.nativeType)
+    updatesItself = column.updatesItself
     // A decimal without limits is kept as text.
     form = column.writing == .text ? .text : WrittenColumn.form(of: schema.columns[column.index].type)
     if case .text = schema.columns[column.index].type, column.writing == .text, column.charset == "utf8mb4" {

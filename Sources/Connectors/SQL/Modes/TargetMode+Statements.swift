@@ -23,10 +23,15 @@ package struct TableMoment: Sendable {
 
 extension TargetMode {
   /// The statement that says in this mode that a table has lost all its rows: by TRUNCATE, or because it was dropped.
+  /// Those of `soft_delete` and `history` are updates of rows that are not marked yet: they may be cut by a LIMIT.
   /// - Parameter table: the target's table, quoted.
-  package func emptying(_ table: String, _ dialect: SQLDialect, at moment: TableMoment) throws(Failure) -> String {
+  /// - Parameter columns: quoted names of columns that keep their value, though an update changes them by itself.
+  package func emptying(
+    _ table: String, _ dialect: SQLDialect, at moment: TableMoment, keeping columns: [String] = []
+  ) throws(Failure) -> String {
     func quoted(_ column: Column) throws(Failure) -> String { try dialect.quoted(name(of: column)) }
     let time = dialect.literal(instant: moment.time)
+    let kept = columns.map { ", \($0) = \($0)" }.joined()
     switch kind {
     case .mirror: return "DELETE FROM \(table)"
     case .append:
@@ -34,10 +39,10 @@ extension TargetMode {
       return "INSERT INTO \(table) (\(names)) VALUES ('t', \(dialect.literal(moment.position)), \(time))"
     case .softDelete:
       let mark = try quoted(.deletedAt)
-      return "UPDATE \(table) SET \(mark) = \(time) WHERE \(mark) IS NULL"
+      return "UPDATE \(table) SET \(mark) = \(time)\(kept) WHERE \(mark) IS NULL"
     case .history:
       let current = try quoted(.isCurrent)
-      return "UPDATE \(table) SET \(try quoted(.validTo)) = \(time), \(current) = 0 WHERE \(current) = 1"
+      return "UPDATE \(table) SET \(try quoted(.validTo)) = \(time), \(current) = 0\(kept) WHERE \(current) = 1"
     }
   }
 

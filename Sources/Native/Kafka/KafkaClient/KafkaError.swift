@@ -69,9 +69,9 @@ extension KafkaError {
       .unknownTopic
     case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS: .topicExists
     case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE, RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION: .unsupported
-    case RD_KAFKA_RESP_ERR__AUTHENTICATION, RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED,
-      RD_KAFKA_RESP_ERR__SSL:
-      .authentication
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION, RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED: .authentication
+    // A handshake also breaks with its connection, and then passes another time.
+    case RD_KAFKA_RESP_ERR__SSL: refusesCertificate ? .authentication : .unreachable
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
       RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
       .permission
@@ -84,5 +84,15 @@ extension KafkaError {
       .setting
     default: .other
     }
+  }
+
+  /// Whether one side has refused the other's certificate, by the words of librdkafka and of OpenSSL: both give one number
+  /// for all that can happen to a handshake.
+  private var refusesCertificate: Bool {
+    let text = message.lowercased()
+    return [
+      "certificate verify failed", "verify broker certificate", "not provide a certificate", "alert bad certificate",
+      "alert unsupported certificate", "alert certificate", "alert unknown ca",
+    ].contains { text.contains($0) }
   }
 }

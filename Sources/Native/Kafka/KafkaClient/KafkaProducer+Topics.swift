@@ -83,6 +83,73 @@ extension KafkaProducer {
     try unsafe KafkaProducer.check(event)
   }
 
+  /// The value of a topic's setting as it is in force, by Kafka's name; nil: the broker knows no such setting.
+  ///
+  /// It is the leader of the topic that is asked: any broker can tell, and that one has to be there in any case.
+  package func setting(
+    _ name: String, of topic: KafkaTopic, milliseconds: Int32
+  ) throws(KafkaError) -> String? {
+    let leader = try leader(of: topic, milliseconds: milliseconds)
+    guard let resource = unsafe rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.name) else {
+      throw KafkaError(RD_KAFKA_RESP_ERR__INVALID_ARG)
+    }
+    defer { unsafe rd_kafka_ConfigResource_destroy(resource) }
+    let answers = unsafe rd_kafka_queue_new(handle.client)
+    defer { unsafe rd_kafka_queue_destroy(answers) }
+    let options = unsafe rd_kafka_AdminOptions_new(handle.client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS)
+    defer { unsafe rd_kafka_AdminOptions_destroy(options) }
+    _ = unsafe rd_kafka_AdminOptions_set_request_timeout(options, milliseconds, nil, 0)
+    _ = unsafe rd_kafka_AdminOptions_set_broker(options, leader, nil, 0)
+    var asked: OpaquePointer? = unsafe resource
+    unsafe rd_kafka_DescribeConfigs(handle.client, &asked, 1, options, answers)
+    guard let event = unsafe rd_kafka_queue_poll(answers, milliseconds + 1000) else {
+      throw KafkaError(RD_KAFKA_RESP_ERR__TIMED_OUT)
+    }
+    defer { unsafe rd_kafka_event_destroy(event) }
+    return try unsafe KafkaProducer.value(of: name, in: event)
+  }
+
+  /// The broker that leads the topic's first partition.
+  private func leader(of topic: KafkaTopic, milliseconds: Int32) throws(KafkaError) -> Int32 {
+    var list: UnsafePointer<rd_kafka_metadata>?
+    let code = unsafe rd_kafka_metadata(handle.client, 0, topic.topic, &list, milliseconds)
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let list = unsafe list else { throw KafkaError(code) }
+    defer { unsafe rd_kafka_metadata_destroy(list) }
+    guard unsafe list.pointee.topic_cnt > 0 else { throw KafkaError(RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) }
+    let found = unsafe list.pointee.topics[0]
+    guard unsafe found.err == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(unsafe found.err) }
+    guard unsafe found.partition_cnt > 0, unsafe found.partitions[0].leader >= 0 else {
+      throw KafkaError(RD_KAFKA_RESP_ERR__TIMED_OUT)
+    }
+    return unsafe found.partitions[0].leader
+  }
+
+  private static func value(of name: String, in event: OpaquePointer) throws(KafkaError) -> String? {
+    let code = unsafe rd_kafka_event_error(event)
+    if code != RD_KAFKA_RESP_ERR_NO_ERROR {
+      throw KafkaError(code, message: unsafe rd_kafka_event_error_string(event).map { unsafe String(cString: $0) })
+    }
+    var count = 0
+    guard let result = unsafe rd_kafka_event_DescribeConfigs_result(event),
+      let resources = unsafe rd_kafka_DescribeConfigs_result_resources(result, &count), count > 0,
+      let resource = unsafe resources[0]
+    else { return nil }
+    let refusal = unsafe rd_kafka_ConfigResource_error(resource)
+    if refusal != RD_KAFKA_RESP_ERR_NO_ERROR {
+      let text = unsafe rd_kafka_ConfigResource_error_string(resource).map { unsafe String(cString: $0) }
+      throw KafkaError(refusal, message: text)
+    }
+    var entryCount = 0
+    guard let entries = unsafe rd_kafka_ConfigResource_configs(resource, &entryCount) else { return nil }
+    for index in 0..<entryCount {
+      guard let entry = unsafe entries[index], let found = unsafe rd_kafka_ConfigEntry_name(entry),
+        unsafe String(cString: found) == name
+      else { continue }
+      return unsafe rd_kafka_ConfigEntry_value(entry).map { unsafe String(cString: $0) }
+    }
+    return nil
+  }
+
   private static func check(_ event: OpaquePointer) throws(KafkaError) {
     let code = unsafe rd_kafka_event_error(event)
     if code != RD_KAFKA_RESP_ERR_NO_ERROR {

@@ -20,7 +20,8 @@ extension KafkaProducer {
     return error
   }
 
-  /// Gives the transaction up. Messages that are still queued must be purged first, or the call waits for them.
+  /// Gives the transaction up. Every message must have had its report: one that arrives later would lie behind the
+  /// transaction's end, and begin another one that nobody ends.
   package func abortTransaction(milliseconds: Int32) -> KafkaError? {
     let error = KafkaError(consuming: unsafe rd_kafka_abort_transaction(handle.client, milliseconds))
     poll(milliseconds: 0)

@@ -93,11 +93,11 @@ package final class KafkaProducer {
     return unreported == 0
   }
 
-  /// Drops every message that is not acknowledged; each becomes a failure.
-  package func purge() {
+  /// Drops the messages that are not on their way; each becomes a failure. What is on its way gets its report from the
+  /// broker: of a request that nobody waits for, nobody would know when it has arrived.
+  package func purgeQueue() {
     // Fails only for flags that do not exist.
-    _ = unsafe rd_kafka_purge(
-      handle.client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING)
+    _ = unsafe rd_kafka_purge(handle.client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_NON_BLOCKING)
     poll(milliseconds: 0)
   }
 

@@ -1,5 +1,6 @@
 import CMariaDB
 import Change
+import Glibc
 
 extension MariaDBConnection {
   /// libmariadb's own initialization is not safe to run twice at once; a static is initialized once.
@@ -100,6 +101,21 @@ extension MariaDBConnection {
       throw Failure(
         .authentication, "the connection is not encrypted, though tls is required", at: place,
         hint: "switch on TLS at the server, or set `tls: disabled` where the network is trusted")
+    }
+    if case .tcp = options.address { keepAlive(mysql_get_socket(handle)) }
+  }
+
+  /// Lets a host that is gone be noticed in a minute and a half while its answer is waited for: a statement may take as long
+  /// as the read timeout says, which is hours for some.
+  private static func keepAlive(_ socket: Int32) {
+    let settings: [(level: Int32, option: Int32, value: Int32)] = [
+      (SOL_SOCKET, SO_KEEPALIVE, 1), (Int32(IPPROTO_TCP), TCP_KEEPIDLE, 30), (Int32(IPPROTO_TCP), TCP_KEEPINTVL, 10),
+      (Int32(IPPROTO_TCP), TCP_KEEPCNT, 6),
+    ]
+    for setting in settings {
+      var value = setting.value
+      // Where the system does not take it, the read timeout is what is left.
+      setsockopt(socket, setting.level, setting.option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
   }
 }
