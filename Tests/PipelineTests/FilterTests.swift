@@ -44,6 +44,25 @@ struct FilterTests {
     #expect(rows.map(\.operation) == [.insert, .update])
   }
 
+  @Test func anUpdateWithoutTheRowBeforeTakesTheRowOutByItsKey() throws {
+    let builder = BatchBuilder()
+    builder.begin(commitTime: EventTime(microseconds: 1), mark: LogMark(sequence: 1), identifier: "1")
+    let index = builder.index(of: Shop.orders)
+    for state in ["paid", "new"] {
+      let first = UInt32(builder.cells.count)
+      builder.cells.append(.int(1))
+      let cell = builder.text(state)
+      builder.cells.append(cell)
+      builder.append(RowChange(operation: .update, schema: index, after: first, time: EventTime(microseconds: 1)))
+    }
+    builder.end(mark: LogMark(sequence: 1))
+    let chain = try TransformTrial.chain(FilterTests.paid)
+    let rows = TransformTrial.rows(try chain.apply(to: builder.take(position: Position(text: "1", token: ""))))
+    #expect(rows.map(\.operation) == [.update, .delete])
+    #expect(rows[1].before == FilterTests.row(1, .text("new")))
+    #expect(rows[1].after == nil)
+  }
+
   @Test func anExpressionThatDoesNotSuitTheTableIsToldWithItsPlace() throws {
     let chain = try TransformTrial.chain("{ filter: { table: shop.orders, where: \"stat = 'paid'\" } }")
     let problem = failure { _ = try chain.schema(for: Shop.orders) }

@@ -46,8 +46,10 @@ private final class FilterTransform: Transform {
     var isTested = false
     /// Of the row after it, or the row that was deleted.
     var passes = false
-    /// Of the row before an update; nil where that does not count.
+    /// Of the row before an update; nil where that does not count, or is not known.
     var passed: Bool?
+    /// Whether the condition is about rows, and not about changes.
+    var isOfRows = true
   }
 
   init(_ definition: FilterDefinition) { self.definition = definition }
@@ -92,6 +94,7 @@ private final class FilterTransform: Transform {
       for (index, passes) in zip(rows[schema], results) {
         decisions[Int(index)].isTested = true
         decisions[Int(index)].passes = passes
+        decisions[Int(index)].isOfRows = !evaluator.program.readsBefore
       }
       if updates[schema].isEmpty { continue }
       try evaluate(evaluator, batch, updates[schema], .before)
@@ -111,14 +114,12 @@ private final class FilterTransform: Transform {
 
   /// Makes inserts and deletes of the updates that cross the condition.
   private func convert(_ draft: BatchDraft) {
-    for (index, decision) in decisions.enumerated() where decision.isTested {
+    for (index, decision) in decisions.enumerated() where decision.isTested && decision.isOfRows {
       guard draft.changes[index].operation == .update, decision.passes != decision.passed else { continue }
       if !draft.changes[index].hasBefore {
         // Nobody knows whether the row was there; when it is not to be, its key is enough to see to it.
         if !decision.passes { decisions[index].passed = true } else { continue }
         draft.changes[index].before = draft.changes[index].after
-      } else if decision.passed == nil {
-        continue
       }
       if decision.passes {
         complete(draft, draft.changes[index])
