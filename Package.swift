@@ -33,7 +33,8 @@ let package = Package(
     // What flows, and how.
     .target(name: "Change"),
     .target(name: "Flow", dependencies: ["Change", deque]),
-    .target(name: "Pipeline", dependencies: ["Change", "Flow", log, histogram]),
+    .target(name: "Expressions", dependencies: ["Change", "PatternMatching"]),
+    .target(name: "Pipeline", dependencies: ["Change", "Flow", "Expressions", "MessageDigest", log, histogram]),
 
     // Native: unsafe ends here.
     .systemLibrary(
@@ -53,6 +54,12 @@ let package = Package(
       name: "CRdKafka", path: "Sources/Native/Kafka/CRdKafka", pkgConfig: "rdkafka",
       providers: [.apt(["librdkafka-dev"])]),
     .target(name: "KafkaClient", dependencies: ["Change", "CRdKafka"], path: "Sources/Native/Kafka/KafkaClient"),
+    .systemLibrary(
+      name: "CPCRE2", path: "Sources/Native/PCRE2/CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    .target(name: "PatternMatching", dependencies: ["Change", "CPCRE2"], path: "Sources/Native/PCRE2/PatternMatching"),
+    .systemLibrary(
+      name: "CCrypto", path: "Sources/Native/Crypto/CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .target(name: "MessageDigest", dependencies: ["CCrypto"], path: "Sources/Native/Crypto/MessageDigest"),
     .systemLibrary(name: "CLinux", path: "Sources/Native/Linux/CLinux"),
     .target(name: "Compression", dependencies: ["CZstd", "CDeflate"], path: "Sources/Native/Compression/Compression"),
 
@@ -110,12 +117,19 @@ let package = Package(
     .target(name: "TestRandom", path: "Tests/TestRandom"),
     .target(name: "DebeziumFixtures", path: "Tests/DebeziumFixtures"),
     .testTarget(name: "ChangeTests", dependencies: ["Change"]),
+    .testTarget(
+      name: "ExpressionsTests",
+      dependencies: ["Change", "Expressions", "PatternMatching", "MariaDBClient", "TestServers", "TestRandom"]),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
+    .testTarget(name: "MessageDigestTests", dependencies: ["MessageDigest"]),
     .testTarget(name: "SQLiteDatabaseTests", dependencies: ["Change", "SQLiteDatabase"]),
     .testTarget(name: "MariaDBClientTests", dependencies: ["Change", "MariaDBClient", "TestServers"]),
     .testTarget(name: "FlowTests", dependencies: ["Change", "Flow"]),
     .testTarget(
-      name: "PipelineTests", dependencies: ["Change", "Flow", "Pipeline", "MemoryConnector", "TestRandom", log]),
+      name: "PipelineTests",
+      dependencies: [
+        "Change", "Flow", "Pipeline", "PipelineConfiguration", "MessageDigest", "MemoryConnector", "TestRandom", log,
+      ]),
     .testTarget(
       name: "PipelineConfigurationTests",
       dependencies: ["Change", "Pipeline", "PipelineConfiguration", "TestRandom"]),

@@ -4,8 +4,8 @@
 set -euo pipefail
 
 packages=(
-  mariadb-server mariadb-client libmariadb-dev libsqlite3-dev sqlite3 libzstd-dev zstd libdeflate-dev gzip pkg-config
-  librdkafka-dev kcat python3 ca-certificates
+  mariadb-server mariadb-client libmariadb-dev libsqlite3-dev sqlite3 libzstd-dev zstd libdeflate-dev libssl-dev gzip pkg-config
+  librdkafka-dev libpcre2-dev kcat python3 ca-certificates
 )
 
 missing=()

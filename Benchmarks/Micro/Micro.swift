@@ -12,4 +12,5 @@ let benchmarks: @Sendable () -> Void = {
   addBuildingBenchmarks()
   addEncodingBenchmarks()
   addDecodingBenchmarks()
+  addTransformBenchmarks()
 }

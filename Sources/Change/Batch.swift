@@ -19,8 +19,13 @@ package final class Batch: Sendable {
   package let logBytes: Int
   /// When the first of its bytes was read: nanoseconds of the monotonic clock.
   package let readAt: UInt64
+  /// What transforms have left out, and the names that the tables had before them; nil in a batch of a source.
+  package let accounts: ChangeAccounts?
   /// Where the buffers go when nobody holds the batch any more; nil: they are not used again.
   private let memory: BatchMemory?
+  /// Whether somebody else has the buffers now. Written once, by the batch's only owner, right before it lets go of the
+  /// batch: nobody else can read it then but `deinit`.
+  private nonisolated(unsafe) var isDismantled = false
 
   package convenience init(
     arena: [UInt8], cells: [Cell], changes: [RowChange], transactions: [TransactionPart], schemas: [TableSchema],
@@ -34,9 +39,10 @@ package final class Batch: Sendable {
 
   init(
     buffers: BatchMemory.Buffers, memory: BatchMemory?, transactions: [TransactionPart], schemas: [TableSchema],
-    schemaChanges: [SchemaChange], position: Position, logBytes: Int, readAt: UInt64
+    schemaChanges: [SchemaChange], position: Position, logBytes: Int, readAt: UInt64, accounts: ChangeAccounts? = nil
   ) {
     self.memory = memory
+    self.accounts = accounts
     arena = buffers.arena
     cells = buffers.cells
     changes = buffers.changes
@@ -50,7 +56,16 @@ package final class Batch: Sendable {
 
   deinit {
     // An array that another batch shares is copied by who writes to it: giving it is safe in any case.
+    if isDismantled { return }
     memory?.give(BatchMemory.Buffers(arena: arena, cells: cells, changes: changes))
+  }
+
+  /// Lets go of a batch whose buffers the caller has a reference to. When nobody else holds the batch, these are the last
+  /// ones, the buffers can be written to without a copy, and where they are to go in the end is returned.
+  static func dismantle(_ batch: consuming Batch) -> BatchMemory? {
+    guard isKnownUniquelyReferenced(&batch) else { return nil }
+    batch.isDismantled = true
+    return batch.memory
   }
 
   /// The memory that this batch keeps alive, in bytes.

@@ -26,6 +26,24 @@ package enum ConnectorListing {
     return text
   }
 
+  /// One line a verb of `transforms:`.
+  package static func overview(_ verbs: [any Verb], width: Int? = nil) -> String {
+    TextTable.text(header: ["VERB", ""], verbs.map { [$0.name, $0.summary] }, width: width)
+  }
+
+  /// Every option of one verb.
+  package static func details(_ verb: any Verb, width: Int? = nil) -> String {
+    "\(verb.name): \(verb.summary)\n\n"
+      + TextTable.text(header: ["OPTION", "TYPE", "DEFAULT", ""], rows(verb.options, prefix: ""), width: width)
+  }
+
+  package static func json(_ verbs: [any Verb]) -> JSONValue {
+    .array(
+      verbs.map { verb in
+        .object(["name": .string(verb.name), "summary": .string(verb.summary), "options": json(verb.options)])
+      })
+  }
+
   package static func json(_ connectors: [any Connector]) -> JSONValue {
     .array(
       connectors.map { connector in

@@ -4,7 +4,7 @@ import Pipeline
 /// Turns the nodes of a pipeline file into a definition, and collects everything that is wrong on the way.
 struct DefinitionReader {
   let connectors: [any Connector]
-  private(set) var problems: [Failure] = []
+  var problems: [Failure] = []
 
   init(connectors: [any Connector]) { self.connectors = connectors }
 
@@ -24,11 +24,12 @@ struct DefinitionReader {
     problems += block.problems
     let name = pipelineName(block)
     let source = readSource(block)
+    let transforms = readTransforms(block)
     let sinks = readSinks(block)
     let memory = memoryLimit(block)
     guard problems.isEmpty, let name, let source else { return nil }
     return PipelineDefinition(
-      name: name, source: source, sinks: sinks,
+      name: name, source: source, transforms: transforms, sinks: sinks,
       schemaChangePolicy: block.string("on_schema_change").flatMap(SchemaChangePolicy.init) ?? .evolve,
       badRowPolicy: block.string("on_bad_row").flatMap(BadRowPolicy.init) ?? .stop, memoryLimit: memory,
       stateDirectory: block.string("state") ?? ".freshet/\(name)")

@@ -16,7 +16,9 @@ struct Override {
     let key = String(text[..<equals])
     place = Place(file: "--set \(key.contains("://") ? "***" : key)", line: 0, column: 0)
     value = String(text[text.index(after: equals)...])
-    path = Override.steps(key, dotted: connectors.flatMap { ($0.sourceOptions ?? []) + ($0.sinkOptions ?? []) })
+    path = Override.steps(
+      key,
+      dotted: connectors.flatMap { ($0.sourceOptions ?? []) + ($0.sinkOptions ?? []) } + Verbs.all.flatMap(\.options))
     guard !path.contains("") else {
       throw Failure(.usage, "the key has an empty step", at: place)
     }

@@ -13,6 +13,7 @@ enum PipelineOptions {
     Option("pipeline", .string, isRequired: true, "The pipeline's name: letters, digits, \"_\", \"-\" and \".\"."),
     Option("source", .anything, "Where changes come from."),
     Option("sources", .list(.anything), "The same as a list of one."),
+    Option("transforms", .list(.anything), "What happens to changes on their way, in order: each a block of one verb."),
     Option("sinks", .list(.anything), isRequired: true, "Where changes go, each a block with a type."),
     Option(
       "on_schema_change", .choice(SchemaChangePolicy.allCases.map(\.rawValue)), default: "evolve",
@@ -25,7 +26,7 @@ enum PipelineOptions {
   ]
 
   /// Keys of the interface that this version does not carry out, and must not ignore.
-  static let unavailable = ["order", "transforms", "windows", "control"]
+  static let unavailable = ["order", "windows", "control"]
 
   /// The keys of every source and sink block.
   static func common(_ types: [String]) -> [Option] {

@@ -10,6 +10,9 @@ package enum PipelineSchema {
     properties["source"] = .object(["oneOf": .array(sources)])
     properties["sources"] = array(of: sources, most: 1)
     properties["sinks"] = array(of: sinks, most: nil)
+    properties["transforms"] = .object([
+      "type": .string("array"), "items": .object(["oneOf": .array(Verbs.all.map(block))]),
+    ])
     return .object([
       "$schema": .string("https://json-schema.org/draft/2020-12/schema"),
       "title": .string("Freshet pipeline"),
@@ -37,6 +40,15 @@ package enum PipelineSchema {
     members["title"] = .string(connector.name)
     members["description"] = .string(connector.summary)
     return .object(members)
+  }
+
+  /// A verb's block has one key, the verb.
+  private static func block(_ verb: any Verb) -> JSONValue {
+    .object([
+      "type": .string("object"), "title": .string(verb.name), "description": .string(verb.summary),
+      "properties": .object([verb.name: block(verb.options)]), "required": .array([.string(verb.name)]),
+      "additionalProperties": .boolean(false),
+    ])
   }
 
   private static func block(_ options: [Option]) -> JSONValue {

@@ -34,7 +34,7 @@ struct FreshetCommand: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       DemoCommand.self, RunCommand.self, ValidateCommand.self, PlanCommand.self, TailCommand.self,
-      ConnectorsCommand.self,
+      ConnectorsCommand.self, TransformsCommand.self,
       SchemaCommand.self, VersionCommand.self,
     ])
 }

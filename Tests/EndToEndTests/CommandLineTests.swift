@@ -17,7 +17,8 @@ struct CommandLineTests {
     for arguments in [
       ["bogus"], ["run"], ["validate"], ["run", "--until"], ["run", "--log-format", "xml", "p.yaml"],
       ["run", "--report", "r", "a.yaml", "b.yaml"], ["run", "--until", "2026-01-01T00:00:00", "p.yaml"],
-      ["connectors", "nosuch"], ["validate", "/nowhere/p.yaml", "--no-such-flag"], ["tail", "nosuch://h/"],
+      ["connectors", "nosuch"], ["transforms", "nosuch"], ["validate", "/nowhere/p.yaml", "--no-such-flag"],
+      ["tail", "nosuch://h/"],
     ] {
       let result = try await Program.run(arguments, in: directory)
       #expect(result.exitStatus == 64, "\(arguments)")
@@ -27,7 +28,9 @@ struct CommandLineTests {
   }
 
   @Test func helpAndVersionAreResults() async throws {
-    for arguments in [["--help"], ["help", "run"], ["--version"], ["version"], ["connectors"]] {
+    for arguments in [
+      ["--help"], ["help", "run"], ["--version"], ["version"], ["connectors"], ["transforms", "mask"],
+    ] {
       let result = try await Program.run(arguments, in: directory)
       #expect(result.exitStatus == 0, "\(arguments)")
       #expect(!result.output.isEmpty, "\(arguments)")

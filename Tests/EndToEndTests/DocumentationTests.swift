@@ -49,7 +49,7 @@ import Testing
         try text.write(toFile: directory.appending("page.yaml"), atomically: true, encoding: .utf8)
         let result = try ShellCommand(
           "freshet validate page.yaml", in: directory,
-          environment: ["SHOP_PASSWORD": "anything", "COPY_PASSWORD": "anything"])
+          environment: ["SHOP_PASSWORD": "anything", "COPY_PASSWORD": "anything", "MASK_SECRET": "0123456789abcdef"])
         #expect(result.exitStatus == 0, "\(page.lastPathComponent): \(result.output)\n\(text)")
       }
     }

@@ -10,7 +10,9 @@ struct ExamplePipelineTests {
     let files = try #require(FileManager.default.enumerator(at: pipelines, includingPropertiesForKeys: nil))
       .compactMap { $0 as? URL }.filter { $0.pathExtension == "yaml" }
     #expect(files.count >= 4)
-    let result = try await Program.run(["validate"] + files.map(\.path), in: FileManager.default.temporaryDirectory)
+    let result = try await Program.run(
+      ["validate"] + files.map(\.path), in: FileManager.default.temporaryDirectory,
+      environment: ["MASK_SECRET": "0123456789abcdef"])
     #expect(result.exitStatus == 0, "\(result.output)")
   }
 }

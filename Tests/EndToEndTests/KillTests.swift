@@ -84,7 +84,7 @@ import Testing
 enum PipelineText {
   static func write(
     _ server: PrivateMariaDB, tables: String = "bank.*", in directory: TemporaryDirectory, chunkRows: Int = 50_000,
-    name: String = "bank", sinks: [String]? = nil
+    name: String = "bank", transforms: [String] = [], sinks: [String]? = nil
   ) throws -> String {
     let sinks =
       sinks ?? [
@@ -98,6 +98,7 @@ enum PipelineText {
         url: \(server.url())
         tables: ["\(tables)"]
         snapshot: { mode: initial, threads: 2, chunk_rows: \(chunkRows) }
+      transforms: [\(transforms.joined(separator: ", "))]
       sinks: [\(sinks.joined(separator: ", "))]
       state: "\(directory.appending("state"))"
 

@@ -19,6 +19,20 @@ struct ListingTests {
     }
   }
 
+  @Test func everyOptionOfEveryVerbIsInTheSchemaAndInTheListing() throws {
+    let schema = PipelineSchema.schema(connectors: FakeConnector.all).text()
+    let listing = Verbs.all.map { ConnectorListing.details($0) }.joined()
+    let json = ConnectorListing.json(Verbs.all).text()
+    for verb in Verbs.all {
+      #expect(ConnectorListing.overview(Verbs.all).contains(verb.name))
+      for name in [verb.name] + verb.options.map(\.name) {
+        #expect(schema.contains("\"\(name)\""))
+        #expect(listing.contains(name))
+        #expect(json.contains("\"\(name)\""))
+      }
+    }
+  }
+
   @Test func aLongLastColumnIsWrappedBetweenWordsToTheTerminal() {
     let rows = [["tables", "Tables to read, as globs over schema.table, in their order."], ["x", "y"]]
     #expect(

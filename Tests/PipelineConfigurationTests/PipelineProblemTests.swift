@@ -101,7 +101,6 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
 
   static let topLevel = [
     WrongFile(topLine: "windows: []", "p.yaml:4:1: \"windows\" is not available in this version"),
-    WrongFile(topLine: "transforms: []", "p.yaml:4:1: \"transforms\" is not available in this version"),
     WrongFile(topLine: "order: { idle_after: 5s }", "p.yaml:4:1: \"order\" is not available in this version"),
     WrongFile(topLine: "control: {}", "p.yaml:4:1: \"control\" is not available in this version"),
     WrongFile(topLine: "pipline: p", "p.yaml:4:1: unknown key \"pipline\" (did you mean \"pipeline\"?)"),
@@ -137,6 +136,53 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
       "p.yaml:2:1: not YAML: found unexpected end of stream while scanning a quoted scalar"),
   ]
 
+  static let transforms = [
+    WrongFile(
+      topLine: "transforms: [{ mask: { table: t } }]", "p.yaml:4:22: \"columns\" is missing"),
+    WrongFile(
+      topLine: "transforms: [{ maks: {} }]", "p.yaml:4:16: unknown verb \"maks\" (did you mean \"mask\"?)"),
+    WrongFile(
+      topLine: "transforms: [{ filter: { table: t } }]", "p.yaml:4:24: \"where\" is missing"),
+    WrongFile(
+      topLine: "transforms: [{ compute: { table: t, columns: a } }]",
+      "p.yaml:4:46: \"columns\" must be a block of columns and expressions"),
+    WrongFile(
+      topLine: "transforms: [mask]",
+      "p.yaml:4:14: a transform is a block of one verb, not \"mask\""),
+    WrongFile(
+      topLine: "transforms: [{ only: { operations: insert }, mask: {} }]",
+      "p.yaml:4:14: a transform is a block of one verb, not a block of 2"),
+    WrongFile(
+      topLine: "transforms: [{ only: { operations: [insert, upsert] } }]",
+      "p.yaml:4:45: \"operations\" must be one of insert, update, delete, read, truncate, drop, not \"upsert\""),
+    WrongFile(
+      topLine: "transforms: [{ only: { operation: insert } }]", "p.yaml:4:22: \"operations\" is missing",
+      "p.yaml:4:24: unknown key \"operation\" (did you mean \"operations\"?)"),
+    WrongFile(
+      topLine: "transforms: [{ route: { from: '(', to: a.b } }]", "p.yaml:4:31: \"from\" is not a regular expression"),
+    WrongFile(
+      topLine: "transforms: [{ route: { from: 'a.b', to: warehouse } }]",
+      "p.yaml:4:42: \"to\" must be of the form schema.table, with captures $0 to $9"),
+    WrongFile(
+      topLine: "transforms: [{ route: { from: 'a.(b)', to: a.$2 } }]",
+      "p.yaml:4:44: \"to\" names capture $2, and \"from\" has 1"),
+    WrongFile(
+      topLine: "transforms: [{ mask: { table: t, columns: { a: hsh } } }]",
+      "p.yaml:4:48: \"hsh\" is no way to mask a column (did you mean \"hash\"?)"),
+    WrongFile(
+      topLine: "transforms: [{ mask: { table: t, columns: { a: hash }, secret: short } }]",
+      "p.yaml:4:64: `hash` needs a \"secret\" of at least 16 bytes"),
+    WrongFile(
+      topLine: "transforms: [{ mask: { table: t, columns: { a: { truncate: -1 } } } }]",
+      "p.yaml:4:60: \"truncate\" must be an integer from 0 to 65535"),
+    WrongFile(
+      topLine: "transforms: [{ project: { table: t, include: a, exclude: b } }]",
+      "p.yaml:4:58: \"include\" and \"exclude\" exclude each other"),
+    WrongFile(
+      topLine: "transforms: [{ project: { table: t, rename: [a, b] } }]",
+      "p.yaml:4:45: \"rename\" must be a block of names, not a list"),
+  ]
+
   static let patterns = [
     WrongFile(
       "a pattern with ! and no quotes",
@@ -149,7 +195,7 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
 }
 
 struct PipelineProblemTests {
-  @Test(arguments: WrongFile.options + WrongFile.topLevel + WrongFile.patterns)
+  @Test(arguments: WrongFile.options + WrongFile.topLevel + WrongFile.transforms + WrongFile.patterns)
   func everyProblemIsToldWithItsPlace(_ file: WrongFile) {
     #expect(problems(file.text) == file.problems)
   }

@@ -175,11 +175,12 @@ struct Delivery: ~Copyable {
     let now = MonotonicTime.now()
     for sample in samples { meter.lag.record(sample.lag(at: now), count: sample.count) }
     let counts = self.counts
+    let outcomes = counts.outcomes(receipt)
     let watermark = self.watermark
     let idle = channel.gauges.idleNanoseconds
     meter.update { reading in
-      reading.read.merge(counts.byTable) { $0 + $1 }
-      for (table, outcome) in receipt.outcomes { reading.outcomes[table, default: Outcome()] += outcome }
+      reading.read.merge(counts.read) { $0 + $1 }
+      for (table, outcome) in outcomes { reading.outcomes[table, default: Outcome()] += outcome }
       reading.position = position
       reading.watermark = watermark
       reading.commits += 1

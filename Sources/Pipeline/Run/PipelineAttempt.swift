@@ -21,21 +21,29 @@ struct PipelineAttempt: Sendable {
   }
 
   func run() async throws {
-    let shares = MemoryShares(limit: definition.memoryLimit, sinks: definition.sinks.count)
+    let shares = MemoryShares(
+      limit: definition.memoryLimit, sinks: definition.sinks.count, hasTransforms: !definition.transforms.isEmpty)
     let channels = definition.sinks.map { BatchChannel(name: "deliver.\($0.name)", byteLimit: shares.channel) }
     let checkpoints = Rendezvous<Position?>(count: definition.sinks.count)
     let coverage = Rendezvous<any PositionCoverage>(count: 1)
     let delay = SourceDelay()
     let delays = LagSamples(delay: delay)
     meters.attach(channels)
+    // What the source fills: the sinks' own channels, unless transforms lie between.
+    let transforms = transformStage(into: channels, shares)
+    let entries = transforms.map { [$0.input] } ?? channels
     let sourceThread = DedicatedThread(name: "source")
+    let transformThread = transforms.map { _ in DedicatedThread(name: "transform") }
     let sinkThreads = definition.sinks.map { DedicatedThread(name: "deliver.\($0.name)") }
-    defer { for thread in sinkThreads + [sourceThread] { thread.stop() } }
+    defer { for thread in sinkThreads + [sourceThread, transformThread].compactMap(\.self) { thread.stop() } }
     try await withThrowingTaskGroup { group in
       group.addTask(name: "source", executorPreference: sourceThread) {
         let context = context(definition.source.name, thread: sourceThread, memory: shares.source)
-        let order = OrderStage(channels: channels, meter: meters.source, delay: delay)
-        try await read(context, checkpoints: checkpoints, coverage: coverage, into: order, channels)
+        let order = OrderStage(channels: entries, meter: meters.source, delay: delay)
+        try await read(context, checkpoints: checkpoints, coverage: coverage, into: order, entries)
+      }
+      if let transforms {
+        group.addTask(name: "transform", executorPreference: transformThread) { try await transforms.run() }
       }
       for (index, sink) in definition.sinks.enumerated() {
         let thread = sinkThreads[index]
@@ -47,6 +55,16 @@ struct PipelineAttempt: Sendable {
       // Unlike `waitForAll`, the loop leaves at the first error, and leaving cancels the stages that wait for each other.
       for try await _ in group {}
     }
+  }
+
+  private func transformStage(into channels: [BatchChannel], _ shares: MemoryShares) -> TransformStage? {
+    guard let meter = meters.transforms else { return nil }
+    var logger = logger
+    logger[metadataKey: "stage"] = "transform"
+    return TransformStage(
+      input: BatchChannel(name: "transform", byteLimit: shares.channel), outputs: channels,
+      definitions: definition.transforms,
+      context: TransformContext(badRowPolicy: definition.badRowPolicy, logger: logger), meter: meter)
   }
 
   private func read(
@@ -106,9 +124,10 @@ struct MemoryShares {
   let sink: Int
   let channel: Int
 
-  init(limit: Int, sinks: Int) {
+  init(limit: Int, sinks: Int, hasTransforms: Bool) {
     source = limit / 4
-    channel = max(1 << 20, min(16 << 20, limit / 8 / sinks))
+    // The channel in front of the transforms takes its part from those of the sinks.
+    channel = max(1 << 20, min(16 << 20, limit / 8 / (hasTransforms ? sinks + 1 : sinks)))
     sink = max(4 << 20, limit * 3 / 8 / sinks)
   }
 }

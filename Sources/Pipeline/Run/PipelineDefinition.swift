@@ -22,6 +22,8 @@ package struct PipelineDefinition: Sendable {
 
   package var name: String
   package var source: NamedSource
+  /// In the order in which changes go through them; may be empty.
+  package var transforms: [any TransformDefinition]
   /// At least one; names are unique.
   package var sinks: [NamedSink]
   package var schemaChangePolicy: SchemaChangePolicy
@@ -32,11 +34,13 @@ package struct PipelineDefinition: Sendable {
   package var stateDirectory: String
 
   package init(
-    name: String, source: NamedSource, sinks: [NamedSink], schemaChangePolicy: SchemaChangePolicy = .evolve,
-    badRowPolicy: BadRowPolicy = .stop, memoryLimit: Int = 256 << 20, stateDirectory: String
+    name: String, source: NamedSource, transforms: [any TransformDefinition] = [], sinks: [NamedSink],
+    schemaChangePolicy: SchemaChangePolicy = .evolve, badRowPolicy: BadRowPolicy = .stop,
+    memoryLimit: Int = 256 << 20, stateDirectory: String
   ) {
     self.name = name
     self.source = source
+    self.transforms = transforms
     self.sinks = sinks
     self.schemaChangePolicy = schemaChangePolicy
     self.badRowPolicy = badRowPolicy

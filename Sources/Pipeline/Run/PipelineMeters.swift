@@ -5,9 +5,14 @@ import Synchronization
 final class PipelineMeters: Sendable {
   let source = SourceMeter()
   let sinks: [SinkMeter]
+  /// Nil when the pipeline has no transforms.
+  let transforms: TransformMeter?
   private let channels = Mutex<[BatchChannel]>([])
 
-  init(sinks: [String]) { self.sinks = sinks.map(SinkMeter.init(name:)) }
+  init(sinks: [String], hasTransforms: Bool) {
+    self.sinks = sinks.map(SinkMeter.init(name:))
+    transforms = hasTransforms ? TransformMeter() : nil
+  }
 
   /// Names the channels of the running attempt.
   func attach(_ channels: [BatchChannel]) { self.channels.withLock { $0 = channels } }

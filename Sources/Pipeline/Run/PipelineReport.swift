@@ -82,6 +82,11 @@ package struct PipelineReport: Encodable, Sendable {
         blockedSeconds: Double(status.source.blockedNanoseconds) / 1e9, lagMs: status.source.lag.map(Lag.init)),
       "order": Stage(busySeconds: 0, blockedSeconds: 0, lagMs: nil),
     ]
+    if let transforms = status.transforms {
+      stages["transform"] = Stage(
+        busySeconds: Double(transforms.busyNanoseconds) / 1e9,
+        blockedSeconds: Double(transforms.blockedNanoseconds) / 1e9, lagMs: nil)
+    }
     for sink in status.sinks {
       sinks[sink.name] = Sink(sink.reading, seconds: status.seconds, sourceName: sourceName)
       stages["deliver.\(sink.name)"] = Stage(

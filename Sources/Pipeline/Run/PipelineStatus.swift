@@ -17,5 +17,7 @@ package struct PipelineStatus: Sendable {
   /// Since the run began.
   package var seconds: Double
   package var source: SourceMeter.Reading
+  /// Nil when the pipeline has no transforms.
+  package var transforms: TransformMeter.Reading?
   package var sinks: [Sink]
 }

@@ -33,6 +33,8 @@ struct PlanCommand: AsyncParsableCommand {
 struct PipelinePlan {
   let pipeline: String
   let source: SourcePlan
+  /// The tables as the sinks get them, in the order of the source's; nil when the pipeline has no transforms.
+  let transformed: [TableSchema]?
   let sinks: [(name: String, plan: SinkPlan)]
 
   static func make(_ file: PipelineFile, logFormat: LogFormat) async throws -> PipelinePlan {
@@ -49,12 +51,32 @@ struct PipelinePlan {
     }
     return try await withTaskExecutorPreference(thread) {
       let source = try await definition.source.definition.plan(context(definition.source.name))
+      let tables = source.tables.map(\.schema)
+      let transformed = try transformed(tables, definition, logger)
       var sinks: [(name: String, plan: SinkPlan)] = []
       for sink in definition.sinks {
-        let plan = try await sink.definition.plan(for: source.tables.map(\.schema), context(sink.name))
+        let plan = try await sink.definition.plan(
+          for: PipelinePlan.distinct(transformed ?? tables), context(sink.name))
         sinks.append((sink.name, plan))
       }
-      return PipelinePlan(pipeline: definition.name, source: source, sinks: sinks)
+      return PipelinePlan(pipeline: definition.name, source: source, transformed: transformed, sinks: sinks)
     }
+  }
+
+  private static func transformed(
+    _ tables: [TableSchema], _ definition: PipelineDefinition, _ logger: Logger
+  ) throws(Failure) -> [TableSchema]? {
+    if definition.transforms.isEmpty { return nil }
+    let chain = try TransformChain(
+      definition.transforms, TransformContext(badRowPolicy: definition.badRowPolicy, logger: logger))
+    var transformed: [TableSchema] = []
+    for table in tables { transformed.append(try chain.schema(for: table)) }
+    return transformed
+  }
+
+  /// Tables that were merged into one are one.
+  private static func distinct(_ tables: [TableSchema]) -> [TableSchema] {
+    var names: Set<TableName> = []
+    return tables.filter { names.insert($0.name).inserted }
   }
 }

@@ -10,7 +10,15 @@ extension PipelinePlan {
     text += warnings(source.warnings)
     if !source.tables.isEmpty {
       text += "\n" + TextTable.text(header: ["TABLE", "ROWS", "KEY"], source.tables.map(row))
-      text += "\n" + TextTable.text(header: ["TABLE", "COLUMN", "TYPE", ""], source.tables.flatMap(columns))
+      text +=
+        "\n" + TextTable.text(header: ["TABLE", "COLUMN", "TYPE", ""], source.tables.flatMap { columns($0.schema) })
+    }
+    if let transformed, !transformed.isEmpty {
+      text += "\nbehind the transforms:\n"
+      text += TextTable.text(
+        header: ["FROM", "TABLE", "KEY"],
+        zip(source.tables, transformed).map { [$0.schema.name.description, $1.name.description, key(of: $1)] })
+      text += "\n" + TextTable.text(header: ["TABLE", "COLUMN", "TYPE", ""], transformed.flatMap(columns))
     }
     for sink in sinks {
       text += "\nsink \(sink.name): \(TextTable.printable(sink.plan.target))\n"
@@ -37,17 +45,20 @@ extension PipelinePlan {
 
   private func row(_ table: PlannedTable) -> [String] {
     let schema = table.schema
-    let key = schema.key.map { schema.columns[$0].name }.joined(separator: ", ")
     return [
-      schema.name.description, table.rows.map { "about \(ProgressText.grouped($0))" } ?? "unknown",
-      key.isEmpty ? "none" : schema.keyIsPrimary ? key : "\(key) (unique)",
+      schema.name.description, table.rows.map { "about \(ProgressText.grouped($0))" } ?? "unknown", key(of: schema),
     ]
   }
 
-  private func columns(_ table: PlannedTable) -> [[String]] {
-    table.schema.columns.map { column in
+  private func key(of schema: TableSchema) -> String {
+    let key = schema.key.map { schema.columns[$0].name }.joined(separator: ", ")
+    return key.isEmpty ? "none" : schema.keyIsPrimary ? key : "\(key) (unique)"
+  }
+
+  private func columns(_ schema: TableSchema) -> [[String]] {
+    schema.columns.map { column in
       [
-        table.schema.name.description, column.name, PipelinePlan.type(of: column),
+        schema.name.description, column.name, PipelinePlan.type(of: column),
         column.isNullable ? "" : "not null",
       ]
     }
@@ -65,6 +76,12 @@ extension PipelinePlan {
         "server": .string(source.server), "start": .string(source.start), "end": .string(source.end),
         "warnings": .array(source.warnings.map(JSONValue.string)), "tables": .array(source.tables.map(json)),
       ]),
+      "transformed": transformed.map { tables in
+        .array(
+          zip(source.tables, tables).map {
+            .object(json($1).merging(["from": .string($0.schema.name.description)]) { $1 })
+          })
+      } ?? .null,
       "sinks": .object(
         Dictionary(
           uniqueKeysWithValues: sinks.map { sink in
@@ -74,10 +91,13 @@ extension PipelinePlan {
   }
 
   private func json(_ table: PlannedTable) -> JSONValue {
-    let schema = table.schema
-    return .object([
+    let rows = table.rows.flatMap { Int(exactly: $0) }.map(JSONValue.integer) ?? .null
+    return .object(json(table.schema).merging(["rows_estimated": rows]) { $1 })
+  }
+
+  private func json(_ schema: TableSchema) -> [String: JSONValue] {
+    [
       "schema": .string(schema.name.namespace), "table": .string(schema.name.table),
-      "rows_estimated": table.rows.flatMap { Int(exactly: $0) }.map(JSONValue.integer) ?? .null,
       "key": .array(schema.key.map { .string(schema.columns[$0].name) }),
       "key_is_primary": .boolean(schema.keyIsPrimary),
       "columns": .array(
@@ -87,7 +107,7 @@ extension PipelinePlan {
             "nullable": .boolean(column.isNullable),
           ])
         }),
-    ])
+    ]
   }
 
   private func json(_ plan: SinkPlan) -> JSONValue {

@@ -1,0 +1,71 @@
+import Benchmark
+import Change
+import Logging
+import Pipeline
+
+private let rowCount = 100_000
+
+/// One thread takes batches through one transform each, then through a chain of three. Nobody else holds the batches, as
+/// in a pipeline; they are made outside of what is measured.
+func addTransformBenchmarks() {
+  let table = ("table", text("bench.a"))
+  let secret = ("secret", text("0123456789abcdef"))
+  let only = Step("only", [("operations", list("insert", "update"))])
+  let route = Step("route", [("from", text("bench.(.*)")), ("to", text("copy.$1"))])
+  let cases: [(name: String, steps: [Step])] = [
+    ("only", [only]),
+    ("route", [route]),
+    ("project run", [Step("project", [table, ("exclude", list("at", "status"))])]),
+    ("project gather", [Step("project", [table, ("exclude", list("n")), ("order", list("amount"))])]),
+    ("mask last4", [Step("mask", [table, ("columns", map([("b", text("last4"))]))])]),
+    ("mask hash", [Step("mask", [table, ("columns", map([("status", text("hash"))])), secret])]),
+    (
+      "chain",
+      [
+        Step("mask", [table, ("columns", map([("status", text("hash")), ("b", text("last4"))])), secret]),
+        Step("project", [table, ("exclude", list("n"))]), route,
+      ]
+    ),
+  ]
+  for (name, steps) in cases {
+    addTransformBenchmark("transform \(name) A", steps) { ShopRows().insertBatches(rowCount) }
+    addTransformBenchmark("transform \(name) B", steps) { ShopRows().mixtureBatches(rowCount) }
+  }
+}
+
+private func addTransformBenchmark(_ name: String, _ steps: [Step], _ make: @escaping @Sendable () -> [Batch]) {
+  Benchmark(name) { benchmark in
+    let context = TransformContext(badRowPolicy: .stop, logger: Logger(label: "benchmark"))
+    let chain = try TransformChain(try steps.map { try $0.definition() }, context)
+    var batches = make()
+    try benchmark.measure(rowCount) {
+      while let batch = batches.popLast() { blackHole(try chain.apply(to: batch)) }
+    }
+  }
+}
+
+/// A verb with its block, as a pipeline file has it.
+private struct Step: Sendable {
+  private let verb: String
+  private let block: OptionNode
+
+  init(_ verb: String, _ entries: [(String, OptionNode)]) {
+    self.verb = verb
+    block = map(entries)
+  }
+
+  func definition() throws -> any TransformDefinition {
+    guard let verb = Verbs.all.first(where: { $0.name == verb }) else { throw Failure(.usage, "no verb \(verb)") }
+    return try verb.definition(OptionBlock(block, options: verb.options))
+  }
+}
+
+private let place = Place(file: "benchmark", line: 0, column: 0)
+
+private func text(_ text: String) -> OptionNode { OptionNode(.scalar(text, isPlain: true), at: place) }
+
+private func list(_ texts: String...) -> OptionNode { OptionNode(.list(texts.map(text)), at: place) }
+
+private func map(_ entries: [(String, OptionNode)]) -> OptionNode {
+  OptionNode(.map(entries.map { OptionNode.Entry(key: $0.0, keyPlace: place, value: $0.1) }), at: place)
+}

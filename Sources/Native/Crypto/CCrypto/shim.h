@@ -1,0 +1,48 @@
+#ifndef FRESHET_CCRYPTO_H
+#define FRESHET_CCRYPTO_H
+
+// OpenSSL's SHA-256 with a context that is a plain value: it is copied by assignment and needs no memory of its own. The
+// newer functions (EVP_MD_CTX_copy, EVP_MAC_dup) allocate for each message.
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
+#include <stdint.h>
+
+/// The contexts behind the key's two blocks (RFC 2104): every message begins with copies of them.
+typedef struct {
+  SHA256_CTX inner;
+  SHA256_CTX outer;
+} ccrypto_hmac_key;
+
+/// `block` is the key, filled up to 64 bytes with zeros.
+static inline void ccrypto_hmac_prepare(ccrypto_hmac_key *key, const uint8_t *block) {
+  uint8_t pad[64];
+  for (int i = 0; i < 64; i++) pad[i] = block[i] ^ 0x36;
+  SHA256_Init(&key->inner);
+  SHA256_Update(&key->inner, pad, 64);
+  for (int i = 0; i < 64; i++) pad[i] = block[i] ^ 0x5c;
+  SHA256_Init(&key->outer);
+  SHA256_Update(&key->outer, pad, 64);
+}
+
+/// Writes the 64 lower-case hexadecimal digits of a message's HMAC-SHA-256.
+static inline void ccrypto_hmac_hex(const ccrypto_hmac_key *key, const uint8_t *message, size_t length, uint8_t *digits) {
+  static const char hex[] = "0123456789abcdef";
+  uint8_t digest[32];
+  SHA256_CTX context = key->inner;
+  SHA256_Update(&context, message, length);
+  SHA256_Final(digest, &context);
+  context = key->outer;
+  SHA256_Update(&context, digest, 32);
+  SHA256_Final(digest, &context);
+  for (int i = 0; i < 32; i++) {
+    digits[2 * i] = (uint8_t)hex[digest[i] >> 4];
+    digits[2 * i + 1] = (uint8_t)hex[digest[i] & 15];
+  }
+}
+
+/// Writes the 32 bytes of a message's SHA-256.
+static inline void ccrypto_sha256(const uint8_t *message, size_t length, uint8_t *digest) {
+  SHA256(message, length, digest);
+}
+
+#endif

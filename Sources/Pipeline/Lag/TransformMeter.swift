@@ -1,0 +1,28 @@
+import Synchronization
+
+/// The time that the transforms of a pipeline have taken since it started, over all attempts.
+package final class TransformMeter: Sendable {
+  package struct Reading: Sendable {
+    /// Time spent on the processor, in nanoseconds.
+    package var busyNanoseconds: UInt64 = 0
+    /// Time suspended because a sink was behind, in nanoseconds.
+    package var blockedNanoseconds: UInt64 = 0
+  }
+
+  private let state = Mutex((reading: Reading(), busyBefore: UInt64(0)))
+
+  package init() {}
+
+  package var reading: Reading { state.withLock { $0.reading } }
+
+  /// An attempt begins, on a thread that has used nothing yet.
+  func begin() { state.withLock { $0.busyBefore = $0.reading.busyNanoseconds } }
+
+  /// - Parameter processor: what the attempt's thread has used so far.
+  func add(blocked: UInt64, processor: UInt64) {
+    state.withLock { state in
+      state.reading.blockedNanoseconds += blocked
+      state.reading.busyNanoseconds = max(state.reading.busyNanoseconds, state.busyBefore + processor)
+    }
+  }
+}

@@ -1,0 +1,83 @@
+package import Change
+package import Logging
+
+/// One verb of a pipeline's `transforms:` at work: changes schemas, and the rows that have them, on their way to the sinks.
+///
+/// A transform is made for one attempt, used by one thread, and thrown away; what it remembers, it can make again from the
+/// schemas that come.
+///
+/// *Ordering*: the changes that stay are in log order; none moves to another transaction. *Transactions*: every part stays,
+/// also one that has no changes left, with its marks and times: positions and checkpoints move although nothing is written.
+/// *Accounting*: what is left out is dropped through the draft, which counts it as filtered for every sink, under the
+/// table's name at the source. *Determinism*: the same changes give the same result, however they are cut into batches: after
+/// a crash they come again. *Cost*: per row a few loads and stores; no allocation, reference count, existential or String.
+/// Schemas are rare: work on them may take its time.
+package protocol Transform: AnyObject {
+  /// What a table looks like behind this transform; the same object where nothing changes. The same schema always gives the
+  /// same one. `plan` calls this with every table, before any row comes.
+  /// - Parameter origin: the table's name at the source.
+  /// - Throws: `.configuration` when the verb does not suit the table, `.schemaMismatch` when a column is missing.
+  func schema(for schema: TableSchema, origin: TableName) throws(Failure) -> TableSchema
+
+  /// A table's name behind this transform.
+  func name(for table: TableName) -> TableName
+
+  /// What a schema change is behind this transform; nil: the sinks are not told, and it counts as filtered. It comes before
+  /// every row of its batch.
+  /// - Parameter origin: the table's name at the source, behind the change.
+  func change(_ change: SchemaChange, origin: TableName) throws(Failure) -> SchemaChange?
+
+  /// Changes the rows of a batch.
+  /// - Parameters:
+  ///   - draft: the batch; its schemas are already those behind this transform.
+  ///   - schemas: the schemas before it, by the same indexes: those that the cells have.
+  func apply(to draft: BatchDraft, from schemas: [TableSchema]) throws(Failure)
+}
+
+extension Transform {
+  package func name(for table: TableName) -> TableName { table }
+
+  package func change(_ change: SchemaChange, origin: TableName) throws(Failure) -> SchemaChange? {
+    try reshaped(change, origin: origin)
+  }
+
+  /// The change with this transform's schemas and names.
+  package func reshaped(_ change: SchemaChange, origin: TableName) throws(Failure) -> SchemaChange {
+    var change = change
+    change.table = name(for: change.table)
+    if let after = change.after { change.after = try schema(for: after, origin: origin) }
+    // What the table was before may be what the verb refuses; then no row of it has passed, and the sinks look for themselves.
+    if let before = change.before {
+      do { change.before = try schema(for: before, origin: origin) } catch { change.before = nil }
+    }
+    return change
+  }
+}
+
+/// A verb that a pipeline file may use: one file in `Transforms`, one line in `Verbs.all`.
+package protocol Verb: Sendable {
+  /// The key of the verb's block.
+  var name: String { get }
+  /// One sentence for `freshet transforms`.
+  var summary: String { get }
+  var options: [Option] { get }
+
+  /// Reads a block whose keys and types were already checked against `options`.
+  func definition(_ block: OptionBlock) throws(Failure) -> any TransformDefinition
+}
+
+/// A checked block of `transforms:`; makes as many transforms as there are attempts.
+package protocol TransformDefinition: Sendable {
+  func makeTransform(_ context: TransformContext) throws(Failure) -> any Transform
+}
+
+/// What a pipeline gives the transforms that it makes.
+package struct TransformContext: Sendable {
+  package var badRowPolicy: BadRowPolicy
+  package var logger: Logger
+
+  package init(badRowPolicy: BadRowPolicy, logger: Logger) {
+    self.badRowPolicy = badRowPolicy
+    self.logger = logger
+  }
+}

@@ -1,0 +1,20 @@
+import Change
+
+extension BatchDraft {
+  /// Lends the draft as a batch, for what reads batches. Nothing of it is copied.
+  func lend<Result>(_ body: (Batch) throws(Failure) -> Result) throws(Failure) -> Result {
+    let batch = finish()
+    let result = try body(batch)
+    begin(batch)
+    return result
+  }
+
+  /// The changes of each schema for which `wanted` holds, as indexes in log order.
+  func changes(bySchema lists: inout [[UInt32]], where wanted: (RowChange) -> Bool) {
+    while lists.count < schemas.count { lists.append([]) }
+    for index in lists.indices { lists[index].removeAll(keepingCapacity: true) }
+    for (index, change) in changes.enumerated() where change.operation != .schema && wanted(change) {
+      lists[Int(change.schema)].append(UInt32(index))
+    }
+  }
+}

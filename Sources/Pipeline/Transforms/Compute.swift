@@ -1,0 +1,243 @@
+import Change
+import Expressions
+
+/// Adds columns that are computed from the others, or gives a column another value: casts, parts of JSON, sums.
+///
+/// The expressions see the columns as they are before the verb. A row before a change has its own computed values, so that
+/// both images belong to one table.
+struct Compute: Verb {
+  let name = "compute"
+  let summary = "Adds columns that are computed from others, or computes a column anew."
+  let options = [
+    Option("table", .list(.string), isRequired: true, "Globs of schema.table."),
+    Option("columns", .anything, isRequired: true, "A block: the name of a column, and its expression, as in SQL."),
+  ]
+
+  func definition(_ block: OptionBlock) throws(Failure) -> any TransformDefinition {
+    guard let node = block.node("columns"), case .map(let entries) = node.content, !entries.isEmpty else {
+      throw Failure(
+        .configuration, "\"columns\" must be a block of columns and expressions", at: block.place(of: "columns"),
+        hint: "columns: { total: \"price * quantity\" }")
+    }
+    var columns: [ComputedColumn] = []
+    for entry in entries {
+      guard let text = entry.value.text else {
+        throw Failure(
+          .configuration, "an expression is expected here, not \(entry.value.described)", at: entry.value.place)
+      }
+      guard !columns.contains(where: { $0.name.lowercased() == entry.key.lowercased() }) else {
+        throw Failure(.configuration, "column \(NearestName.quoted(entry.key)) is computed twice", at: entry.keyPlace)
+      }
+      let place = entry.value.place.description
+      columns.append(
+        ComputedColumn(name: entry.key, expression: try Expression.parse(text, in: place), place: place))
+    }
+    return ComputeDefinition(tables: TransformTables(block), columns: columns)
+  }
+}
+
+private struct ComputedColumn: Sendable {
+  let name: String
+  let expression: Expression
+  let place: String
+}
+
+private struct ComputeDefinition: TransformDefinition {
+  let tables: TransformTables
+  let columns: [ComputedColumn]
+
+  func makeTransform(_ context: TransformContext) throws(Failure) -> any Transform { ComputeTransform(self) }
+}
+
+/// What is done with the rows of one schema. *Thread*: one at a time.
+private final class Computation {
+  let target: TableSchema
+  /// How many columns the rows have before.
+  let width: Int
+  /// In the order of the definition.
+  let evaluators: [ExpressionEvaluator]
+  /// The place of each computed column in the result.
+  let places: [Int]
+  // By computed column, the values for the changes with a row after, and for those with a row before.
+  var after: [[Cell]]
+  var before: [[Cell]]
+  // How many of them are in the new rows already.
+  var nextAfter = 0
+  var nextBefore = 0
+
+  init(_ schema: TableSchema, _ computed: [ComputedColumn]) throws(Failure) {
+    var columns = schema.columns.map(\.holdingValues)
+    var evaluators: [ExpressionEvaluator] = []
+    var places: [Int] = []
+    for column in computed {
+      let program = try column.expression.compiled(for: schema, in: column.place)
+      let made = ColumnSchema(
+        name: column.name, type: program.type.columnType, isNullable: program.type.isNullable)
+      if let place = schema.column(named: column.name) {
+        guard !schema.key.contains(place) else {
+          throw Failure(
+            .configuration, "`compute` changes column \"\(column.name)\", which is part of the key",
+            at: "table \"\(schema.name)\"", hint: "give the result a name of its own")
+        }
+        columns[place] = made
+        columns[place].name = schema.columns[place].name
+        places.append(place)
+      } else {
+        places.append(columns.count)
+        columns.append(made)
+      }
+      evaluators.append(ExpressionEvaluator(program))
+    }
+    width = schema.columns.count
+    self.evaluators = evaluators
+    self.places = places
+    let replaced = Set(places)
+    target = TableSchema(
+      name: schema.name, columns: columns, key: schema.key, keyIsPrimary: schema.keyIsPrimary,
+      uniqueKeys: schema.uniqueKeys.filter { replaced.isDisjoint(with: $0) },
+      indexes: schema.indexes?.filter { replaced.isDisjoint(with: $0.parts.map(\.column)) }, version: schema.version)
+    after = Array(repeating: [], count: evaluators.count)
+    before = after
+  }
+
+  func evaluate(_ batch: Batch, after: [UInt32], before: [UInt32], _ scratch: ScratchArena) throws(Failure) {
+    (nextAfter, nextBefore) = (0, 0)
+    for (number, evaluator) in evaluators.enumerated() {
+      try values(evaluator, batch, after, .row, scratch, into: &self.after[number])
+      try beforeValues(evaluator, batch, before, scratch, into: &self.before[number])
+    }
+  }
+
+  /// A row before a change that does not hold what is needed has no value, like the columns that it leaves out.
+  private func beforeValues(
+    _ evaluator: ExpressionEvaluator, _ batch: Batch, _ changes: [UInt32], _ scratch: ScratchArena,
+    into results: inout [Cell]
+  ) throws(Failure) {
+    let isKnown = { (change: UInt32) in
+      let first = Int(batch.changes[Int(change)].before)
+      return evaluator.program.columns.allSatisfy { column in
+        let tag = batch.cells[first + column].tag
+        return tag != .absent && tag != .unavailable
+      }
+    }
+    if changes.allSatisfy(isKnown) { return try values(evaluator, batch, changes, .before, scratch, into: &results) }
+    let known = changes.filter(isKnown)
+    var values: [Cell] = []
+    try self.values(evaluator, batch, known, .before, scratch, into: &values)
+    var next = 0
+    results.removeAll(keepingCapacity: true)
+    for change in changes {
+      let hasValue = next < known.count && known[next] == change
+      results.append(hasValue ? values[next] : .absent)
+      if hasValue { next += 1 }
+    }
+  }
+
+  private func values(
+    _ evaluator: ExpressionEvaluator, _ batch: Batch, _ changes: [UInt32], _ image: ExpressionEvaluator.Image,
+    _ scratch: ScratchArena, into results: inout [Cell]
+  ) throws(Failure) {
+    do throws(Failure) {
+      try evaluator.values(batch, changes, image: image, scratch: scratch, into: &results)
+    } catch {
+      throw error.ofRow(changes, evaluator.failedRow, batch)
+    }
+  }
+}
+
+private final class ComputeTransform: Transform {
+  private let definition: ComputeDefinition
+  private var plans = SchemaPlans<Computation?>()
+  private let scratch = ScratchArena()
+  private var after: [[UInt32]] = []
+  private var before: [[UInt32]] = []
+  /// The cells of a batch before this one, to be written over.
+  private var spare: [Cell] = []
+
+  init(_ definition: ComputeDefinition) { self.definition = definition }
+
+  func schema(for schema: TableSchema, origin: TableName) throws(Failure) -> TableSchema {
+    try computation(schema)?.target ?? schema
+  }
+
+  private func computation(_ schema: TableSchema) throws(Failure) -> Computation? {
+    try plans.plan(for: schema) { schema throws(Failure) in
+      definition.tables.includes(schema.name) ? try Computation(schema, definition.columns) : nil
+    }
+  }
+
+  func apply(to draft: BatchDraft, from schemas: [TableSchema]) throws(Failure) {
+    var computations: [Computation?] = []
+    for (index, schema) in schemas.enumerated() {
+      computations.append(draft.schemas[index] === schema ? nil : try computation(schema))
+    }
+    guard computations.contains(where: { $0 != nil }) else { return }
+    draft.changes(bySchema: &after) { computations[Int($0.schema)] != nil && $0.hasAfter }
+    draft.changes(bySchema: &before) { computations[Int($0.schema)] != nil && $0.hasBefore }
+    scratch.removeAll()
+    try draft.lend { batch throws(Failure) in
+      for (index, computation) in computations.enumerated() {
+        try computation?.evaluate(batch, after: after[index], before: before[index], scratch)
+      }
+    }
+    guard draft.arena.count + scratch.count < 0xf000_0000 else {
+      throw Failure(.limit, "the rows of one batch are too large to compute more of them")
+    }
+    // Slices of what was computed continue the arena.
+    draft.arena.append(contentsOf: scratch.bytes)
+    widen(draft, computations, widths: schemas.map(\.columns.count))
+  }
+
+  /// Writes the rows with their computed columns into the buffer of a batch before, which then belongs to this one.
+  private func widen(_ draft: BatchDraft, _ computations: [Computation?], widths: [Int]) {
+    var room = draft.cells.count
+    for (index, computation) in computations.enumerated() {
+      guard let computation else { continue }
+      room += (after[index].count + before[index].count) * (computation.target.columns.count - computation.width)
+    }
+    spare.reserve(room)
+    var end = 0
+    for index in draft.changes.indices where draft.changes[index].operation != .schema {
+      let change = draft.changes[index]
+      let computation = computations[Int(change.schema)]
+      let width = widths[Int(change.schema)]
+      if change.hasBefore {
+        draft.changes[index].before = UInt32(end)
+        end = copy(draft, change.before, width, to: end)
+        if let computation {
+          end = fill(computation, computation.before, computation.nextBefore, end, width)
+          computation.nextBefore += 1
+        }
+      }
+      if change.hasAfter {
+        draft.changes[index].after = UInt32(end)
+        end = copy(draft, change.after, width, to: end)
+        if let computation {
+          end = fill(computation, computation.after, computation.nextAfter, end, width)
+          computation.nextAfter += 1
+        }
+      }
+    }
+    spare.removeSubrange(end...)
+    swap(&spare, &draft.cells)
+  }
+
+  @inline(__always)
+  private func copy(_ draft: BatchDraft, _ first: UInt32, _ width: Int, to end: Int) -> Int {
+    // Only where two images share their cells.
+    if end + width > spare.count { spare.reserve(2 * (end + width)) }
+    for offset in 0..<width { spare[end + offset] = draft.cells[Int(first) + offset] }
+    return end + width
+  }
+
+  /// Puts the computed values of a row to their places; returns the row's end.
+  @inline(__always)
+  private func fill(_ computation: Computation, _ values: [[Cell]], _ row: Int, _ end: Int, _ width: Int) -> Int {
+    let start = end - width
+    if start + computation.target.columns.count > spare.count {
+      spare.reserve(2 * (start + computation.target.columns.count))
+    }
+    for (number, place) in computation.places.enumerated() { spare[start + place] = values[number][row] }
+    return start + computation.target.columns.count
+  }
+}

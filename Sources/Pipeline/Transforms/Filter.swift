@@ -1,0 +1,159 @@
+import Change
+import Expressions
+
+/// Lets the rows pass for which a condition is true; neither those for which it is false nor those for which it is NULL.
+///
+/// What passes is a table of its own: an update that brings a row into it is an insert there, one that takes a row out of it
+/// a delete. A condition that compares with `old` is about changes and not about rows: then an update passes as it is, or
+/// not at all.
+struct Filter: Verb {
+  let name = "filter"
+  let summary = "Lets the rows pass for which a condition is true."
+  let options = [
+    Option("table", .list(.string), isRequired: true, "Globs of schema.table; other tables are left as they are."),
+    Option("where", .string, isRequired: true, "A condition over the columns, as in SQL's WHERE."),
+  ]
+
+  func definition(_ block: OptionBlock) throws(Failure) -> any TransformDefinition {
+    let text = try block.require(block.string("where"), "where")
+    let place = block.place(of: "where")
+    return FilterDefinition(
+      tables: TransformTables(block), condition: try Expression.parse(text, in: place), place: place)
+  }
+}
+
+private struct FilterDefinition: TransformDefinition {
+  let tables: TransformTables
+  let condition: Expression
+  let place: String
+
+  func makeTransform(_ context: TransformContext) throws(Failure) -> any Transform { FilterTransform(self) }
+}
+
+private final class FilterTransform: Transform {
+  private let definition: FilterDefinition
+  private var evaluators = SchemaPlans<ExpressionEvaluator?>()
+  /// By schema, indexes of changes: all that the verb is about, and the updates among them whose row before counts.
+  private var rows: [[UInt32]] = []
+  private var updates: [[UInt32]] = []
+  private var results: [Bool] = []
+  /// By change.
+  private var decisions: [Decision] = []
+
+  /// What the condition says of a change.
+  private struct Decision: BitwiseCopyable {
+    /// Whether the verb is about it; then the rest counts.
+    var isTested = false
+    /// Of the row after it, or the row that was deleted.
+    var passes = false
+    /// Of the row before an update; nil where that does not count, or is not known.
+    var passed: Bool?
+    /// Whether the condition is about rows, and not about changes.
+    var isOfRows = true
+  }
+
+  init(_ definition: FilterDefinition) { self.definition = definition }
+
+  func schema(for schema: TableSchema, origin: TableName) throws(Failure) -> TableSchema {
+    _ = try evaluator(schema)
+    return schema
+  }
+
+  private func evaluator(_ schema: TableSchema) throws(Failure) -> ExpressionEvaluator? {
+    try evaluators.plan(for: schema) { schema throws(Failure) in
+      guard definition.tables.includes(schema.name) else { return nil }
+      return ExpressionEvaluator(
+        try definition.condition.compiledAsCondition(for: schema, in: definition.place))
+    }
+  }
+
+  func apply(to draft: BatchDraft, from schemas: [TableSchema]) throws(Failure) {
+    var tested: [ExpressionEvaluator?] = []
+    for schema in schemas { tested.append(definition.tables.includes(schema.name) ? try evaluator(schema) : nil) }
+    guard tested.contains(where: { $0 != nil }) else { return }
+    draft.changes(bySchema: &rows) { tested[Int($0.schema)] != nil }
+    draft.changes(bySchema: &updates) { change in
+      change.operation == .update && change.hasBefore && tested[Int(change.schema)]?.program.readsBefore == false
+    }
+    decisions.removeAll(keepingCapacity: true)
+    decisions.append(contentsOf: repeatElement(Decision(), count: draft.changes.count))
+    try draft.lend { batch throws(Failure) in try test(batch, tested) }
+    convert(draft)
+    var index = 0
+    draft.filter { _ in
+      let decision = decisions[index]
+      index += 1
+      return !decision.isTested || decision.passes || decision.passed == true ? .keep : .filter
+    }
+  }
+
+  private func test(_ batch: Batch, _ tested: [ExpressionEvaluator?]) throws(Failure) {
+    for (schema, evaluator) in tested.enumerated() {
+      guard let evaluator, !rows[schema].isEmpty else { continue }
+      try evaluate(evaluator, batch, rows[schema], .row)
+      for (index, passes) in zip(rows[schema], results) {
+        decisions[Int(index)].isTested = true
+        decisions[Int(index)].passes = passes
+        decisions[Int(index)].isOfRows = !evaluator.program.readsBefore
+      }
+      if updates[schema].isEmpty { continue }
+      try evaluate(evaluator, batch, updates[schema], .before)
+      for (index, passed) in zip(updates[schema], results) { decisions[Int(index)].passed = passed }
+    }
+  }
+
+  private func evaluate(
+    _ evaluator: ExpressionEvaluator, _ batch: Batch, _ changes: [UInt32], _ image: ExpressionEvaluator.Image
+  ) throws(Failure) {
+    do throws(Failure) {
+      try evaluator.test(batch, changes, image: image, into: &results)
+    } catch {
+      throw error.ofRow(changes, evaluator.failedRow, batch)
+    }
+  }
+
+  /// Makes inserts and deletes of the updates that cross the condition.
+  private func convert(_ draft: BatchDraft) {
+    for (index, decision) in decisions.enumerated() where decision.isTested && decision.isOfRows {
+      guard draft.changes[index].operation == .update, decision.passes != decision.passed else { continue }
+      if !draft.changes[index].hasBefore {
+        // Nobody knows whether the row was there; when it is not to be, its key is enough to see to it.
+        if !decision.passes { decisions[index].passed = true } else { continue }
+        draft.changes[index].before = draft.changes[index].after
+      }
+      if decision.passes {
+        complete(draft, draft.changes[index])
+        draft.changes[index].operation = .insert
+        draft.changes[index].before = RowChange.noCells
+      } else {
+        draft.changes[index].operation = .delete
+        draft.changes[index].after = RowChange.noCells
+      }
+    }
+  }
+
+  /// A row that is inserted has all its values: what an update leaves out is in the row before it.
+  private func complete(_ draft: BatchDraft, _ change: RowChange) {
+    for column in draft.schemas[Int(change.schema)].columns.indices {
+      let after = Int(change.after) + column
+      let tag = draft.cells[after].tag
+      if tag == .absent || tag == .unavailable { draft.cells[after] = draft.cells[Int(change.before) + column] }
+    }
+  }
+}
+
+extension Failure {
+  /// The failure of an expression with the table and the place in the log of the row that it was about.
+  func ofRow(_ changes: [UInt32], _ row: Int?, _ batch: Batch) -> Failure {
+    guard let row, changes.indices.contains(row) else { return self }
+    let change = batch.changes[Int(changes[row])]
+    var failure = self
+    let table = batch.schemas[Int(change.schema)].name
+    let part = batch.transactions.first { $0.range.contains(Int(changes[row])) }
+    let transaction = part.map { batch.identifier(of: $0) } ?? ""
+    failure.message += ", of table \"\(table)\""
+    if !transaction.isEmpty { failure.message += " in transaction \(transaction)" }
+    if failure.hint.isEmpty { failure.hint = "make the expression give NULL for such rows: nullif, coalesce, case" }
+    return failure
+  }
+}

@@ -1,0 +1,172 @@
+import Change
+import MessageDigest
+
+/// Hides values, in rows before and after a change alike: by a keyed hash, by what is left of them, or altogether.
+///
+/// A hash keeps what is equal equal and what is different different: keys and joins still work. It tells nothing without the
+/// secret; with it, whoever can guess a value can check the guess.
+struct Mask: Verb {
+  let name = "mask"
+  let summary = "Hides the values of columns."
+  let options = [
+    Option("table", .list(.string), isRequired: true, "Globs of schema.table."),
+    Option(
+      "columns", .anything, isRequired: true,
+      "A block: the name of a column, and hash, last4, redact, null or { truncate: N }."),
+    Option("secret", .string, "The key of hash, at least 16 bytes: HMAC-SHA-256 in hexadecimal digits."),
+    MissingColumns.option,
+  ]
+
+  func definition(_ block: OptionBlock) throws(Failure) -> any TransformDefinition {
+    guard let node = block.node("columns"), case .map(let entries) = node.content, !entries.isEmpty else {
+      throw Failure(
+        .configuration, "\"columns\" must be a block of columns and what to do with them",
+        at: block.place(of: "columns"), hint: "columns: { email: hash, card: last4 }")
+    }
+    var rules: [MaskRule] = []
+    for entry in entries {
+      let rule = MaskRule(column: entry.key, action: try MaskAction(entry.value))
+      guard !rules.contains(where: { $0.column.lowercased() == rule.column.lowercased() }) else {
+        throw Failure(
+          .configuration, "column \(NearestName.quoted(entry.key)) is masked twice in one block", at: entry.keyPlace)
+      }
+      rules.append(rule)
+    }
+    let secret = block.string("secret").map { Secret($0) }
+    if rules.contains(where: { $0.action == .hash }), (secret?.reveal().utf8.count ?? 0) < 16 {
+      throw Failure(
+        .configuration, "`hash` needs a \"secret\" of at least 16 bytes", at: block.place(of: "secret"),
+        hint: "secret: \"${MASK_SECRET}\"; whoever has it can check guesses, so keep it out of the file")
+    }
+    return MaskDefinition(
+      tables: TransformTables(block), rules: rules, secret: secret ?? Secret(""), missing: MissingColumns(block))
+  }
+}
+
+struct MaskRule: Sendable {
+  let column: String
+  let action: MaskAction
+}
+
+/// What is left of a value. NULL stays NULL under each of them.
+enum MaskAction: Hashable, Sendable {
+  /// The hexadecimal digits of its HMAC-SHA-256.
+  case hash
+  /// `***` and the last four characters; of a shorter one, `***`.
+  case last4
+  /// `***`.
+  case redact
+  /// NULL.
+  case null
+  /// Its first characters, or bytes.
+  case truncate(Int)
+
+  static let names = ["hash", "last4", "redact", "null", "truncate"]
+
+  init(_ node: OptionNode) throws(Failure) {
+    switch node.content {
+    case .scalar("hash", _): self = .hash
+    case .scalar("last4", _): self = .last4
+    case .scalar("redact", _): self = .redact
+    case .scalar("null", _), .empty: self = .null
+    case .map(let entries) where entries.count == 1 && entries[0].key == "truncate":
+      guard let length = entries[0].value.text.flatMap({ Int($0) }), (0...65_535).contains(length) else {
+        throw Failure(
+          .configuration, "\"truncate\" must be an integer from 0 to 65535", at: entries[0].value.place)
+      }
+      self = .truncate(length)
+    default:
+      let near = node.text.map { NearestName.suggestion(for: $0, in: MaskAction.names) } ?? ""
+      throw Failure(
+        .configuration, "\(node.described) is no way to mask a column\(near)", at: node.place,
+        hint: "hash, last4, redact, null, or { truncate: N }")
+    }
+  }
+}
+
+private struct MaskDefinition: TransformDefinition {
+  let tables: TransformTables
+  let rules: [MaskRule]
+  let secret: Secret
+  let missing: MissingColumns
+
+  func makeTransform(_ context: TransformContext) throws(Failure) -> any Transform {
+    MaskTransform(
+      tables: tables, rules: rules, hash: KeyedHash(key: Array(secret.reveal().utf8)),
+      warnings: MissingColumnWarnings(verb: "mask", missing, tables, context.logger))
+  }
+}
+
+private final class MaskTransform: Transform {
+  private let tables: TransformTables
+  private let rules: [MaskRule]
+  private let hash: KeyedHash
+  private let warnings: MissingColumnWarnings
+  private var plans = SchemaPlans<MaskPlan?>()
+
+  init(tables: TransformTables, rules: [MaskRule], hash: KeyedHash, warnings: MissingColumnWarnings) {
+    self.tables = tables
+    self.rules = rules
+    self.hash = hash
+    self.warnings = warnings
+  }
+
+  func schema(for schema: TableSchema, origin: TableName) throws(Failure) -> TableSchema {
+    try plan(schema)?.target ?? schema
+  }
+
+  private func plan(_ schema: TableSchema) throws(Failure) -> MaskPlan? {
+    try plans.plan(for: schema) { schema throws(Failure) in
+      guard tables.includes(schema.name) else { return nil }
+      var columns: [MaskedColumn] = []
+      for rule in rules {
+        guard let index = try warnings.column(rule.column, of: schema) else { continue }
+        columns.append(MaskedColumn(index: index, action: rule.action))
+      }
+      return columns.isEmpty ? nil : try MaskPlan(schema, columns, hash)
+    }
+  }
+
+  func change(_ change: SchemaChange, origin: TableName) throws(Failure) -> SchemaChange? {
+    if let before = change.before, let after = change.after, tables.includes(after.name) {
+      try refuseLoss(before, after)
+    }
+    return try reshaped(change, origin: origin)
+  }
+
+  /// A masked column that is gone, while another came, may have been renamed: its values would flow under the new name.
+  private func refuseLoss(_ before: TableSchema, _ after: TableSchema) throws(Failure) {
+    let names = Set(before.columns.map { $0.name.lowercased() })
+    guard after.columns.contains(where: { !names.contains($0.name.lowercased()) }) else { return }
+    for rule in rules where before.column(named: rule.column) != nil && after.column(named: rule.column) == nil {
+      throw Failure(
+        .schemaChange, "the source has taken column \"\(rule.column)\" away, which `mask` hides, and has added another",
+        at: "table \"\(after.name)\"",
+        hint: "if it was renamed, name the new column in the `mask` block; otherwise take the old one out of it")
+    }
+  }
+
+  func apply(to draft: BatchDraft, from schemas: [TableSchema]) throws(Failure) {
+    var masked: [[MaskedColumn]] = []
+    var isNeeded = false
+    for (index, schema) in schemas.enumerated() {
+      let plan = draft.schemas[index] === schema ? nil : try plan(schema)
+      masked.append(plan?.columns ?? [])
+      isNeeded = isNeeded || plan != nil
+    }
+    guard isNeeded else { return }
+    var writer = MaskWriter(hash: hash)
+    var cells: [Cell] = []
+    swap(&cells, &draft.cells)
+    swap(&writer.arena, &draft.arena)
+    defer {
+      swap(&cells, &draft.cells)
+      swap(&writer.arena, &draft.arena)
+    }
+    for change in draft.changes where change.operation != .schema {
+      for column in masked[Int(change.schema)] {
+        try writer.mask(change, column, &cells)
+      }
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import Change
+import MessageDigest
+
+/// A masked column of one schema.
+struct MaskedColumn: Sendable, BitwiseCopyable {
+  let index: Int
+  let action: MaskAction
+}
+
+/// What a table looks like when some of its columns are masked.
+struct MaskPlan {
+  let target: TableSchema
+  let columns: [MaskedColumn]
+
+  /// - Throws: `.configuration` for a key that would no longer tell rows apart, and for a type that the action does not suit.
+  init(_ schema: TableSchema, _ masked: [MaskedColumn], _ hash: KeyedHash) throws(Failure) {
+    var columns = schema.columns.map(\.holdingValues)
+    for mask in masked {
+      let column = schema.columns[mask.index]
+      guard mask.action == .hash || !schema.key.contains(mask.index) else {
+        throw Failure(
+          .configuration, "`mask` would make values of the key equal: column \"\(column.name)\"",
+          at: "table \"\(schema.name)\"", hint: "a column of the key can only be masked by `hash`")
+      }
+      guard let type = mask.action.type(for: column.type) else {
+        throw Failure(
+          .configuration, "`mask` cannot use \(mask.action.name) on column \"\(column.name)\" of this type",
+          at: "table \"\(schema.name)\"", hint: "`redact` and `null` suit every type")
+      }
+      columns[mask.index] = MaskPlan.masked(column, mask.action, type, hash)
+    }
+    self.columns = masked
+    target = TableSchema(
+      name: schema.name, columns: columns, key: schema.key, keyIsPrimary: schema.keyIsPrimary,
+      uniqueKeys: schema.uniqueKeys.filter { key in !masked.contains { $0.action != .hash && key.contains($0.index) } },
+      indexes: schema.indexes?.filter { MaskPlan.stays($0, masked) }, version: schema.version)
+  }
+
+  private static func masked(
+    _ old: ColumnSchema, _ action: MaskAction, _ type: ColumnType, _ hash: KeyedHash
+  ) -> ColumnSchema {
+    var column = old.holdingValues
+    column.type = type
+    column.nativeType = ""
+    column.charset = nil
+    column.collation = nil
+    column.isAutoIncrement = false
+    column.defaultValue = nil
+    if action == .null { column.isNullable = true }
+    // Rows that are there when a column is added get its default at the target, as they did at the source.
+    if case .literal(let text)? = old.defaultValue, old.type.isTextual || old.type.isInteger {
+      column.defaultValue = MaskWriter.masked(text, action, hash).map { .literal($0) }
+    }
+    return column
+  }
+
+  /// Whether an index makes sense of the masked values.
+  private static func stays(_ index: TableIndex, _ masked: [MaskedColumn]) -> Bool {
+    index.parts.allSatisfy { part in
+      guard let mask = masked.first(where: { $0.index == part.column }) else { return true }
+      return mask.action == .hash && part.prefix == nil && (index.kind == .ordinary || index.kind == .unique)
+    }
+  }
+}
+
+extension MaskAction {
+  var name: String {
+    switch self {
+    case .hash: "hash"
+    case .last4: "last4"
+    case .redact: "redact"
+    case .null: "null"
+    case .truncate: "truncate"
+    }
+  }
+
+  /// The type of the masked values; nil when the action does not suit the type.
+  func type(for type: ColumnType) -> ColumnType? {
+    switch self {
+    case .hash: type.hasHashableText ? .text(length: KeyedHash.digitCount) : nil
+    case .last4: type.isTextual || type.isInteger ? .text(length: 7) : nil
+    case .redact: .text(length: 3)
+    case .null: type
+    case .truncate(let length):
+      switch type {
+      case .bytes: .bytes(length: max(1, length), padded: false)
+      default: type.isTextual ? .text(length: max(1, length)) : nil
+      }
+    }
+  }
+}
+
+extension ColumnType {
+  /// Whether cells are plain text.
+  var isTextual: Bool {
+    switch self {
+    case .text, .enumeration, .set, .uuid, .address: true
+    default: false
+    }
+  }
+
+  var isInteger: Bool {
+    switch self {
+    case .integer, .year: true
+    default: false
+    }
+  }
+
+  /// Whether a value has one text, the same in every system: what a hash is made of. A floating-point number and a time
+  /// have many.
+  fileprivate var hasHashableText: Bool {
+    switch self {
+    case .text, .enumeration, .set, .uuid, .address, .json, .bytes, .integer, .year, .boolean: true
+    case .decimal, .unboundedDecimal: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import Change
+import MessageDigest
+
+/// Masks single values: what is new of them goes to the arena's end.
+struct MaskWriter {
+  /// An arena does not grow beyond this, so that every offset fits a cell.
+  private static let arenaLimit = 0xf000_0000
+
+  var arena: [UInt8] = []
+  private let hash: KeyedHash
+  /// Where `***` is in this arena, once it is there.
+  private var stars: Int?
+
+  init(hash: KeyedHash) { self.hash = hash }
+
+  /// Masks one column of a change, before and after. What an update left as it was is masked once.
+  @inline(__always)
+  mutating func mask(_ change: RowChange, _ column: MaskedColumn, _ cells: inout [Cell]) throws(Failure) {
+    if change.hasBefore, change.hasAfter {
+      let before = Int(change.before) + column.index
+      let after = Int(change.after) + column.index
+      let (old, new) = (cells[before], cells[after])
+      let masked = try mask(old, column.action)
+      cells[before] = masked
+      cells[after] = hasSameValue(old, new) ? masked : try mask(new, column.action)
+    } else {
+      let index = Int(change.hasAfter ? change.after : change.before) + column.index
+      cells[index] = try mask(cells[index], column.action)
+    }
+  }
+
+  private func hasSameValue(_ old: Cell, _ new: Cell) -> Bool {
+    guard old.tag == new.tag, old.scale == new.scale else { return false }
+    guard old.isSlice else { return old.payload == new.payload }
+    guard old.length == new.length else { return false }
+    let (first, second) = (old.offset, new.offset)
+    for index in 0..<old.length where arena[first + index] != arena[second + index] { return false }
+    return true
+  }
+
+  mutating func mask(_ cell: Cell, _ action: MaskAction) throws(Failure) -> Cell {
+    guard cell.hasValue else { return cell }
+    guard arena.count < MaskWriter.arenaLimit else {
+      throw Failure(
+        .limit, "the rows of one batch are too large to be masked", hint: "mask fewer columns of large rows")
+    }
+    switch action {
+    case .hash: return hashed(cell)
+    case .last4: return lastFour(cell)
+    case .redact: return redacted()
+    case .null: return .null
+    case .truncate(let length): return truncated(cell, length)
+    }
+  }
+
+  /// A text masked like a value; nil: NULL.
+  static func masked(_ text: String, _ action: MaskAction, _ hash: KeyedHash) -> String? {
+    var writer = MaskWriter(hash: hash)
+    writer.arena = Array(text.utf8)
+    let cell = Cell.slice(.text, offset: 0, length: writer.arena.count)
+    let masked: Cell
+    switch action {
+    case .hash: masked = writer.hashed(cell)
+    case .last4: masked = writer.lastFour(cell)
+    case .redact: masked = writer.redacted()
+    case .null: return nil
+    case .truncate(let length): masked = writer.truncated(cell, length)
+    }
+    return String(decoding: writer.arena[masked.range], as: UTF8.self)
+  }
+
+  private mutating func hashed(_ cell: Cell) -> Cell {
+    let range = textRange(of: cell)
+    let offset = arena.count
+    hash.append(ofRange: range, in: &arena)
+    return .slice(.text, offset: offset, length: KeyedHash.digitCount)
+  }
+
+  private mutating func redacted() -> Cell {
+    if let stars { return .slice(.text, offset: stars, length: 3) }
+    let offset = arena.count
+    arena.append(contentsOf: repeatElement(UInt8(ascii: "*"), count: 3))
+    stars = offset
+    return .slice(.text, offset: offset, length: 3)
+  }
+
+  private mutating func lastFour(_ cell: Cell) -> Cell {
+    let range = textRange(of: cell)
+    var start = range.upperBound
+    var characters = 0
+    while start > range.lowerBound, characters < 4 {
+      start -= 1
+      if arena[start] & 0xc0 != 0x80 { characters += 1 }
+    }
+    // Of a value this short the last four would be all.
+    guard start > range.lowerBound else { return redacted() }
+    let offset = arena.count
+    arena.append(contentsOf: repeatElement(UInt8(ascii: "*"), count: 3))
+    for index in start..<range.upperBound { arena.append(arena[index]) }
+    return .slice(.text, offset: offset, length: arena.count - offset)
+  }
+
+  /// The bytes stay where they are.
+  private func truncated(_ cell: Cell, _ length: Int) -> Cell {
+    if cell.tag == .bytes { return .slice(.bytes, offset: cell.offset, length: min(cell.length, length)) }
+    var end = cell.offset
+    var characters = 0
+    while end < cell.range.upperBound {
+      if arena[end] & 0xc0 != 0x80 {
+        if characters == length { break }
+        characters += 1
+      }
+      end += 1
+    }
+    return .slice(.text, offset: cell.offset, length: end - cell.offset)
+  }
+
+  /// Where the value's text is: in place for a slice, otherwise written to the arena's end.
+  private mutating func textRange(of cell: Cell) -> Range<Int> {
+    if cell.isSlice { return cell.range }
+    let offset = arena.count
+    switch cell.tag {
+    case .uint, .boolean: append(cell.payload, leastDigits: 1)
+    case .decimal64: append(decimal: cell.int, scale: Int(cell.scale))
+    default: append(decimal: cell.int, scale: 0)
+    }
+    return offset..<arena.count
+  }
+
+  private mutating func append(decimal unscaled: Int64, scale: Int) {
+    if unscaled < 0 { arena.append(UInt8(ascii: "-")) }
+    let first = arena.count
+    append(unscaled.magnitude, leastDigits: scale + 1)
+    guard scale > 0 else { return }
+    arena.append(0)
+    let point = arena.count - 1 - scale
+    for index in stride(from: arena.count - 1, to: max(point, first), by: -1) { arena[index] = arena[index - 1] }
+    arena[point] = UInt8(ascii: ".")
+  }
+
+  private mutating func append(_ value: UInt64, leastDigits: Int) {
+    var digits = 1
+    var left = value / 10
+    while left > 0 {
+      digits += 1
+      left /= 10
+    }
+    let count = max(digits, leastDigits)
+    let first = arena.count
+    arena.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: count))
+    var rest = value
+    var index = first + count
+    while rest > 0 {
+      index -= 1
+      arena[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
+    }
+  }
+}

@@ -1,0 +1,73 @@
+package import Change
+
+/// A pipeline's transforms in their order: a batch in, the batch that the sinks get out.
+///
+/// *Thread*: one at a time. *Cost*: a batch that nobody else holds is changed in place; see ``BatchDraft``.
+package final class TransformChain {
+  private let transforms: [any Transform]
+  private let draft = BatchDraft()
+  /// How many changes of the transaction at the end of the last batch the sinks got; meaningful while it has not ended.
+  private var kept: UInt64 = 0
+  /// Which of the draft's schemas its rows have.
+  private var used: [Bool] = []
+
+  package init(_ definitions: [any TransformDefinition], _ context: TransformContext) throws(Failure) {
+    var transforms: [any Transform] = []
+    for definition in definitions { transforms.append(try definition.makeTransform(context)) }
+    self.transforms = transforms
+  }
+
+  /// What the sinks get of a table.
+  package func schema(for schema: TableSchema) throws(Failure) -> TableSchema {
+    var result = schema
+    for transform in transforms { result = try transform.schema(for: result, origin: schema.name) }
+    return result
+  }
+
+  package func apply(to batch: consuming Batch) throws(Failure) -> Batch {
+    draft.begin(batch)
+    // Rows behind a renaming come under the new name.
+    let origins = draft.schemaChanges.map { $0.after?.name ?? $0.table }
+    for transform in transforms {
+      if !origins.isEmpty { try changeSchemas(transform, origins) }
+      findUsedSchemas()
+      let before = draft.schemas
+      for index in before.indices where used[index] {
+        draft.schemas[index] = try transform.schema(for: before[index], origin: draft.accounts.origins[index])
+      }
+      try transform.apply(to: draft, from: before)
+    }
+    countPreceding()
+    return draft.finish()
+  }
+
+  private func changeSchemas(_ transform: any Transform, _ origins: [TableName]) throws(Failure) {
+    var isDropped = [Bool](repeating: false, count: draft.schemaChanges.count)
+    for change in draft.changes where change.operation == .schema {
+      let index = Int(change.row)
+      if let reshaped = try transform.change(draft.schemaChanges[index], origin: origins[index]) {
+        draft.schemaChanges[index] = reshaped
+      } else {
+        isDropped[index] = true
+      }
+    }
+    guard isDropped.contains(true) else { return }
+    draft.filter { change in change.operation == .schema && isDropped[Int(change.row)] ? .filter : .keep }
+  }
+
+  /// A schema that no row has is none of the transforms' business: a source may have left out its rows.
+  private func findUsedSchemas() {
+    used.removeAll(keepingCapacity: true)
+    used.append(contentsOf: repeatElement(false, count: draft.schemas.count))
+    for change in draft.changes where change.operation != .schema { used[Int(change.schema)] = true }
+  }
+
+  /// The sinks number the changes of a transaction: by those that they get, however it was cut into batches.
+  private func countPreceding() {
+    for index in draft.transactions.indices {
+      if draft.transactions[index].begins { kept = 0 }
+      draft.transactions[index].preceding = kept
+      kept += UInt64(draft.transactions[index].count)
+    }
+  }
+}

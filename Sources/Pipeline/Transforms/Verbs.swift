@@ -1,0 +1,4 @@
+/// The verbs that `transforms:` knows, in the order in which they are listed.
+package enum Verbs {
+  package static let all: [any Verb] = [Only(), Filter(), Compute(), Project(), Mask(), Outbox(), Route()]
+}

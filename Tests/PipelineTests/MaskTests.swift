@@ -1,0 +1,120 @@
+import Change
+import MemoryConnector
+import MessageDigest
+import Pipeline
+import Testing
+
+struct MaskTests {
+  private static let secret = "0123456789abcdef"
+  private static let hashing = "secret: \"\(secret)\""
+
+  private static func hash(_ text: String) -> MemoryValue {
+    var bytes = Array(text.utf8)
+    KeyedHash(key: Array(secret.utf8)).append(ofRange: 0..<bytes.count, in: &bytes)
+    return .text(String(decoding: bytes[text.utf8.count...], as: UTF8.self))
+  }
+
+  @Test func everyActionHidesTheRowBeforeAndTheRowAfter() throws {
+    let rows = try TransformTrial.apply(
+      "{ mask: { table: shop.users, columns: { email: hash, card: last4, balance: redact }, \(MaskTests.hashing) } }",
+      [
+        .insert(TransformTrial.users, TransformTrial.row(1, "a@b.c")),
+        .update(
+          TransformTrial.users, before: TransformTrial.row(1, "a@b.c"), after: TransformTrial.row(1, "ä@ö.ü", "123")),
+        .delete(TransformTrial.users, [.int(1), .null, .absent, .decimal("-0.05")]),
+      ])
+    let first: [MemoryValue] = [.int(1), MaskTests.hash("a@b.c"), .text("***1234"), .text("***")]
+    #expect(rows[0].after == first)
+    #expect(rows[1].before == first)
+    #expect(rows[1].after == [.int(1), MaskTests.hash("ä@ö.ü"), .text("***"), .text("***")])
+    #expect(rows[2].before == [.int(1), .null, .absent, .text("***")])
+  }
+
+  @Test func numbersAreHashedByTheirPlainText() throws {
+    let rows = try TransformTrial.apply(
+      "{ mask: { table: shop.users, columns: { id: hash, balance: hash }, \(MaskTests.hashing) } }",
+      [
+        .insert(TransformTrial.users, TransformTrial.row(-42, "", "", "-0.05")),
+        .insert(TransformTrial.users, TransformTrial.row(.min, "", "", "1234567890.10")),
+        .insert(TransformTrial.users, TransformTrial.row(0, "", "", "0.00")),
+      ])
+    #expect(rows[0].after == [MaskTests.hash("-42"), .text(""), .text(""), MaskTests.hash("-0.05")])
+    #expect(
+      rows[1].after
+        == [MaskTests.hash("-9223372036854775808"), .text(""), .text(""), MaskTests.hash("1234567890.10")])
+    #expect(rows[2].after == [MaskTests.hash("0"), .text(""), .text(""), MaskTests.hash("0.00")])
+  }
+
+  @Test func truncationCountsCharactersAndNullHidesAll() throws {
+    let rows = try TransformTrial.apply(
+      "{ mask: { table: shop.users, columns: { email: { truncate: 3 }, card: null, balance: \"null\" } } }",
+      [
+        .insert(TransformTrial.users, TransformTrial.row(1, "äöüß")),
+        .insert(TransformTrial.users, TransformTrial.row(2, "ab")),
+      ])
+    #expect(rows[0].after == [.int(1), .text("äöü"), .null, .null])
+    #expect(rows[1].after == [.int(2), .text("ab"), .null, .null])
+  }
+
+  @Test func theSchemaSaysWhatTheValuesAre() throws {
+    let chain = try TransformTrial.chain(
+      "{ mask: { table: shop.users, columns: { email: hash, card: last4, balance: null }, \(MaskTests.hashing) } }")
+    let schema = try chain.schema(for: TransformTrial.users)
+    #expect(
+      schema.columns.map(\.type) == [
+        .integer(bits: 64, unsigned: false), .text(length: 64), .text(length: 7),
+        .decimal(precision: 12, scale: 2, unsigned: false),
+      ])
+    #expect(schema.columns.map(\.nativeType) == ["bigint(20)", "", "", ""])
+    #expect(schema.columns[1].charset == nil)
+    #expect(schema.columns[3].isNullable)
+    // A hash keeps values apart, and four digits do not.
+    #expect(schema.indexes?.map(\.name) == ["by_email"])
+    #expect(schema.uniqueKeys == [[1]])
+    #expect(try chain.schema(for: Shop.orders) === Shop.orders)
+  }
+
+  @Test func aDefaultIsMaskedLikeAValue() throws {
+    var columns = TransformTrial.users.columns
+    columns[1].defaultValue = .literal("nobody@shop")
+    columns[2].defaultValue = .expression("uuid()")
+    let schema = TableSchema(name: TransformTrial.users.name, columns: columns, key: [0])
+    let masked = try TransformTrial.chain(
+      "{ mask: { table: shop.users, columns: { email: hash, card: redact }, \(MaskTests.hashing) } }"
+    ).schema(for: schema)
+    guard case .text(let digits) = MaskTests.hash("nobody@shop") else { return }
+    #expect(masked.columns[1].defaultValue == .literal(digits))
+    #expect(masked.columns[2].defaultValue == nil)
+  }
+
+  @Test(arguments: [
+    ("{ id: redact }", Failure.Code.configuration), ("{ id: last4 }", .configuration),
+    ("{ balance: { truncate: 2 } }", .configuration), ("{ emial: redact }", .schemaMismatch),
+  ])
+  func whatWouldLoseRowsOrLetValuesThroughIsRefused(columns: String, code: Failure.Code) throws {
+    let chain = try TransformTrial.chain("{ mask: { table: shop.users, columns: \(columns) } }")
+    #expect(failure { _ = try chain.schema(for: TransformTrial.users) }?.code == code)
+  }
+
+  @Test func aPatternOfTablesMayNameAColumnThatNotAllHave() throws {
+    let chain = try TransformTrial.chain("{ mask: { table: \"shop.*\", columns: { Email: redact, state: redact } } }")
+    #expect(try chain.schema(for: TransformTrial.users).columns[1].type == .text(length: 3))
+    #expect(try chain.schema(for: Shop.orders).columns[1].type == .text(length: 3))
+  }
+
+  @Test func aMaskedColumnThatMayHaveBeenRenamedStopsThePipeline() throws {
+    var columns = TransformTrial.users.columns
+    columns[1].name = "mail"
+    let after = TableSchema(name: TransformTrial.users.name, columns: columns, key: [0], version: 2)
+    let change = SchemaChange(
+      kind: .alter, table: after.name, before: TransformTrial.users, after: after, statement: "")
+    let chain = try TransformTrial.chain("{ mask: { table: \"shop.*\", columns: { email: redact } } }")
+    #expect(failure { _ = try chain.apply(to: TransformTrial.batch([[.schema(change)]])) }?.code == .schemaChange)
+  }
+
+  @Test func theSecretDoesNotShow() throws {
+    let definition = try TransformTrial.definitions(
+      "{ mask: { table: t, columns: { a: hash }, secret: very-secret-secret } }")
+    #expect(!"\(definition)".contains("very-secret-secret"))
+  }
+}

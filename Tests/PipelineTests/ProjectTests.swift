@@ -1,0 +1,72 @@
+import Change
+import MemoryConnector
+import Pipeline
+import Testing
+
+struct ProjectTests {
+  private static let changes: [MemoryChange] = [
+    .insert(TransformTrial.users, TransformTrial.row(1, "a")),
+    .insert(Shop.orders, [.int(7), .text("new")]),
+    .update(TransformTrial.users, before: TransformTrial.row(1, "a"), after: TransformTrial.row(1, "b")),
+    .delete(TransformTrial.users, TransformTrial.row(1, "b")),
+  ]
+
+  @Test func excludedColumnsAreGoneFromEveryImage() throws {
+    let rows = try TransformTrial.apply(
+      "{ project: { table: shop.users, exclude: [email, balance] } }", ProjectTests.changes)
+    let card = MemoryValue.text("4111 1111 1111 1234")
+    #expect(rows.map(\.before) == [nil, nil, [.int(1), card], [.int(1), card]])
+    #expect(rows.map(\.after) == [[.int(1), card], [.int(7), .text("new")], [.int(1), card], nil])
+  }
+
+  @Test func columnsComeInTheOrderThatIsAskedForUnderTheirNewNames() throws {
+    let blocks = "{ project: { table: shop.users, include: [email, id], rename: { email: mail }, order: [id] } }"
+    let rows = try TransformTrial.apply(blocks, ProjectTests.changes)
+    #expect(rows[0].after == [.int(1), .text("a")])
+    #expect(rows[2].after == [.int(1), .text("b")])
+    let schema = try TransformTrial.chain(blocks).schema(for: TransformTrial.users)
+    #expect(schema.columns.map(\.name) == ["id", "mail"])
+    #expect(schema.key == [0])
+    #expect(schema.indexes?.map(\.name) == ["by_email"])
+    #expect(schema.indexes?.first?.parts.first?.column == 1)
+    #expect(schema.uniqueKeys == [[1]])
+  }
+
+  @Test func aRunOfColumnsAndNewNamesTouchNoCell() throws {
+    for blocks in [
+      "{ project: { table: shop.users, exclude: [balance, card] } }",
+      "{ project: { table: shop.users, rename: { email: mail } } }",
+    ] {
+      let chain = try TransformTrial.chain(blocks)
+      let batch = TransformTrial.batch([ProjectTests.changes])
+      let result = try chain.apply(to: batch)
+      #expect(
+        result.cells.withUnsafeBufferPointer { $0.baseAddress }
+          == batch.cells.withUnsafeBufferPointer { $0.baseAddress })
+      #expect(
+        result.arena.withUnsafeBufferPointer { $0.baseAddress }
+          == batch.arena.withUnsafeBufferPointer { $0.baseAddress })
+      #expect(TransformTrial.rows(result)[0].after?.prefix(2) == [.int(1), .text("a")])
+    }
+  }
+
+  @Test func aRunThatBeginsLaterIsReachedByMovingRows() throws {
+    let schema = TableSchema(
+      name: TransformTrial.users.name, columns: TransformTrial.users.columns, key: [1], keyIsPrimary: false)
+    let rows = try TransformTrial.apply(
+      "{ project: { table: shop.users, include: [email, card] } }",
+      [.update(schema, before: TransformTrial.row(1, "a"), after: TransformTrial.row(2, "a", "x"))])
+    #expect(rows[0].before == [.text("a"), .text("4111 1111 1111 1234")])
+    #expect(rows[0].after == [.text("a"), .text("x")])
+  }
+
+  @Test(arguments: [
+    ("exclude: id", Failure.Code.configuration), ("include: email", .configuration),
+    ("exclude: emial", .schemaMismatch), ("rename: { email: Card }", .configuration),
+    ("exclude: card, rename: { card: c }", .configuration), ("order: [nothing]", .schemaMismatch),
+  ])
+  func whatMakesNoTableIsRefused(options: String, code: Failure.Code) throws {
+    let chain = try TransformTrial.chain("{ project: { table: shop.users, \(options) } }")
+    #expect(failure { _ = try chain.schema(for: TransformTrial.users) }?.code == code)
+  }
+}
