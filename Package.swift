@@ -33,6 +33,7 @@ let package = Package(
     // What flows, and how.
     .target(name: "Change"),
     .target(name: "Flow", dependencies: ["Change", deque]),
+    .target(name: "Expressions", dependencies: ["Change", "PatternMatching"]),
     .target(name: "Pipeline", dependencies: ["Change", "Flow", log, histogram]),
 
     // Native: unsafe ends here.
@@ -53,6 +54,9 @@ let package = Package(
       name: "CRdKafka", path: "Sources/Native/Kafka/CRdKafka", pkgConfig: "rdkafka",
       providers: [.apt(["librdkafka-dev"])]),
     .target(name: "KafkaClient", dependencies: ["Change", "CRdKafka"], path: "Sources/Native/Kafka/KafkaClient"),
+    .systemLibrary(
+      name: "CPCRE2", path: "Sources/Native/PCRE2/CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    .target(name: "PatternMatching", dependencies: ["Change", "CPCRE2"], path: "Sources/Native/PCRE2/PatternMatching"),
     .systemLibrary(name: "CLinux", path: "Sources/Native/Linux/CLinux"),
     .target(name: "Compression", dependencies: ["CZstd", "CDeflate"], path: "Sources/Native/Compression/Compression"),
 
@@ -110,6 +114,9 @@ let package = Package(
     .target(name: "TestRandom", path: "Tests/TestRandom"),
     .target(name: "DebeziumFixtures", path: "Tests/DebeziumFixtures"),
     .testTarget(name: "ChangeTests", dependencies: ["Change"]),
+    .testTarget(
+      name: "ExpressionsTests",
+      dependencies: ["Change", "Expressions", "PatternMatching", "MariaDBClient", "TestServers", "TestRandom"]),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
     .testTarget(name: "SQLiteDatabaseTests", dependencies: ["Change", "SQLiteDatabase"]),
     .testTarget(name: "MariaDBClientTests", dependencies: ["Change", "MariaDBClient", "TestServers"]),

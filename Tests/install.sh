@@ -5,7 +5,7 @@ set -euo pipefail
 
 packages=(
   mariadb-server mariadb-client libmariadb-dev libsqlite3-dev sqlite3 libzstd-dev zstd libdeflate-dev gzip pkg-config
-  librdkafka-dev kcat python3 ca-certificates
+  librdkafka-dev libpcre2-dev kcat python3 ca-certificates
 )
 
 missing=()

@@ -1,0 +1,147 @@
+import Change
+import PatternMatching
+
+extension Checker {
+  private static let masks: [Expression.BinaryOperator: Int] = [
+    .less: 1, .equal: 2, .lessOrEqual: 3, .greater: 4, .notEqual: 5, .greaterOrEqual: 6,
+  ]
+
+  func compare(
+    _ kind: Expression.BinaryOperator, _ first: CheckedNode, _ second: CheckedNode, at place: SourcePlace
+  ) throws(Failure) -> CheckedNode {
+    let left = try adapted(first, to: second)
+    let right = try adapted(second, to: first)
+    let mask = Checker.masks[kind] ?? 2
+    guard var opcode = Checker.comparison(left.type, right.type) else {
+      throw failure(
+        "a \(left.type.name) cannot be compared with a \(right.type.name)", at: place,
+        hint: "make them alike with cast(… as …)")
+    }
+    var immediate = mask
+    if opcode == .compareBytes, mask == 2 || mask == 5 { (opcode, immediate) = (.equalBytes, mask == 2 ? 0 : 1) }
+    var operands = [left, right]
+    if opcode == .compareExact { operands = try aligned(left, right) }
+    return try apply(opcode, operands, ValueType.truth(left, right), immediate: immediate, at: place)
+  }
+
+  private static func comparison(_ left: ValueType, _ right: ValueType) -> Opcode? {
+    if left.kind == .null || right.kind == .null { return .compareSigned }
+    if left.isNumber, right.isNumber {
+      if left.kind == .float || right.kind == .float { return .compareFloats }
+      if left.kind == .exact || right.kind == .exact { return .compareExact }
+      if left.isUnsigned != right.isUnsigned { return .compareIntegers }
+      return left.isUnsigned ? .compareUnsigned : .compareSigned
+    }
+    if left.isMoment, right.isMoment { return .compareMoments }
+    if left.kind == .time, right.kind == .time { return .compareSigned }
+    if left.isText, right.isText { return .compareBytes }
+    if left.kind == .bytes, right.kind == .bytes || right.isText { return .compareBytes }
+    return left.isText && right.kind == .bytes ? .compareBytes : nil
+  }
+
+  /// A constant beside a decimal takes on its scale where nothing is lost, so that rows compare as plain integers.
+  private func aligned(_ left: CheckedNode, _ right: CheckedNode) throws(Failure) -> [CheckedNode] {
+    func align(_ node: CheckedNode, _ other: CheckedNode) throws(Failure) -> CheckedNode {
+      guard node.constant != nil, other.constant == nil, other.type.kind == .exact, !other.type.isUnbounded,
+        node.type.scale < other.type.scale
+      else { return node }
+      var type = node.type
+      (type.kind, type.scale, type.precision) = (.exact, other.type.scale, ValueType.decimalPrecision)
+      return try apply(.roundExact, [node], type, immediate: other.type.scale, at: node.place)
+    }
+    return [try align(left, right), try align(right, left)]
+  }
+
+  /// `<=>`: true where both are NULL, or equal.
+  func same(_ left: CheckedNode, _ right: CheckedNode, at place: SourcePlace) throws(Failure) -> CheckedNode {
+    let never = ValueType(.boolean, isNullable: false, precision: 1)
+    let equal = try compare(.equal, left, right, at: place)
+    let known = try apply(.isTrue, [equal], never, at: place)
+    let missing = [
+      try apply(.isNull, [left], never, at: place), try apply(.isNull, [right], never, at: place),
+    ]
+    return try apply(.or, [known, try apply(.and, missing, never, at: place)], never, at: place)
+  }
+
+  /// Whether the value equals one of many; a balanced tree, so that a long list is not a deep one.
+  func membership(
+    of value: CheckedNode, in members: [Expression], at place: SourcePlace
+  ) throws(Failure) -> CheckedNode {
+    var level: [CheckedNode] = []
+    for member in members { level.append(try compare(.equal, value, try check(member), at: place)) }
+    while level.count > 1 {
+      var next: [CheckedNode] = []
+      for index in stride(from: 0, to: level.count - 1, by: 2) {
+        next.append(try apply(.or, [level[index], level[index + 1]], ValueType.truth, at: place))
+      }
+      if level.count % 2 == 1 { next.append(level[level.count - 1]) }
+      level = next
+    }
+    return level[0]
+  }
+
+  func like(
+    _ value: CheckedNode, _ pattern: CheckedNode, _ escape: Expression?, _ isNegated: Bool, at place: SourcePlace
+  ) throws(Failure) -> CheckedNode {
+    var mark = UInt8(ascii: "\\")
+    if let escape {
+      guard case .literal(.text(let text)) = escape.form, text.utf8.count == 1, let byte = text.utf8.first else {
+        throw failure("`escape` takes one ASCII character in quotes", at: escape.place)
+      }
+      mark = byte
+    }
+    let operands = [try asText(value), try asText(pattern)]
+    return try apply(
+      .like, operands, ValueType.truth(value, pattern), immediate: Int(mark) << 8 | (isNegated ? 1 : 0), at: place)
+  }
+
+  func regexp(
+    _ value: CheckedNode, _ pattern: CheckedNode, _ isNegated: Bool, at place: SourcePlace
+  ) throws(Failure) -> CheckedNode {
+    guard pattern.type.kind == .text, let bytes = pattern.constant?.bytes else {
+      throw failure("a regular expression is a text in quotes", at: pattern.place)
+    }
+    let compiled: Pattern
+    do throws(Failure) {
+      compiled = try Pattern(String(decoding: bytes, as: UTF8.self))
+    } catch {
+      throw error.at("\(pattern.place)")
+    }
+    return try apply(
+      .regexp, [try asText(value)], ValueType.truth(value), immediate: isNegated ? 1 : 0,
+      resource: .pattern(compiled), at: place)
+  }
+
+  /// A text operand; JSON counts as its text.
+  func asText(_ node: CheckedNode) throws(Failure) -> CheckedNode {
+    switch node.type.kind {
+    case .text, .null: return node
+    case .json: return try apply(.asText, [node], node.type.with(kind: .text), at: node.place)
+    default:
+      throw failure(
+        "a text is needed here, and this is a \(node.type.name)", at: node.place, hint: "use cast(… as char)")
+    }
+  }
+
+  func path(
+    _ value: CheckedNode, _ path: String, asText: Bool, at place: SourcePlace
+  ) throws(Failure) -> CheckedNode {
+    guard value.type.isText else {
+      throw failure("a path needs a JSON document, and this is a \(value.type.name)", at: value.place)
+    }
+    guard let parsed = JSONPath(path) else {
+      throw failure("this is not a path", at: place, hint: "write '$.name', '$.\"a name\"', '$.list[0]', or a mix")
+    }
+    return try apply(
+      .jsonPath, [value], ValueType(asText ? .text : .json, isNullable: true), immediate: asText ? 1 : 0,
+      resource: .path(parsed), at: place)
+  }
+}
+
+extension ValueType {
+  func with(kind: Kind) -> ValueType {
+    var type = computed(isNullable: isNullable)
+    type.kind = kind
+    return type
+  }
+}

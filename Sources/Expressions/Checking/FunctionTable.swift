@@ -1,0 +1,95 @@
+import Change
+
+/// The functions by name: how many arguments each takes, and what node it makes of them.
+struct FunctionTable: Sendable {
+  typealias Make = @Sendable (Checker, [CheckedNode], SourcePlace) throws(Failure) -> CheckedNode
+
+  struct Entry: Sendable {
+    let arguments: ClosedRange<Int>
+    let make: Make
+  }
+
+  static let entries: [String: Entry] = {
+    var table = choices
+    for more in [texts, numbers, moments] { table.merge(more) { first, _ in first } }
+    return table
+  }()
+
+  static let names = entries.keys.sorted()
+
+  private static let choices: [String: Entry] = [
+    "coalesce": Entry(arguments: 1...64) { (checker, values, place) throws(Failure) in
+      try checker.coalesce(values, at: place)
+    },
+    "ifnull": Entry(arguments: 2...2) { (checker, values, place) throws(Failure) in
+      try checker.coalesce(values, at: place)
+    },
+    "nullif": Entry(arguments: 2...2) { (checker, values, place) throws(Failure) in
+      let equal = try checker.compare(.equal, values[0], values[1], at: place)
+      return try checker.choose([equal], [checker.null(at: place), values[0]], at: place)
+    },
+    "if": Entry(arguments: 3...3) { (checker, values, place) throws(Failure) in
+      try checker.choose([try checker.asCondition(values[0])], [values[1], values[2]], at: place)
+    },
+    "greatest": Entry(arguments: 2...64) { (checker, values, place) throws(Failure) in
+      try checker.pick(values, greatest: true, at: place)
+    },
+    "least": Entry(arguments: 2...64) { (checker, values, place) throws(Failure) in
+      try checker.pick(values, greatest: false, at: place)
+    },
+  ]
+}
+
+extension Checker {
+  func call(_ name: String, _ arguments: [Expression], at place: SourcePlace) throws(Failure) -> CheckedNode {
+    if name == "timestampdiff" || name == "date_trunc" { return try unitCall(name, arguments, at: place) }
+    guard let entry = FunctionTable.entries[name] else {
+      let names = FunctionTable.names + ["timestampdiff", "date_trunc", "cast", "try_cast"]
+      let isClock = ["now", "current_timestamp", "curdate", "current_date", "rand", "uuid"].contains(name)
+      throw failure(
+        "there is no function \(NearestName.quoted(name))"
+          + (isClock ? "" : NearestName.suggestion(for: name, in: names)), at: place,
+        hint: isClock ? "a replayed change must give the same result; use change.commit_time" : "")
+    }
+    guard entry.arguments.contains(arguments.count) else {
+      let wanted =
+        entry.arguments.count == 1
+        ? "\(entry.arguments.lowerBound)" : "\(entry.arguments.lowerBound) to \(entry.arguments.upperBound)"
+      throw failure("`\(name)` takes \(wanted) arguments, not \(arguments.count)", at: place)
+    }
+    var nodes: [CheckedNode] = []
+    for argument in arguments { nodes.append(try check(argument)) }
+    return try entry.make(self, nodes, place)
+  }
+
+  /// A whole number that is written as one: a number of digits.
+  func digits(_ node: CheckedNode) throws(Failure) -> Int {
+    guard node.type.kind == .integer, let cell = node.constant?.cell, cell.tag == .int, abs(cell.int) <= 65 else {
+      throw failure("a whole number is needed here, up to 65", at: node.place)
+    }
+    return Int(cell.int)
+  }
+
+  func number(_ node: CheckedNode) throws(Failure) -> CheckedNode {
+    guard node.type.isNumber else {
+      throw failure("a number is needed here, and this is a \(node.type.name)", at: node.place)
+    }
+    return node
+  }
+
+  func wholeNumber(_ node: CheckedNode) throws(Failure) -> CheckedNode {
+    guard node.type.isWhole else {
+      throw failure("a whole number is needed here, and this is a \(node.type.name)", at: node.place)
+    }
+    return node
+  }
+
+  func moment(_ node: CheckedNode) throws(Failure) -> CheckedNode {
+    guard node.type.isMoment else {
+      throw failure(
+        "a date or a timestamp is needed here, and this is a \(node.type.name)", at: node.place,
+        hint: "write a literal as `timestamp '…'`")
+    }
+    return node
+  }
+}

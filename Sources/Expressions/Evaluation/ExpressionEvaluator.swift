@@ -1,0 +1,194 @@
+package import Change
+import PatternMatching
+
+/// Runs a program over many rows at once: each instruction over a run of rows, then the next.
+///
+/// Nothing is allocated, retained or released for a row or a value. A branch that is not taken is computed as well; what
+/// fails there is marked in its register and forgotten with it.
+///
+/// *Thread*: one at a time; it is not `Sendable`.
+package final class ExpressionEvaluator {
+  /// Which image of a change plain columns mean.
+  package enum Image: Sendable {
+    /// The row after the change, or the row that was deleted.
+    case row
+    /// The row before an update or a delete. A change without one has NULL in every column.
+    case before
+  }
+
+  /// Rows that one instruction works on: their registers stay in the nearest cache.
+  static let width = 256
+
+  package let program: ExpressionProgram
+  /// After a failure, the index into `changes` of the row that has no result.
+  package private(set) var failedRow: Int?
+
+  let registers: UnsafeMutablePointer<Cell>
+  /// For each row of the run, the first cell of the images; `RowChange.noCells` where there is none.
+  let rows: UnsafeMutablePointer<UInt32>
+  let others: UnsafeMutablePointer<UInt32>
+  let before: UnsafeMutablePointer<UInt32>
+  let powers: UnsafeMutablePointer<Int64>
+  let matchers: [Matcher]
+  private let ownScratch = ScratchArena(capacity: 4 << 10)
+
+  // What is lent for one call, and the rows of one run.
+  @exclusivity(unchecked) var cells = UnsafePointer<Cell>(bitPattern: 16)!  // never read: a call replaces it
+  @exclusivity(unchecked) var arena = UnsafePointer<UInt8>(bitPattern: 16)!  // never read: a call replaces it
+  @exclusivity(unchecked) var arenaCount = 0
+  @exclusivity(unchecked) unowned(unsafe) var scratch: ScratchArena
+  @exclusivity(unchecked) var count = 0
+
+  package init(_ program: ExpressionProgram) {
+    self.program = program
+    let width = ExpressionEvaluator.width
+    registers = .allocate(capacity: max(1, program.parts.registerCount) * width)
+    registers.initialize(repeating: .null, count: max(1, program.parts.registerCount) * width)
+    rows = .allocate(capacity: width)
+    others = .allocate(capacity: width)
+    before = .allocate(capacity: width)
+    powers = .allocate(capacity: 19)
+    var power: Int64 = 1
+    for exponent in 0..<19 {
+      powers[exponent] = power
+      if exponent < 18 { power *= 10 }
+    }
+    matchers = program.parts.patterns.map(Matcher.init)
+    scratch = ownScratch
+  }
+
+  deinit {
+    registers.deallocate()
+    rows.deallocate()
+    others.deallocate()
+    before.deallocate()
+    powers.deallocate()
+  }
+
+  /// Writes for each of `changes` whether the condition is true there; false where it is false or NULL.
+  ///
+  /// - Parameter changes: indexes into `batch.changes`, ascending, all of the program's schema.
+  /// - Throws: `.badValue` or `.limit` for a row without a result; `failedRow` says which. Never the row's values.
+  package func test(
+    _ batch: Batch, _ changes: [UInt32], image: Image = .row, into results: inout [Bool]
+  ) throws(Failure) {
+    results.removeAll(keepingCapacity: true)
+    results.reserveCapacity(changes.count)
+    ownScratch.removeAll()
+    try run(batch, changes, image, ownScratch, keepsTexts: false) { (run, _) in
+      for cell in run { results.append(cell.tag == .boolean ? cell.payload != 0 : cell.hasValue && cell.payload != 0) }
+    }
+  }
+
+  /// Writes the expression's value for each of `changes`.
+  ///
+  /// Slices lie in the batch's arena or behind it, in `scratch` (see `ScratchArena`), until that is emptied.
+  /// - Parameter changes: indexes into `batch.changes`, ascending, all of the program's schema.
+  /// - Throws: `.badValue` or `.limit` for a row without a result; `failedRow` says which. Never the row's values.
+  package func values(
+    _ batch: Batch, _ changes: [UInt32], image: Image = .row, scratch: ScratchArena, into results: inout [Cell]
+  ) throws(Failure) {
+    results.removeAll(keepingCapacity: true)
+    results.reserveCapacity(changes.count)
+    try run(batch, changes, image, scratch, keepsTexts: true) { (run, _) in results.append(contentsOf: run) }
+  }
+
+  private func run(
+    _ batch: Batch, _ changes: [UInt32], _ image: Image, _ scratch: ScratchArena, keepsTexts: Bool,
+    _ take: (UnsafeBufferPointer<Cell>, Int) -> Void
+  ) throws(Failure) {
+    failedRow = nil
+    self.scratch = scratch
+    defer { self.scratch = ownScratch }
+    try batch.cells.withUnsafeBufferPointer { (cells) throws(Failure) in
+      try batch.arena.withUnsafeBufferPointer { (arena) throws(Failure) in
+        if let base = cells.baseAddress { self.cells = base }
+        if let base = arena.baseAddress { self.arena = base }
+        arenaCount = arena.count
+        try loadConstants(min(changes.count, ExpressionEvaluator.width))
+        let mark = scratch.count
+        var first = 0
+        while first < changes.count {
+          count = min(ExpressionEvaluator.width, changes.count - first)
+          place(batch, changes, first, image)
+          execute(batch, changes, first)
+          let results = register(program.parts.result)
+          try check(results, first)
+          take(UnsafeBufferPointer(start: results, count: count), first)
+          if !keepsTexts { scratch.rewind(to: mark) }
+          first += count
+        }
+      }
+    }
+  }
+
+  @inline(__always) func register(_ index: UInt16) -> UnsafeMutablePointer<Cell> {
+    registers + Int(index) * ExpressionEvaluator.width
+  }
+
+  /// Fills the registers of constants; a slice is copied to the scratch memory once for a call.
+  private func loadConstants(_ count: Int) throws(Failure) {
+    let bytes = program.parts.constantBytes
+    guard let memory = scratch.reserve(bytes.count) else {
+      throw Failure(.limit, "the texts of expressions take more than \(ScratchArena.byteLimit) bytes")
+    }
+    for index in bytes.indices { memory[index] = bytes[index] }
+    let offset = arenaCount + scratch.commit(bytes.count)
+    for (register, constant) in program.parts.constants {
+      let cell =
+        constant.isSlice
+        ? Cell.slice(constant.tag, offset: constant.offset + offset, length: constant.length, scale: constant.scale)
+        : constant
+      self.register(register).update(repeating: cell, count: count)
+    }
+  }
+
+  /// Where the images of a run's rows begin.
+  private func place(_ batch: Batch, _ changes: [UInt32], _ first: Int, _ image: Image) {
+    batch.changes.withUnsafeBufferPointer { all in
+      for index in 0..<count {
+        let change = all[Int(changes[first + index])]
+        before[index] = change.before
+        switch image {
+        case .row:
+          rows[index] = change.hasAfter ? change.after : change.before
+          others[index] = change.before
+        case .before:
+          rows[index] = change.before
+          others[index] = RowChange.noCells
+        }
+      }
+    }
+  }
+
+  private func check(_ results: UnsafePointer<Cell>, _ first: Int) throws(Failure) {
+    for index in 0..<count where results[index].isProblem {
+      let problem = results[index].problem
+      failedRow = first + index
+      let places = program.parts.places
+      let place = results[index].problemPlace
+      throw Failure(
+        problem.code, "an expression has no result for a row: \(problem.message)",
+        at: place < places.count ? "\(places[place])" : "", hint: problem.hint
+      ).behind(program.name)
+    }
+  }
+
+  /// The value of a node whose operands are constants; nil when it has none, which is then found out row by row.
+  static func constant(_ node: CheckedNode) throws(Failure) -> Constant? {
+    let evaluator = ExpressionEvaluator(try ExpressionCompiler.program(of: node))
+    let scratch = ScratchArena(capacity: 256)
+    evaluator.scratch = scratch
+    evaluator.count = 1
+    evaluator.arenaCount = 0
+    try evaluator.loadConstants(1)
+    for instruction in evaluator.program.parts.instructions {
+      guard case .apply(let opcode) = instruction.kind else { return nil }
+      evaluator.apply(opcode, instruction)
+    }
+    let cell = evaluator.register(evaluator.program.parts.result)[0]
+    guard !cell.isProblem else { return nil }
+    guard cell.isSlice else { return Constant(cell: cell) }
+    return .slice(cell.tag, evaluator.bytes(of: cell), scale: Int(cell.scale))
+  }
+}
