@@ -28,7 +28,7 @@ struct Row {
   static func batch(
     _ builder: BatchBuilder, _ schema: TableSchema, _ changes: [(Operation, [Value]?, [Value]?)]
   ) -> Batch {
-    builder.begin(commitTime: EventTime(seconds: 1_700_000_000), mark: LogMark(file: 0, endOffset: 0), identifier: "0-1-1")
+    builder.begin(commitTime: EventTime(seconds: 1_700_000_000), mark: LogMark(), identifier: "0-1-1")
     for (operation, before, after) in changes {
       let first = before.map { append($0, builder) } ?? RowChange.noCells
       let second = after.map { append($0, builder) } ?? RowChange.noCells
@@ -37,8 +37,8 @@ struct Row {
           operation: operation, schema: builder.index(of: schema), before: first, after: second,
           time: EventTime(seconds: 1_600_000_000)))
     }
-    builder.end(mark: LogMark(file: 0, endOffset: 0))
-    return builder.take(position: Position(kind: "test", text: "0-1-1"))
+    builder.end(mark: LogMark())
+    return builder.take(position: Position(text: "0-1-1", token: "{}"))
   }
 
   private static func append(_ values: [Value], _ builder: BatchBuilder) -> UInt32 {
