@@ -4,8 +4,9 @@ import Testing
 /// The arrows between the modules, as the sources' own import lines draw them.
 @Suite struct ArchitectureTests {
   private static let own: Set<String> = [
-    "Change", "Expressions", "PatternMatching", "CPCRE2", "Flow", "Pipeline", "MariaDBClient", "CMariaDB", "SQLiteDatabase", "CSQLite", "Compression", "CZstd",
-    "CDeflate", "KafkaClient", "CRdKafka", "SQLRendering", "Formats", "MariaDBConnector", "SQLiteConnector",
+    "Change", "Expressions", "PatternMatching", "CPCRE2", "Flow", "Pipeline", "MariaDBClient", "CMariaDB",
+    "SQLiteDatabase", "CSQLite", "Compression", "CZstd", "CDeflate", "KafkaClient", "CRdKafka", "SQLRendering",
+    "Formats", "MariaDBConnector", "SQLiteConnector",
     "FilesConnector",
     "KafkaConnector", "MemoryConnector", "Connectors", "PipelineConfiguration", "Demo", "freshet",
   ]
@@ -71,7 +72,9 @@ import Testing
 
   @Test func cIsImportedOnlyWhereUnsafeEnds() throws {
     for file in try SourceTree.swift("Sources") where !file.path.hasPrefix("Sources/Native/") {
-      let wrong = file.imports.filter { ["CSQLite", "CZstd", "CDeflate", "CMariaDB", "CRdKafka", "CPCRE2"].contains($0) }
+      let wrong = file.imports.filter {
+        ["CSQLite", "CZstd", "CDeflate", "CMariaDB", "CRdKafka", "CPCRE2"].contains($0)
+      }
       #expect(wrong.isEmpty, "\(file.path) imports \(wrong)")
     }
   }

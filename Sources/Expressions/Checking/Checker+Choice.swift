@@ -65,7 +65,9 @@ extension Checker {
   ) throws(Failure) -> ([CheckedNode], ValueType) {
     let moment = values.first { $0.type.kind != .text && $0.type.kind != .null }
     var nodes: [CheckedNode] = []
-    for value in values { nodes.append(try moment.map { node throws(Failure) in try adapted(value, to: node) } ?? value) }
+    for value in values {
+      nodes.append(try moment.map { node throws(Failure) in try adapted(value, to: node) } ?? value)
+    }
     var type = nodes[0].type.computed(isNullable: nodes[0].type.isNullable)
     for node in nodes.dropFirst() {
       guard let union = type.union(node.type) else {
