@@ -202,7 +202,7 @@ struct ExpressionGenerator {
     case 9: return text("truncate(abs(", make(.exact, depth: depth), "), ", pick(["0", "1", "2", "-1"]), ")")
     case 10:
       return text(
-        "cast(", make(pick([.exact, .integer]), depth: depth), " as decimal(", pick(["40,3", "30,6", "65,0", "60,10"]),
+        "cast(", make(pick([.exact, .integer]), depth: depth), " as decimal(", pick(["65,10", "65,0", "60,10"]),
         "))")
     default: return text("cast(unix_timestamp(tf) as decimal(20,6))")
     }

@@ -49,6 +49,8 @@ import Testing
     #expect(try row.value("amount / 0") == nil)
     #expect(try row.value("1 / 3") == "0.3333")
     #expect(try row.value("0.1 + 0.2 = 0.3") == "1")
+    #expect(try row.value("1 / 3 * 3") == "1.0000")
+    #expect(try row.test("1 / 3 = 0.3333 and 1 / 3 not between 0.3333 and 0.3333 and nullif(1 / 3, 0.3333) is null"))
     #expect(try row.value("round(-2.5, 0)") == "-3")
     #expect(try row.value("truncate(-2.59, 1)") == "-2.5")
     #expect(try row.value("-7.5 % 2") == "-1.5")
@@ -61,6 +63,13 @@ import Testing
         == "99999999999999999999")
     #expect(try row.value("18446744073709551615 - 1") == "18446744073709551614")
     #expect(try row.value("9223372036854775807 < 18446744073709551615") == "1")
+  }
+
+  @Test func aCellsMemoryIsWhatTheKernelsTakeItFor() {
+    let cell = Cell.decimal64(unscaled: -5, scale: 3)
+    #expect(cell.int == -5 && cell.tag == .decimal64 && cell.scale == 3 && cell.tag.rawValue == 8)
+    #expect(MemoryLayout<Cell>.size == 10 && MemoryLayout<Cell>.offset(of: \.tag) == 8)
+    #expect(MemoryLayout<Cell>.offset(of: \.scale) == 9)
   }
 
   @Test func textsAndTheirParts() throws {

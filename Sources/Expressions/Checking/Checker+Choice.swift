@@ -10,7 +10,8 @@ extension Checker {
     var values: [CheckedNode] = []
     for branch in branches {
       if let value {
-        conditions.append(try compare(.equal, value, try check(branch.condition), at: branch.condition.place))
+        conditions.append(
+          try compare(.equal, value, try check(branch.condition), rounds: false, at: branch.condition.place))
       } else {
         conditions.append(try condition(branch.condition))
       }
@@ -43,7 +44,11 @@ extension Checker {
   }
 
   func pick(_ values: [CheckedNode], greatest: Bool, at place: SourcePlace) throws(Failure) -> CheckedNode {
-    let (values, type) = try unified(values, at: place)
+    var (values, type) = try unified(values, at: place)
+    // Of signed and unsigned numbers, a decimal, as in MariaDB.
+    if type.kind == .integer, values.contains(where: \.type.isUnsigned), !values.allSatisfy(\.type.isUnsigned) {
+      type = ValueType(.exact, isNullable: type.isNullable, precision: type.precision)
+    }
     let opcode: Opcode
     switch type.kind {
     case .boolean, .integer, .null, .time: opcode = .pickInteger
