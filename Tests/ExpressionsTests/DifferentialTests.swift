@@ -74,6 +74,10 @@ import Testing
       report.failures += 1
     case (.failure(let failure), _):
       report.differences.append("\(text.ours)\n    ours: \(failure)\n    MariaDB \(theirs)")
+    case (.success, .failure(let failure))
+    where text.theirs.contains("between") && failure.description.contains("1690"):
+      // MariaDB looks at the upper bound even where the lower one decides.
+      report.excused["a bound that fails", default: 0] += 1
     case (.success(let ours), .failure(let failure)):
       report.differences.append("\(text.theirs)\n    ours \(ours)\n    MariaDB: \(failure)")
     }

@@ -82,6 +82,11 @@ extension Checker {
       }
       type = union
     }
+    let isMixed = nodes.contains(where: \.type.isUnsigned) && nodes.contains { $0.type.isWhole && !$0.type.isUnsigned }
+    if type.kind == .integer, isMixed, nodes.contains(where: { $0.type.precision >= 19 }) {
+      // Neither a signed nor an unsigned number holds them all.
+      type = ValueType(.exact, isNullable: type.isNullable, precision: 20)
+    }
     for index in nodes.indices { nodes[index] = try converted(nodes[index], to: type) }
     return (nodes, type)
   }
