@@ -82,9 +82,9 @@ extension Checker {
       }
       type = union
     }
-    let isMixed = nodes.contains(where: \.type.isUnsigned) && nodes.contains { $0.type.isWhole && !$0.type.isUnsigned }
-    if type.kind == .integer, isMixed, nodes.contains(where: { $0.type.precision >= 19 }) {
-      // Neither a signed nor an unsigned number holds them all.
+    let known = nodes.filter { $0.type.kind != .null }
+    if type.kind == .integer, known.contains(where: \.type.isUnsigned), !known.allSatisfy(\.type.isUnsigned) {
+      // Signed and unsigned numbers make a decimal, as in MariaDB.
       type = ValueType(.exact, isNullable: type.isNullable, precision: 20)
     }
     for index in nodes.indices { nodes[index] = try converted(nodes[index], to: type) }
