@@ -24,7 +24,8 @@ import Testing
     var report = Report()
     let block = 100
     for first in stride(from: 0, to: DifferentialTests.rounds, by: block) {
-      let table = RandomTable(seed: DifferentialTests.seed &* 1_000_003 &+ UInt64(first), rows: DifferentialTests.rowCount)
+      let table = RandomTable(
+        seed: DifferentialTests.seed &* 1_000_003 &+ UInt64(first), rows: DifferentialTests.rowCount)
       for statement in table.statements { try connection.execute(statement) }
       for round in first..<min(first + block, DifferentialTests.rounds) {
         var generator = ExpressionGenerator(seed: DifferentialTests.seed &* 7_919 &+ UInt64(round))
@@ -59,7 +60,8 @@ import Testing
     case (.success(let ours), .success(let theirs)):
       for (row, pair) in zip(ours, theirs).enumerated() where !DifferentialTests.same(pair.0, pair.1, kind) {
         report.differences.append(
-          "\(text.theirs)\n    row \(row): \(table.shown[row])\n    ours \(pair.0 ?? "NULL"), MariaDB \(pair.1 ?? "NULL")")
+          "\(text.theirs)\n    row \(row): \(table.shown[row])\n    ours \(pair.0 ?? "NULL"), MariaDB \(pair.1 ?? "NULL")"
+        )
         return
       }
       report.same += 1
@@ -70,20 +72,30 @@ import Testing
       }
       report.same += 1
       report.failures += 1
-    case (.failure(let failure), _): report.differences.append("\(text.ours)\n    ours: \(failure)\n    MariaDB \(theirs)")
+    case (.failure(let failure), _):
+      report.differences.append("\(text.ours)\n    ours: \(failure)\n    MariaDB \(theirs)")
+    case (.success, .failure(let failure))
+    where text.theirs.contains("between") && failure.description.contains("1690"):
+      // MariaDB looks at the upper bound even where the lower one decides.
+      report.excused["a bound that fails", default: 0] += 1
     case (.success(let ours), .failure(let failure)):
       report.differences.append("\(text.theirs)\n    ours \(ours)\n    MariaDB: \(failure)")
     }
   }
 
-  /// Texts are compared as they are, but for two: a DOUBLE as the number that it spells, and a time without the zeros at
-  /// the end of its fraction.
+  /// Texts are compared as they are, but for three: a DOUBLE as the number that it spells, to the digits that MariaDB
+  /// shows (it cuts what it computed from `ceil` and `floor`), a time without the zeros at the end of its fraction, and
+  /// a decimal zero without the sign that MariaDB keeps in remainders and roundings.
   private static func same(_ ours: String?, _ theirs: String?, _ kind: ExpressionGenerator.Kind) -> Bool {
     guard ours != theirs else { return true }
     guard let ours, let theirs else { return false }
     switch kind {
-    case .float: return Double(ours) == Double(theirs)
+    case .float:
+      guard let mine = Double(ours), let other = Double(theirs) else { return false }
+      let digits = theirs.split(separator: ".").dropFirst().first?.count ?? 0
+      return mine == other || !theirs.contains("e") && String(format: "%.\(digits)f", mine) == theirs
     case .timestamp: return trimmed(ours) == trimmed(theirs)
+    case .exact: return theirs == "-" + ours && ours.allSatisfy { $0 == "0" || $0 == "." }
     default: return false
     }
   }

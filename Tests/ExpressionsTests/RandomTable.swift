@@ -12,8 +12,10 @@ struct RandomTable {
 
   private static let columns: [(name: String, sql: String, type: ColumnType)] = [
     ("a", "bigint", .integer(bits: 64, unsigned: false)), ("b", "int unsigned", .integer(bits: 32, unsigned: true)),
-    ("u", "bigint unsigned", .integer(bits: 64, unsigned: true)), ("c", "smallint", .integer(bits: 16, unsigned: false)),
-    ("g", "tinyint(1)", .integer(bits: 8, unsigned: false)), ("d", "decimal(12,2)", .decimal(precision: 12, scale: 2, unsigned: false)),
+    ("u", "bigint unsigned", .integer(bits: 64, unsigned: true)),
+    ("c", "smallint", .integer(bits: 16, unsigned: false)),
+    ("g", "tinyint(1)", .integer(bits: 8, unsigned: false)),
+    ("d", "decimal(12,2)", .decimal(precision: 12, scale: 2, unsigned: false)),
     ("e", "decimal(9,4)", .decimal(precision: 9, scale: 4, unsigned: false)),
     ("w", "decimal(38,10)", .decimal(precision: 38, scale: 10, unsigned: false)), ("f", "double", .float64),
     ("h", "float", .float32), ("s", "varchar(40)", .text(length: 40)), ("t", "varchar(20)", .text(length: 20)),
@@ -65,7 +67,10 @@ struct RandomTable {
     if number(0...7) == 0 { return ("NULL", .cell(.null)) }
     switch name {
     case "a":
-      let value = few([0, 1, -1, 7, 100, number(-1000...1000), number(-1_000_000_000_000...1_000_000_000_000), number(.min...Int64.max)])
+      let value = few([
+        0, 1, -1, 7, 100, number(-1000...1000), number(-1_000_000_000_000...1_000_000_000_000),
+        number(.min...Int64.max),
+      ])
       return (String(value), .cell(.int(value)))
     case "b":
       let value = few([0, 1, 10, number(0...4_294_967_295)])
@@ -82,16 +87,22 @@ struct RandomTable {
       return (decimal(value.magnitude, value < 0, name == "d" ? 2 : 4), .cell(cell))
     case "w":
       let digits = decimal(UInt64(number(0...Int64.max)), number(0...1) == 0, 10)
-      let wide = digits.hasPrefix("-") ? "-\(number(1...999_999_999))\(digits.dropFirst())" : "\(number(1...999_999_999))\(digits)"
+      let wide =
+        digits.hasPrefix("-")
+        ? "-\(number(1...999_999_999))\(digits.dropFirst())" : "\(number(1...999_999_999))\(digits)"
       return (wide, .decimal(wide))
     case "f":
-      let value = few([0, 0.1, -2.5, 1e10, Double(number(-1000...1000)) / 8, Double(number(-1_000_000...1_000_000)) / 1000])
+      let value = few([
+        0, 0.1, -2.5, 1e10, Double(number(-1000...1000)) / 8, Double(number(-1_000_000...1_000_000)) / 1000,
+      ])
       return ("\(value)", .cell(.float64(value)))
     case "h":
       let value = Float(number(-1000...1000)) / 4
       return ("\(value)", .cell(.float32(value)))
     case "s", "t":
-      let value = few(["", "abc", "ABC", "a", " a b ", "über", "ÄÖÜ ж", "x%y_z", "日本語", "a😀b", "it's", "a\\b", "12", "b1c2"])
+      let value = few([
+        "", "abc", "ABC", "a", " a b ", "über", "ÄÖÜ ж", "x%y_z", "日本語", "a😀b", "it's", "a\\b", "12", "b1c2",
+      ])
       return ("'\(value.replacingOccurrences("'", "''"))'", .text(value))
     case "dt":
       let days = few([number(0...30_000), 19_782, 11_016, number(-20_000...40_000)])
@@ -103,7 +114,8 @@ struct RandomTable {
       return ("'\(civil.text) \(civil.clock)'", .cell(.timestamp(microseconds: seconds * 1_000_000 + fraction)))
     default:
       let value = few([
-        #"{"a": 1, "b": {"c": "x\"y\u00e9\n"}, "list": [1, "two", {"z": null}], "k k": true}"#, #"{"a": "text", "text": "ü"}"#,
+        #"{"a": 1, "b": {"c": "x\"y\u00e9\n"}, "list": [1, "two", {"z": null}], "k k": true}"#,
+        #"{"a": "text", "text": "ü"}"#,
         "[1, 2, 3]", #""only""#, "{}", #"{"a": null, "list": [[], {}]}"#, "12.50",
       ])
       return ("'\(value)'", .json(value))
@@ -127,5 +139,7 @@ extension CivilTime {
     String(repeating: "0", count: max(0, width - String(value).count)) + String(value)
   }
   fileprivate var text: String { "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))" }
-  fileprivate var clock: String { "\(padded(hour, 2)):\(padded(minute, 2)):\(padded(second, 2)).\(padded(microsecond, 6))" }
+  fileprivate var clock: String {
+    "\(padded(hour, 2)):\(padded(minute, 2)):\(padded(second, 2)).\(padded(microsecond, 6))"
+  }
 }

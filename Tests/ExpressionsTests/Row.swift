@@ -28,7 +28,7 @@ struct Row {
   static func batch(
     _ builder: BatchBuilder, _ schema: TableSchema, _ changes: [(Operation, [Value]?, [Value]?)]
   ) -> Batch {
-    builder.begin(commitTime: EventTime(seconds: 1_700_000_000), mark: LogMark(), identifier: "0-1-1")
+    builder.begin(commitTime: EventTime(microseconds: 1_700_000_000_123_000), mark: LogMark(), identifier: "0-1-1")
     for (operation, before, after) in changes {
       let first = before.map { append($0, builder) } ?? RowChange.noCells
       let second = after.map { append($0, builder) } ?? RowChange.noCells
@@ -49,11 +49,14 @@ struct Row {
         case .cell(let cell): cell
         case .text(let text): builder.text(text)
         case .json(let text): builder.text(text, tag: .json)
-        case .bytes(let bytes): bytes.withUnsafeBytes {
-          .slice(.text, offset: builder.append($0), length: bytes.count)
-        }
+        case .bytes(let bytes):
+          bytes.withUnsafeBytes {
+            .slice(.text, offset: builder.append($0), length: bytes.count)
+          }
         case .decimal(let text):
-          Cell(.decimal, builder.text(text).payload, scale: UInt8(text.split(separator: ".").dropFirst().first?.utf8.count ?? 0))
+          Cell(
+            .decimal, builder.text(text).payload,
+            scale: UInt8(text.split(separator: ".").dropFirst().first?.utf8.count ?? 0))
         }
       builder.cells.append(cell)
     }
@@ -111,7 +114,8 @@ func shown(_ cell: Cell, _ batch: Batch, _ scratch: ScratchArena) -> String? {
   case .date, .timestamp, .timestampZoned, .civil:
     let civil =
       cell.tag == .civil
-      ? cell.civil : cell.tag == .date ? CivilTime(daysSinceEpoch: cell.int) : CivilTime(microsecondsSinceEpoch: cell.int)
+      ? cell.civil
+      : cell.tag == .date ? CivilTime(daysSinceEpoch: cell.int) : CivilTime(microsecondsSinceEpoch: cell.int)
     let date = "\(padded(civil.year, 4))-\(padded(civil.month, 2))-\(padded(civil.day, 2))"
     if cell.tag == .date { return date }
     let clock = "\(padded(civil.hour, 2)):\(padded(civil.minute, 2)):\(padded(civil.second, 2))"

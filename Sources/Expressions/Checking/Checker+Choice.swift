@@ -10,7 +10,8 @@ extension Checker {
     var values: [CheckedNode] = []
     for branch in branches {
       if let value {
-        conditions.append(try compare(.equal, value, try check(branch.condition), at: branch.condition.place))
+        conditions.append(
+          try compare(.equal, value, try check(branch.condition), rounds: false, at: branch.condition.place))
       } else {
         conditions.append(try condition(branch.condition))
       }
@@ -43,7 +44,11 @@ extension Checker {
   }
 
   func pick(_ values: [CheckedNode], greatest: Bool, at place: SourcePlace) throws(Failure) -> CheckedNode {
-    let (values, type) = try unified(values, at: place)
+    var (values, type) = try unified(values, at: place)
+    // Of signed and unsigned numbers, a decimal, as in MariaDB.
+    if type.kind == .integer, values.contains(where: \.type.isUnsigned), !values.allSatisfy(\.type.isUnsigned) {
+      type = ValueType(.exact, isNullable: type.isNullable, precision: type.precision)
+    }
     let opcode: Opcode
     switch type.kind {
     case .boolean, .integer, .null, .time: opcode = .pickInteger
@@ -65,7 +70,9 @@ extension Checker {
   ) throws(Failure) -> ([CheckedNode], ValueType) {
     let moment = values.first { $0.type.kind != .text && $0.type.kind != .null }
     var nodes: [CheckedNode] = []
-    for value in values { nodes.append(try moment.map { node throws(Failure) in try adapted(value, to: node) } ?? value) }
+    for value in values {
+      nodes.append(try moment.map { node throws(Failure) in try adapted(value, to: node) } ?? value)
+    }
     var type = nodes[0].type.computed(isNullable: nodes[0].type.isNullable)
     for node in nodes.dropFirst() {
       guard let union = type.union(node.type) else {
@@ -74,6 +81,11 @@ extension Checker {
           hint: "make them alike with cast(… as …)")
       }
       type = union
+    }
+    let known = nodes.filter { $0.type.kind != .null }
+    if type.kind == .integer, known.contains(where: \.type.isUnsigned), !known.allSatisfy(\.type.isUnsigned) {
+      // Signed and unsigned numbers make a decimal, as in MariaDB.
+      type = ValueType(.exact, isNullable: type.isNullable, precision: 20)
     }
     for index in nodes.indices { nodes[index] = try converted(nodes[index], to: type) }
     return (nodes, type)

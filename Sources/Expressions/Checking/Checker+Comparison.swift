@@ -6,8 +6,11 @@ extension Checker {
     .less: 1, .equal: 2, .lessOrEqual: 3, .greater: 4, .notEqual: 5, .greaterOrEqual: 6,
   ]
 
+  /// - Parameter rounds: whether a quotient counts with the digits that it declares, as MariaDB has it for the operators,
+  ///   `nullif` and an `in` with one member (sql/item_cmpfunc.cc, `compare_decimal`); otherwise with those that it keeps.
   func compare(
-    _ kind: Expression.BinaryOperator, _ first: CheckedNode, _ second: CheckedNode, at place: SourcePlace
+    _ kind: Expression.BinaryOperator, _ first: CheckedNode, _ second: CheckedNode, rounds: Bool = true,
+    at place: SourcePlace
   ) throws(Failure) -> CheckedNode {
     let left = try adapted(first, to: second)
     let right = try adapted(second, to: first)
@@ -20,7 +23,9 @@ extension Checker {
     var immediate = mask
     if opcode == .compareBytes, mask == 2 || mask == 5 { (opcode, immediate) = (.equalBytes, mask == 2 ? 0 : 1) }
     var operands = [left, right]
-    if opcode == .compareExact { operands = try aligned(left, right) }
+    if opcode == .compareExact {
+      operands = try rounds ? aligned(try declared(left), try declared(right)) : aligned(left, right)
+    }
     return try apply(opcode, operands, ValueType.truth(left, right), immediate: immediate, at: place)
   }
 
@@ -37,6 +42,12 @@ extension Checker {
     if left.isText, right.isText { return .compareBytes }
     if left.kind == .bytes, right.kind == .bytes || right.isText { return .compareBytes }
     return left.isText && right.kind == .bytes ? .compareBytes : nil
+  }
+
+  /// A decimal that may have more digits than it declares, rounded to these.
+  private func declared(_ node: CheckedNode) throws(Failure) -> CheckedNode {
+    guard node.type.kind == .exact, !node.type.isUnbounded, node.keepsMoreDigits else { return node }
+    return try apply(.roundExact, [node], node.type, immediate: node.type.scale, at: node.place)
   }
 
   /// A constant beside a decimal takes on its scale where nothing is lost, so that rows compare as plain integers.
@@ -68,7 +79,9 @@ extension Checker {
     of value: CheckedNode, in members: [Expression], at place: SourcePlace
   ) throws(Failure) -> CheckedNode {
     var level: [CheckedNode] = []
-    for member in members { level.append(try compare(.equal, value, try check(member), at: place)) }
+    for member in members {
+      level.append(try compare(.equal, value, try check(member), rounds: members.count == 1, at: place))
+    }
     while level.count > 1 {
       var next: [CheckedNode] = []
       for index in stride(from: 0, to: level.count - 1, by: 2) {
@@ -135,6 +148,18 @@ extension Checker {
     return try apply(
       .jsonPath, [value], ValueType(asText ? .text : .json, isNullable: true), immediate: asText ? 1 : 0,
       resource: .path(parsed), at: place)
+  }
+}
+
+extension CheckedNode {
+  /// Whether this comes from a quotient that was not yet rounded.
+  fileprivate var keepsMoreDigits: Bool {
+    switch action {
+    case .constant(let constant): constant.cell.scale > type.scale
+    case .load, .field, .apply(.roundExact), .apply(.truncateExact), .apply(.floorExact), .apply(.ceilingExact): false
+    case .apply(.divideExact): true
+    case .apply: operands.contains { $0.type.kind == .exact && $0.keepsMoreDigits }
+    }
   }
 }
 

@@ -23,8 +23,8 @@ struct Checker {
       return try regexp(try check(value), try check(pattern), isNegated, at: place)
     case .between(let value, let low, let high, let isNegated):
       let subject = try check(value)
-      let above = try compare(.greaterOrEqual, subject, try check(low), at: place)
-      let below = try compare(.lessOrEqual, subject, try check(high), at: place)
+      let above = try compare(.greaterOrEqual, subject, try check(low), rounds: false, at: place)
+      let below = try compare(.lessOrEqual, subject, try check(high), rounds: false, at: place)
       return try negated(try apply(.and, [above, below], ValueType.truth, at: place), isNegated)
     case .member(let value, let members, let isNegated):
       return try negated(try membership(of: try check(value), in: members, at: place), isNegated)

@@ -36,7 +36,11 @@ extension FunctionTable {
         var type = value.type
         type.precision = min(max(type.precision - type.scale + 1, 1), ValueType.decimalPrecision)
         (type.scale, type.isUnbounded) = (0, false)
-        return try checker.apply(exact, [value], type, at: place)
+        let rounded = try checker.apply(exact, [value], type, at: place)
+        // A result that surely fits is a whole number, as in MariaDB.
+        guard type.precision <= 18 else { return rounded }
+        let whole = ValueType(.integer, isNullable: type.isNullable, precision: type.precision)
+        return try checker.apply(.roundToInteger, [rounded], whole, at: place)
       default: return value
       }
     }
@@ -52,14 +56,17 @@ extension Checker {
     case .float:
       return try apply(truncates ? .truncateFloat : .roundFloat, [value], type, immediate: places, at: place)
     case .exact:
-      type.precision = min(type.precision + 1, ValueType.decimalPrecision)
-      (type.scale, type.isUnbounded) = (max(0, min(type.scale, places)), false)
+      let scale = max(0, min(places, ValueType.decimalScale))
+      type.precision = min(type.precision - type.scale + scale + 1, ValueType.decimalPrecision)
+      (type.scale, type.isUnbounded) = (scale, false)
       return try roundedExact(value, places, truncates, type, at: place)
     default:
       guard places < 0 else { return value }
       let exact = ValueType(
         .exact, isNullable: type.isNullable, precision: min(type.precision + 1, ValueType.decimalPrecision))
       let rounded = try roundedExact(value, places, truncates, exact, at: place)
+      // Where a digit more may not fit 64 bits, the result is a decimal, as in MariaDB.
+      guard truncates || exact.precision <= 18 else { return rounded }
       var whole = ValueType(.integer, isNullable: type.isNullable, precision: type.isUnsigned ? 20 : 19)
       whole.isUnsigned = type.isUnsigned
       return try apply(.roundToInteger, [rounded], whole, immediate: type.isUnsigned ? 1 : 0, at: place)

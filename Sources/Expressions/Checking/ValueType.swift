@@ -114,7 +114,9 @@ extension ValueType {
       return result
     }
     let kinds: Set<Kind> = [kind, other.kind]
-    if isText, other.isText { result.kind = .text } else if kinds == [.date, .timestamp] {
+    if isText, other.isText {
+      result.kind = .text
+    } else if kinds == [.date, .timestamp] {
       result.kind = .timestamp
     } else if isMoment, other.isMoment {
       result.kind = .instant

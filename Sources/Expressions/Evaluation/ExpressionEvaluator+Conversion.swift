@@ -69,7 +69,7 @@ extension ExpressionEvaluator {
     }
     guard !cell.isSlice else { return Cell(.text, cell.payload) }
     guard !cell.isProblem else { return cell }
-    guard let memory = scratch.reserve(128) else { return .problem(.tooLong, at: place) }
+    guard let memory = reserve(128) else { return .problem(.tooLong, at: place) }
     switch cell.tag {
     case .int, .boolean:
       let length = NumberText.write(cell.int, scale: 0, to: memory)

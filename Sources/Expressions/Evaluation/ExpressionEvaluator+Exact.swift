@@ -6,9 +6,18 @@ extension ExpressionEvaluator {
   func applyExact(_ opcode: Opcode, _ instruction: Instruction) {
     let place = instruction.place
     switch opcode {
-    case .addExact: sum(instruction) { $0.addingReportingOverflow($1) } wide: { $0.adding($1) }
+    case .addExact:
+      sum(instruction) {
+        $0.addingReportingOverflow($1)
+      } wide: {
+        $0.adding($1)
+      }
     case .subtractExact:
-      sum(instruction) { $0.subtractingReportingOverflow($1) } wide: { $0.adding($1.negated) }
+      sum(instruction) {
+        $0.subtractingReportingOverflow($1)
+      } wide: {
+        $0.adding($1.negated)
+      }
     case .multiplyExact: multiply(instruction)
     case .divideExact: zip(instruction) { divide($0, $1, place) }
     case .divideWholeExact:
@@ -16,7 +25,9 @@ extension ExpressionEvaluator {
       zip(instruction) { divideWhole($0, $1, isUnsigned, place) }
     case .remainderExact: zip(instruction) { remainder($0, $1, place) }
     case .negateExact:
-      map(instruction) { $0.tag == .decimal64 ? .decimal64(unscaled: -$0.int, scale: $0.scale) : wideNegated($0, place) }
+      map(instruction) {
+        $0.tag == .decimal64 ? .decimal64(unscaled: -$0.int, scale: $0.scale) : wideNegated($0, place)
+      }
     case .absoluteExact:
       map(instruction) {
         if $0.tag == .decimal64 { return .decimal64(unscaled: abs($0.int), scale: $0.scale) }
@@ -69,7 +80,7 @@ extension ExpressionEvaluator {
   private func write(_ value: WideDecimal, _ place: Int32) -> Cell {
     // Digits, the zeros before them, the point and the sign.
     let limit = WideNatural.digitLimit + 8
-    guard let memory = scratch.reserve(limit) else { return .problem(.tooLong, at: place) }
+    guard let memory = reserve(limit) else { return .problem(.tooLong, at: place) }
     var end = limit
     var rest = value.magnitude
     var written = 0

@@ -22,16 +22,16 @@ extension ExpressionEvaluator {
     _ column: Int, _ rows: UnsafeMutablePointer<UInt32>, _ others: UnsafeMutablePointer<UInt32>?,
     _ instruction: Instruction
   ) {
-    let result = register(instruction.result)
+    let (result, cells, count) = (register(instruction.result), cells + column, count)
     for index in 0..<count {
       let row = rows[index]
       guard row != RowChange.noCells else {
         result[index] = .null
         continue
       }
-      var cell = cells[Int(row) + column]
+      var cell = cells[Int(row)]
       if cell.tag == .absent || cell.tag == .unavailable {
-        if let other = others?[index], other != RowChange.noCells { cell = cells[Int(other) + column] }
+        if let other = others?[index], other != RowChange.noCells { cell = cells[Int(other)] }
         if cell.tag == .absent || cell.tag == .unavailable { cell = .problem(.absent, at: instruction.place) }
       }
       result[index] = cell
@@ -67,12 +67,12 @@ extension ExpressionEvaluator {
   ) {
     // All words side by side: each operation is a slice of this text.
     let words: StaticString = "insertupdatedeleteread"
-    guard let memory = scratch.reserve(words.utf8CodeUnitCount) else {
+    guard let memory = reserve(words.utf8CodeUnitCount) else {
       result.update(repeating: .problem(.tooLong, at: instruction.place), count: count)
       return
     }
     memory.update(from: words.utf8Start, count: words.utf8CodeUnitCount)
-    let offset = arenaCount + scratch.commit(words.utf8CodeUnitCount)
+    let offset = commit(words.utf8CodeUnitCount)
     for index in 0..<count {
       switch batch.changes[Int(changes[first + index])].operation {
       case .insert: result[index] = .slice(.text, offset: offset, length: 6)
@@ -87,18 +87,18 @@ extension ExpressionEvaluator {
   /// The bytes of a slice, of the batch or of the scratch memory.
   @inline(__always) func bytes(of cell: Cell) -> UnsafeBufferPointer<UInt8> {
     let offset = cell.offset
-    let start = offset < arenaCount ? arena + offset : UnsafePointer(scratch.base) + (offset - arenaCount)
+    let start = offset < arenaCount ? arena + offset : scratchBase + (offset - arenaCount)
     return UnsafeBufferPointer(start: start, count: cell.length)
   }
 
   /// The bytes from `start` in the scratch memory that hold a new text, as a cell.
   @inline(__always) func made(_ tag: Cell.Tag, length: Int, scale: UInt8 = 0) -> Cell {
-    .slice(tag, offset: arenaCount + scratch.commit(length), length: length, scale: scale)
+    .slice(tag, offset: commit(length), length: length, scale: scale)
   }
 
   /// A cell with a copy of these bytes, which must not lie in the scratch memory.
   func copied(_ tag: Cell.Tag, _ bytes: [UInt8], scale: UInt8 = 0, at place: Int32) -> Cell {
-    guard let memory = scratch.reserve(bytes.count) else { return .problem(.tooLong, at: place) }
+    guard let memory = reserve(bytes.count) else { return .problem(.tooLong, at: place) }
     for index in bytes.indices { memory[index] = bytes[index] }
     return made(tag, length: bytes.count, scale: scale)
   }
@@ -109,26 +109,27 @@ extension ExpressionEvaluator {
   // MARK: Loops
 
   /// What a row without operands' values gives: the problem of one, or NULL.
-  @inline(__always) func missing(_ left: Cell, _ right: Cell) -> Cell {
-    left.isProblem ? left : right.isProblem ? right : .null
+  @inline(__always) func missing(_ left: Cell, _ right: Cell, _ looksAtBoth: Bool = false) -> Cell {
+    if left.isProblem { return left }
+    return right.isProblem && (looksAtBoth || left.tag != .null) ? right : .null
   }
 
   @inline(__always) func map(_ instruction: Instruction, _ body: (Cell) -> Cell) {
-    let result = register(instruction.result)
-    let operand = register(instruction.first)
+    let (result, operand, count) = (register(instruction.result), register(instruction.first), count)
     for index in 0..<count {
       let cell = operand[index]
       result[index] = cell.hasValue ? body(cell) : cell.isProblem ? cell : .null
     }
   }
 
-  @inline(__always) func zip(_ instruction: Instruction, _ body: (Cell, Cell) -> Cell) {
-    let result = register(instruction.result)
-    let left = register(instruction.first)
-    let right = register(instruction.second)
+  /// - Parameter looksAtBoth: whether what fails on the right is a failure beside a NULL on the left, as MariaDB has it for
+  ///   integers and doubles; otherwise the right operand is not looked at.
+  @inline(__always) func zip(_ instruction: Instruction, looksAtBoth: Bool = false, _ body: (Cell, Cell) -> Cell) {
+    let (left, right) = (register(instruction.first), register(instruction.second))
+    let (result, count) = (register(instruction.result), count)
     for index in 0..<count {
       let (first, second) = (left[index], right[index])
-      result[index] = first.hasValue && second.hasValue ? body(first, second) : missing(first, second)
+      result[index] = first.hasValue && second.hasValue ? body(first, second) : missing(first, second, looksAtBoth)
     }
   }
 

@@ -7,8 +7,10 @@ extension ExpressionEvaluator {
     case .addFloats: floats(instruction) { $0 + $1 }
     case .subtractFloats: floats(instruction) { $0 - $1 }
     case .multiplyFloats: floats(instruction) { $0 * $1 }
-    case .divideFloats: zip(instruction) { finite(float($1) == 0 ? nil : float($0) / float($1), instruction) }
-    case .remainderFloats: zip(instruction) { finite(float($1) == 0 ? nil : fmod(float($0), float($1)), instruction) }
+    case .divideFloats:
+      zip(instruction, looksAtBoth: true) { finite(float($1) == 0 ? nil : float($0) / float($1), instruction) }
+    case .remainderFloats:
+      zip(instruction, looksAtBoth: true) { finite(float($1) == 0 ? nil : fmod(float($0), float($1)), instruction) }
     case .negateFloat: map(instruction) { .float64(-float($0)) }
     case .absoluteFloat: map(instruction) { .float64(abs(float($0))) }
     case .roundFloat: map(instruction) { .float64(ExpressionEvaluator.rounded(float($0), instruction.immediate)) }
@@ -20,7 +22,7 @@ extension ExpressionEvaluator {
   }
 
   @inline(__always) private func floats(_ instruction: Instruction, _ body: (Double, Double) -> Double) {
-    zip(instruction) { finite(body(float($0), float($1)), instruction) }
+    zip(instruction, looksAtBoth: true) { finite(body(float($0), float($1)), instruction) }
   }
 
   @inline(__always) private func finite(_ value: Double?, _ instruction: Instruction) -> Cell {
@@ -44,13 +46,13 @@ extension ExpressionEvaluator {
     if cell.tag == .decimal64, cell.int.magnitude < 1 << 53, cell.scale <= 18 {
       return Double(cell.int) / Double(powers[Int(cell.scale)])
     }
-    let mark = scratch.count
-    defer { scratch.rewind(to: mark) }
+    let mark = scratchCount
+    defer { rewindScratch(to: mark) }
     let text: UnsafeBufferPointer<UInt8>
     if cell.tag == .decimal {
       text = bytes(of: cell)
     } else {
-      guard let memory = scratch.reserve(64) else { return .nan }
+      guard let memory = reserve(64) else { return .nan }
       text = UnsafeBufferPointer(
         start: memory, count: NumberText.write(cell.int, scale: Int(cell.scale), to: memory))
     }

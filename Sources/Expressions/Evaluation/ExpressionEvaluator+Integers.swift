@@ -42,7 +42,7 @@ extension ExpressionEvaluator {
   ) {
     let overflow = Cell.problem(.overflow, at: instruction.place)
     if instruction.immediate == 0 {
-      return zip(instruction) { left, right in
+      return zip(instruction, looksAtBoth: true) { left, right in
         let (value, overflows) = narrow(left.int, right.int)
         if !overflows { return .int(value) }
         guard let exact = wide(Int128(left.int), Int128(right.int)) else { return .null }
@@ -50,7 +50,7 @@ extension ExpressionEvaluator {
       }
     }
     let isUnsigned = instruction.immediate & 4 != 0
-    zip(instruction) { left, right in
+    zip(instruction, looksAtBoth: true) { left, right in
       guard let exact = wide(ExpressionEvaluator.wide(left), ExpressionEvaluator.wide(right)) else { return .null }
       return ExpressionEvaluator.integer(exact, isUnsigned: isUnsigned) ?? overflow
     }

@@ -13,7 +13,9 @@ extension ExpressionEvaluator {
     case .isTrue: each(instruction) { .boolean(($0.tag != .null && $0.payload != 0) != negates) }
     case .isFalse: each(instruction) { .boolean(($0.tag != .null && $0.payload == 0) != negates) }
     case .coalesce:
-      let (result, first, second) = (register(instruction.result), register(instruction.first), register(instruction.second))
+      let (result, first, second) = (
+        register(instruction.result), register(instruction.first), register(instruction.second)
+      )
       for index in 0..<count { result[index] = first[index].tag == .null ? second[index] : first[index] }
     case .choose: choose(instruction)
     default:
@@ -28,7 +30,9 @@ extension ExpressionEvaluator {
 
   /// `and` and `or`: the value that decides wins over NULL, and over a problem on its right.
   @inline(__always) private func connect(_ instruction: Instruction, decides: UInt64) {
-    let (result, first, second) = (register(instruction.result), register(instruction.first), register(instruction.second))
+    let (result, first, second) = (
+      register(instruction.result), register(instruction.first), register(instruction.second)
+    )
     for index in 0..<count {
       let (left, right) = (first[index], second[index])
       if left.tag == .boolean, right.tag == .boolean {

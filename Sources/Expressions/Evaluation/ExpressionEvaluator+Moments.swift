@@ -95,7 +95,12 @@ extension ExpressionEvaluator {
       guard !first, !second else { return .null }
       end = sum
     } else {
-      let months = unit == 6 ? signed : unit == 7 ? signed.multipliedReportingOverflow(by: 3).partialValue : signed.multipliedReportingOverflow(by: 12).partialValue
+      let months =
+        unit == 6
+        ? signed
+        : unit == 7
+          ? signed.multipliedReportingOverflow(by: 3).partialValue
+          : signed.multipliedReportingOverflow(by: 12).partialValue
       guard abs(signed) < 1_000_000, let moved = ExpressionEvaluator.moved(start, months: months) else { return .null }
       end = moved
     }
@@ -191,7 +196,7 @@ extension ExpressionEvaluator {
     let place = instruction.place
     format.withUnsafeBufferPointer { format in
       map(instruction) { cell in
-        guard let memory = scratch.reserve(format.count * MomentFormat.longest) else {
+        guard let memory = reserve(format.count * MomentFormat.longest) else {
           return .problem(.tooLong, at: place)
         }
         let civil = ExpressionEvaluator.civil(cell)

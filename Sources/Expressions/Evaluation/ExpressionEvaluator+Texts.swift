@@ -28,18 +28,19 @@ extension ExpressionEvaluator {
       }
     case .jsonPath: extract(instruction)
     case .hex, .sha256: digest(opcode, instruction)
+    case .replace: replace(instruction)
     default: each(instruction) { compose(opcode, $0, instruction) }
     }
   }
 
-  /// Runs over rows whose operands, any number of them, all have values.
+  /// Runs over rows whose operands, any number of them, all have values; the first that has none decides otherwise.
   private func each(_ instruction: Instruction, _ body: (Int) -> Cell) {
     let result = register(instruction.result)
     for row in 0..<count {
       var lack: Cell?
       for index in 0..<Int(instruction.operandCount) {
         let cell = operand(index, instruction, row)
-        if !cell.hasValue, lack?.isProblem != true { lack = cell.isProblem ? cell : .null }
+        if !cell.hasValue, lack == nil { lack = cell.isProblem ? cell : .null }
       }
       result[row] = lack ?? body(row)
     }
@@ -53,8 +54,6 @@ extension ExpressionEvaluator {
     let first = operand(0, instruction, row)
     switch opcode {
     case .concat: return concat(row, instruction)
-    case .replace:
-      return replace(first, operand(1, instruction, row), operand(2, instruction, row), instruction.place)
     case .substring:
       let length = instruction.operandCount == 3 ? operand(2, instruction, row).int : Int64.max
       return substring(first, operand(1, instruction, row).int, length)
@@ -83,7 +82,7 @@ extension ExpressionEvaluator {
 
   private func changeCase(_ cell: Cell, toUpper: Bool, _ place: Int32) -> Cell {
     // A scalar of two bytes may become one of three.
-    guard cell.length <= ExpressionEvaluator.textLimit, let memory = scratch.reserve(cell.length * 2 + 4) else {
+    guard cell.length <= ExpressionEvaluator.textLimit, let memory = reserve(cell.length * 2 + 4) else {
       return .problem(.tooLong, at: place)
     }
     let text = bytes(of: cell)
@@ -148,7 +147,7 @@ extension ExpressionEvaluator {
   private func concat(_ row: Int, _ instruction: Instruction) -> Cell {
     var length = 0
     for index in 0..<Int(instruction.operandCount) { length += operand(index, instruction, row).length }
-    guard length <= ExpressionEvaluator.textLimit, let memory = scratch.reserve(length) else {
+    guard length <= ExpressionEvaluator.textLimit, let memory = reserve(length) else {
       return .problem(.tooLong, at: instruction.place)
     }
     var end = 0
@@ -160,6 +159,21 @@ extension ExpressionEvaluator {
     return made(.text, length: length)
   }
 
+  /// As in MariaDB, what replaces is looked at only where there is something to replace.
+  private func replace(_ instruction: Instruction) {
+    let to = register(instruction.third)
+    let result = register(instruction.result)
+    let (texts, needles) = (register(instruction.first), register(instruction.second))
+    for row in 0..<count {
+      let (text, from) = (texts[row], needles[row])
+      guard text.hasValue, from.hasValue else {
+        result[row] = missing(text, from)
+        continue
+      }
+      result[row] = replace(text, from, to[row], instruction.place)
+    }
+  }
+
   private func replace(_ cell: Cell, _ from: Cell, _ to: Cell, _ place: Int32) -> Cell {
     guard from.length > 0 else { return cell }
     var count = 0
@@ -169,9 +183,10 @@ extension ExpressionEvaluator {
       index = found + from.length
     }
     guard count > 0 else { return cell }
+    guard to.hasValue else { return missing(to, to) }
     let (growth, overflows) = count.multipliedReportingOverflow(by: to.length - from.length)
     guard !overflows, cell.length + growth <= ExpressionEvaluator.textLimit,
-      let memory = scratch.reserve(cell.length + growth)
+      let memory = reserve(cell.length + growth)
     else { return .problem(.tooLong, at: place) }
     let (text, needle, other) = (bytes(of: cell), bytes(of: from), bytes(of: to))
     var (read, written) = (0, 0)
@@ -203,7 +218,7 @@ extension ExpressionEvaluator {
     let (whole, rest) = lack.quotientAndRemainder(dividingBy: fillerCharacters)
     let tail = TextScan.offset(bytes(of: filler), of: rest)
     let padding = whole * filler.length + tail
-    guard let memory = scratch.reserve(padding + cell.length) else { return .problem(.tooLong, at: place) }
+    guard let memory = reserve(padding + cell.length) else { return .problem(.tooLong, at: place) }
     let (text, fill) = (bytes(of: cell), bytes(of: filler))
     let start = atStart ? 0 : text.count
     for index in 0..<padding { memory[start + index] = fill[index % fill.count] }
@@ -222,7 +237,7 @@ extension ExpressionEvaluator {
       guard asText, bytes(of: value).first == UInt8(ascii: "\"") else { return value }
       let content = Cell.slice(.text, offset: value.offset + 1, length: value.length - 2)
       guard bytes(of: content).contains(UInt8(ascii: "\\")) else { return content }
-      guard let memory = scratch.reserve(content.length) else { return .problem(.tooLong, at: place) }
+      guard let memory = reserve(content.length) else { return .problem(.tooLong, at: place) }
       guard let length = JSONText.unescape(bytes(of: content), to: memory) else { return .null }
       return made(.text, length: length)
     }
@@ -233,7 +248,7 @@ extension ExpressionEvaluator {
     let digits: StaticString = opcode == .hex ? "0123456789ABCDEF" : "0123456789abcdef"
     map(instruction) { cell in
       let count = opcode == .hex ? cell.length : 32
-      guard count <= ExpressionEvaluator.textLimit / 2, let memory = scratch.reserve(count * 2) else {
+      guard count <= ExpressionEvaluator.textLimit / 2, let memory = reserve(count * 2) else {
         return .problem(.tooLong, at: place)
       }
       func put(_ byte: UInt8, _ index: Int) {

@@ -36,7 +36,10 @@ package final class ExpressionEvaluator {
   @exclusivity(unchecked) var cells = UnsafePointer<Cell>(bitPattern: 16)!  // never read: a call replaces it
   @exclusivity(unchecked) var arena = UnsafePointer<UInt8>(bitPattern: 16)!  // never read: a call replaces it
   @exclusivity(unchecked) var arenaCount = 0
-  @exclusivity(unchecked) unowned(unsafe) var scratch: ScratchArena
+  /// Unmanaged, because a reference would be counted with each use; the caller holds it.
+  @exclusivity(unchecked) private var scratch: Unmanaged<ScratchArena>
+  /// Where the scratch memory begins; moves when that grows.
+  @exclusivity(unchecked) private(set) var scratchBase: UnsafePointer<UInt8>
   @exclusivity(unchecked) var count = 0
 
   package init(_ program: ExpressionProgram) {
@@ -54,7 +57,8 @@ package final class ExpressionEvaluator {
       if exponent < 18 { power *= 10 }
     }
     matchers = program.parts.patterns.map(Matcher.init)
-    scratch = ownScratch
+    scratch = .passUnretained(ownScratch)
+    scratchBase = UnsafePointer(ownScratch.base)
   }
 
   deinit {
@@ -72,11 +76,12 @@ package final class ExpressionEvaluator {
   package func test(
     _ batch: Batch, _ changes: [UInt32], image: Image = .row, into results: inout [Bool]
   ) throws(Failure) {
-    results.removeAll(keepingCapacity: true)
-    results.reserveCapacity(changes.count)
     ownScratch.removeAll()
-    try run(batch, changes, image, ownScratch, keepsTexts: false) { (run, _) in
-      for cell in run { results.append(cell.tag == .boolean ? cell.payload != 0 : cell.hasValue && cell.payload != 0) }
+    if results.count != changes.count { results = [Bool](repeating: false, count: changes.count) }
+    try results.withUnsafeMutableBufferPointer { (results) throws(Failure) in
+      try run(batch, changes, image, ownScratch, keepsTexts: false) { (run, first) in
+        for index in run.indices { results[first + index] = run[index].tag == .boolean && run[index].payload != 0 }
+      }
     }
   }
 
@@ -98,8 +103,8 @@ package final class ExpressionEvaluator {
     _ take: (UnsafeBufferPointer<Cell>, Int) -> Void
   ) throws(Failure) {
     failedRow = nil
-    self.scratch = scratch
-    defer { self.scratch = ownScratch }
+    borrow(scratch)
+    defer { borrow(ownScratch) }
     try batch.cells.withUnsafeBufferPointer { (cells) throws(Failure) in
       try batch.arena.withUnsafeBufferPointer { (arena) throws(Failure) in
         if let base = cells.baseAddress { self.cells = base }
@@ -122,6 +127,30 @@ package final class ExpressionEvaluator {
     }
   }
 
+  private func borrow(_ scratch: ScratchArena) {
+    self.scratch = .passUnretained(scratch)
+    scratchBase = UnsafePointer(scratch.base)
+  }
+
+  // MARK: The scratch memory
+
+  /// Room for `length` bytes; nil beyond the limit. Moves what was there: take operands' bytes afterwards.
+  func reserve(_ length: Int) -> UnsafeMutablePointer<UInt8>? {
+    scratch._withUnsafeGuaranteedRef { scratch in
+      let memory = scratch.reserve(length)
+      scratchBase = UnsafePointer(scratch.base)
+      return memory
+    }
+  }
+
+  /// Makes reserved bytes part of the content and returns their offset behind the batch's arena.
+  func commit(_ length: Int) -> Int { arenaCount + scratch._withUnsafeGuaranteedRef { $0.commit(length) } }
+
+  /// What was committed so far.
+  var scratchCount: Int { scratch._withUnsafeGuaranteedRef { $0.count } }
+
+  func rewindScratch(to mark: Int) { scratch._withUnsafeGuaranteedRef { $0.rewind(to: mark) } }
+
   @inline(__always) func register(_ index: UInt16) -> UnsafeMutablePointer<Cell> {
     registers + Int(index) * ExpressionEvaluator.width
   }
@@ -129,11 +158,11 @@ package final class ExpressionEvaluator {
   /// Fills the registers of constants; a slice is copied to the scratch memory once for a call.
   private func loadConstants(_ count: Int) throws(Failure) {
     let bytes = program.parts.constantBytes
-    guard let memory = scratch.reserve(bytes.count) else {
+    guard let memory = reserve(bytes.count) else {
       throw Failure(.limit, "the texts of expressions take more than \(ScratchArena.byteLimit) bytes")
     }
     for index in bytes.indices { memory[index] = bytes[index] }
-    let offset = arenaCount + scratch.commit(bytes.count)
+    let offset = commit(bytes.count)
     for (register, constant) in program.parts.constants {
       let cell =
         constant.isSlice
@@ -146,16 +175,13 @@ package final class ExpressionEvaluator {
   /// Where the images of a run's rows begin.
   private func place(_ batch: Batch, _ changes: [UInt32], _ first: Int, _ image: Image) {
     batch.changes.withUnsafeBufferPointer { all in
-      for index in 0..<count {
-        let change = all[Int(changes[first + index])]
-        before[index] = change.before
-        switch image {
-        case .row:
-          rows[index] = change.hasAfter ? change.after : change.before
-          others[index] = change.before
-        case .before:
-          rows[index] = change.before
-          others[index] = RowChange.noCells
+      changes.withUnsafeBufferPointer { changes in
+        let isBefore = image == .before
+        for index in 0..<count {
+          let change = all[Int(changes[first + index])]
+          before[index] = change.before
+          rows[index] = change.hasAfter && !isBefore ? change.after : change.before
+          others[index] = isBefore ? RowChange.noCells : change.before
         }
       }
     }
@@ -178,7 +204,7 @@ package final class ExpressionEvaluator {
   static func constant(_ node: CheckedNode) throws(Failure) -> Constant? {
     let evaluator = ExpressionEvaluator(try ExpressionCompiler.program(of: node))
     let scratch = ScratchArena(capacity: 256)
-    evaluator.scratch = scratch
+    evaluator.borrow(scratch)
     evaluator.count = 1
     evaluator.arenaCount = 0
     try evaluator.loadConstants(1)
@@ -189,6 +215,8 @@ package final class ExpressionEvaluator {
     let cell = evaluator.register(evaluator.program.parts.result)[0]
     guard !cell.isProblem else { return nil }
     guard cell.isSlice else { return Constant(cell: cell) }
-    return .slice(cell.tag, evaluator.bytes(of: cell), scale: Int(cell.scale))
+    return withExtendedLifetime(scratch) {
+      .slice(cell.tag, evaluator.bytes(of: cell), scale: Int(cell.scale))
+    }
   }
 }

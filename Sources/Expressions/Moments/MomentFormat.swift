@@ -69,7 +69,8 @@ enum MomentFormat {
     case "D":
       let length = number(civil.day, 1)
       let ending: StaticString =
-        civil.day / 10 == 1 ? "th" : civil.day % 10 == 1 ? "st" : civil.day % 10 == 2 ? "nd" : civil.day % 10 == 3 ? "rd" : "th"
+        civil.day / 10 == 1
+        ? "th" : civil.day % 10 == 1 ? "st" : civil.day % 10 == 2 ? "nd" : civil.day % 10 == 3 ? "rd" : "th"
       return length + write(ending, memory + length)
     default: return number(0, 0) + write("%", memory)
     }

@@ -79,7 +79,11 @@ struct FloatDigits: TextOutputStream {
     result.isNegative = parts.isNegative && parts.count > 0
     let scale = parts.count - parts.exponent
     guard scale <= 100 else { return WideDecimal(Int64(0)) }
-    if scale >= 0 { result.scale = scale } else { guard result.magnitude.multiply(byPowerOfTen: -scale) else { return nil } }
+    if scale >= 0 {
+      result.scale = scale
+    } else {
+      guard result.magnitude.multiply(byPowerOfTen: -scale) else { return nil }
+    }
     return result
   }
 

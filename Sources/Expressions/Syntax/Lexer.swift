@@ -40,7 +40,8 @@ struct Lexer {
     switch byte() {
     case UInt8(ascii: "'"): return try quoted(.text)
     case UInt8(ascii: "`"), UInt8(ascii: "\""): return try quoted(.quotedName)
-    case let first where Lexer.isDigit(first) || first == UInt8(ascii: ".") && Lexer.isDigit(byte(1)): return try number()
+    case let first where Lexer.isDigit(first) || first == UInt8(ascii: ".") && Lexer.isDigit(byte(1)):
+      return try number()
     case let first where Lexer.isLetter(first): return word()
     default: return try symbol()
     }

@@ -43,7 +43,8 @@ extension Parser {
   }
 
   private static let reserved: Set<String> = [
-    "and", "or", "xor", "not", "is", "in", "between", "like", "regexp", "rlike", "escape", "div", "when", "then", "else",
+    "and", "or", "xor", "not", "is", "in", "between", "like", "regexp", "rlike", "escape", "div", "when", "then",
+    "else",
     "end",
   ]
 

@@ -121,7 +121,8 @@ struct Parser {
     "<=>": (.same, .comparison), "<>": (.notEqual, .comparison), "!=": (.notEqual, .comparison),
     "<": (.less, .comparison), "<=": (.lessOrEqual, .comparison), ">": (.greater, .comparison),
     ">=": (.greaterOrEqual, .comparison), "+": (.add, .sum), "-": (.subtract, .sum), "*": (.multiply, .product),
-    "/": (.divide, .product), "div": (.divideWhole, .product), "%": (.remainder, .product), "mod": (.remainder, .product),
+    "/": (.divide, .product), "div": (.divideWhole, .product), "%": (.remainder, .product),
+    "mod": (.remainder, .product),
   ]
 
   private static let predicates: Set<String> = ["in", "between", "like", "regexp", "rlike"]
