@@ -33,7 +33,7 @@ let package = Package(
     // What flows, and how.
     .target(name: "Change"),
     .target(name: "Flow", dependencies: ["Change", deque]),
-    .target(name: "Expressions", dependencies: ["Change", "PatternMatching"]),
+    .target(name: "Expressions", dependencies: ["Change", "PatternMatching", "MessageDigest"]),
     .target(name: "Pipeline", dependencies: ["Change", "Flow", "Expressions", "MessageDigest", log, histogram]),
 
     // Native: unsafe ends here.

@@ -16,7 +16,7 @@ import Testing
   private static let arrows: [(folder: String, may: Set<String>)] = [
     ("Sources/Change", []),
     ("Sources/Flow", ["Change"]),
-    ("Sources/Expressions", ["Change", "PatternMatching"]),
+    ("Sources/Expressions", ["Change", "PatternMatching", "MessageDigest"]),
     ("Sources/Pipeline", ["Change", "Flow", "Expressions", "MessageDigest"]),
     ("Sources/PipelineConfiguration", ["Change", "Pipeline"]),
     ("Sources/Native/MariaDB", ["Change", "CMariaDB"]),

@@ -1,4 +1,5 @@
 import Change
+import MessageDigest
 import PatternMatching
 
 /// A kernel that writes to the scratch memory reserves first and takes its operands' bytes then: reserving may move them.
@@ -259,10 +260,10 @@ extension ExpressionEvaluator {
         let source = bytes(of: cell)
         for index in source.indices { put(source[index], index) }
       } else {
-        var hash = SHA256()
-        hash.update(bytes(of: cell))
-        let result = hash.finish()
-        for index in 0..<32 { put(result[index], index) }
+        withUnsafeTemporaryAllocation(byteCount: MessageHash.byteCount, alignment: 1) { result in
+          MessageHash.sha256(of: UnsafeRawBufferPointer(bytes(of: cell)), to: result)
+          for index in result.indices { put(result[index], index) }
+        }
       }
       return made(.text, length: count * 2)
     }

@@ -41,8 +41,8 @@ static inline void ccrypto_hmac_hex(const ccrypto_hmac_key *key, const uint8_t *
 }
 
 /// Writes the 32 bytes of a message's SHA-256.
-static inline void ccrypto_sha256(const uint8_t *message, size_t length, uint8_t *digest) {
-  SHA256(message, length, digest);
+static inline void ccrypto_sha256(const uint8_t *message, size_t length, void *digest) {
+  SHA256(message, length, (uint8_t *)digest);
 }
 
 #endif
