@@ -32,6 +32,28 @@ struct FilterTests {
     #expect(rows[0].after == FilterTests.row(7, .text("paid")))
   }
 
+  @Test func aRowThatEntersInPartOnlyStopsThePipeline() throws {
+    let change = MemoryChange.update(
+      Shop.orders, before: [.absent, .text("new")], after: [.absent, .text("paid")])
+    let stop = failure { _ = try TransformTrial.apply(FilterTests.paid, [change]) }
+    #expect(stop?.code == .badValue && stop?.message.contains("\"id\"") == true)
+  }
+
+  @Test func aTableWithoutRowsInABatchIsNoMatterForTheNextVerb() throws {
+    let blocks = """
+      { filter: { table: shop.orders, where: "state = 'paid'" } },
+      { project: { table: shop.orders, rename: { state: phase } } },
+      { filter: { table: shop.orders, where: "phase = 'paid'" } }
+      """
+    let rows = try TransformTrial.apply(
+      blocks,
+      [
+        .insert(Shop.orders, FilterTests.row(1, .text("new"))),
+        .insert(TransformTrial.users, TransformTrial.row(1, "a")),
+      ])
+    #expect(rows.map(\.table.table) == ["users"])
+  }
+
   @Test func aConditionOverTheRowBeforeIsAboutChanges() throws {
     let blocks = "{ filter: { table: shop.orders, where: \"old.state is null or old.state <> state\" } }"
     let (new, paid) = (FilterTests.row(1, .text("new")), FilterTests.row(1, .text("paid")))

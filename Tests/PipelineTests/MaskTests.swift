@@ -112,6 +112,19 @@ struct MaskTests {
     #expect(failure { _ = try chain.apply(to: TransformTrial.batch([[.schema(change)]])) }?.code == .schemaChange)
   }
 
+  @Test(arguments: [true, false])
+  func aMaskedTableThatLeavesTheBlockByItsNameStopsThePipeline(_ knowsBefore: Bool) throws {
+    let after = TableSchema(
+      name: TableName(namespace: "shop", table: "people"), columns: TransformTrial.users.columns, key: [0], version: 2)
+    let change = SchemaChange(
+      kind: .rename, table: TransformTrial.users.name, before: knowsBefore ? TransformTrial.users : nil, after: after,
+      statement: "")
+    let narrow = try TransformTrial.chain("{ mask: { table: shop.users, columns: { email: redact } } }")
+    #expect(failure { _ = try narrow.apply(to: TransformTrial.batch([[.schema(change)]])) }?.code == .schemaChange)
+    let wide = try TransformTrial.chain("{ mask: { table: \"shop.*\", columns: { email: redact } } }")
+    #expect(failure { _ = try wide.apply(to: TransformTrial.batch([[.schema(change)]])) } == nil)
+  }
+
   @Test func theSecretDoesNotShow() throws {
     let definition = try TransformTrial.definitions(
       "{ mask: { table: t, columns: { a: hash }, secret: very-secret-secret } }")

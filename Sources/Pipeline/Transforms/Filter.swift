@@ -68,17 +68,19 @@ private final class FilterTransform: Transform {
   }
 
   func apply(to draft: BatchDraft, from schemas: [TableSchema]) throws(Failure) {
+    let isAbout = schemas.map { definition.tables.includes($0.name) }
+    guard isAbout.contains(true) else { return }
+    draft.changes(bySchema: &rows) { isAbout[Int($0.schema)] }
+    // The schema of a table whose rows are all gone was not led through the verbs before this one.
     var tested: [ExpressionEvaluator?] = []
-    for schema in schemas { tested.append(definition.tables.includes(schema.name) ? try evaluator(schema) : nil) }
-    guard tested.contains(where: { $0 != nil }) else { return }
-    draft.changes(bySchema: &rows) { tested[Int($0.schema)] != nil }
+    for (index, schema) in schemas.enumerated() { tested.append(rows[index].isEmpty ? nil : try evaluator(schema)) }
     draft.changes(bySchema: &updates) { change in
       change.operation == .update && change.hasBefore && tested[Int(change.schema)]?.program.readsBefore == false
     }
     decisions.removeAll(keepingCapacity: true)
     decisions.append(contentsOf: repeatElement(Decision(), count: draft.changes.count))
     try draft.lend { batch throws(Failure) in try test(batch, tested) }
-    convert(draft)
+    try convert(draft)
     var index = 0
     draft.filter { _ in
       let decision = decisions[index]
@@ -113,7 +115,7 @@ private final class FilterTransform: Transform {
   }
 
   /// Makes inserts and deletes of the updates that cross the condition.
-  private func convert(_ draft: BatchDraft) {
+  private func convert(_ draft: BatchDraft) throws(Failure) {
     for (index, decision) in decisions.enumerated() where decision.isTested && decision.isOfRows {
       guard draft.changes[index].operation == .update, decision.passes != decision.passed else { continue }
       if !draft.changes[index].hasBefore {
@@ -122,7 +124,7 @@ private final class FilterTransform: Transform {
         draft.changes[index].before = draft.changes[index].after
       }
       if decision.passes {
-        complete(draft, draft.changes[index])
+        try complete(draft, draft.changes[index])
         draft.changes[index].operation = .insert
         draft.changes[index].before = RowChange.noCells
       } else {
@@ -133,13 +135,24 @@ private final class FilterTransform: Transform {
   }
 
   /// A row that is inserted has all its values: what an update leaves out is in the row before it.
-  private func complete(_ draft: BatchDraft, _ change: RowChange) {
-    for column in draft.schemas[Int(change.schema)].columns.indices {
-      let after = Int(change.after) + column
-      let tag = draft.cells[after].tag
-      if tag == .absent || tag == .unavailable { draft.cells[after] = draft.cells[Int(change.before) + column] }
+  private func complete(_ draft: BatchDraft, _ change: RowChange) throws(Failure) {
+    let schema = draft.schemas[Int(change.schema)]
+    for column in schema.columns.indices where !draft.cells[Int(change.after) + column].hasColumn {
+      let before = draft.cells[Int(change.before) + column]
+      guard before.hasColumn else {
+        throw Failure(
+          .badValue,
+          "an update brings a row into the filter, and the log does not hold its column \"\(schema.columns[column].name)\"",
+          at: "table \"\(schema.name)\"", hint: "log whole rows at the source: binlog_row_image = FULL")
+      }
+      draft.cells[Int(change.after) + column] = before
     }
   }
+}
+
+extension Cell {
+  /// Whether the row image holds the column: a value, or NULL.
+  fileprivate var hasColumn: Bool { tag != .absent && tag != .unavailable }
 }
 
 extension Failure {

@@ -128,10 +128,21 @@ private final class MaskTransform: Transform {
   }
 
   func change(_ change: SchemaChange, origin: TableName) throws(Failure) -> SchemaChange? {
-    if let before = change.before, let after = change.after, tables.includes(after.name) {
-      try refuseLoss(before, after)
+    if let after = change.after {
+      try refuseExposure(change, after)
+      if let before = change.before, tables.includes(after.name) { try refuseLoss(before, after) }
     }
     return try reshaped(change, origin: origin)
+  }
+
+  /// A masked table that gets a name which the block does not cover would show its values from there on.
+  private func refuseExposure(_ change: SchemaChange, _ after: TableSchema) throws(Failure) {
+    let before = change.before?.name ?? change.table
+    guard before != after.name, tables.includes(before), !tables.includes(after.name) else { return }
+    guard rules.contains(where: { (change.before ?? after).column(named: $0.column) != nil }) else { return }
+    throw Failure(
+      .schemaChange, "the source has renamed table \"\(before)\", of which `mask` hides columns, to \"\(after.name)\"",
+      at: "table \"\(after.name)\"", hint: "name the new table in the `mask` block, too")
   }
 
   /// A masked column that is gone, while another came, may have been renamed: its values would flow under the new name.
