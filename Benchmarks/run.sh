@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 missing=()
-for package in mariadb-server mariadb-client libmariadb-dev libsqlite3-dev libzstd-dev libdeflate-dev librdkafka-dev python3 python3-pymysql; do
+for package in mariadb-server mariadb-client libmariadb-dev libsqlite3-dev libzstd-dev libdeflate-dev librdkafka-dev libpcre2-dev libssl-dev python3 python3-pymysql; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then
