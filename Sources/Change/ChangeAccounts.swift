@@ -8,14 +8,11 @@ package struct ChangeAccounts: Sendable {
     /// Index into `Batch.schemas`, or, for a schema change, -1 minus its index into `Batch.schemaChanges`.
     package var table: Int32
     package var count: UInt32
-    /// Whether they were set aside because a transform could not make them; otherwise a rule left them out.
-    package var isQuarantined: Bool
 
-    package init(part: Int32, table: Int32, count: UInt32, isQuarantined: Bool = false) {
+    package init(part: Int32, table: Int32, count: UInt32) {
       self.part = part
       self.table = table
       self.count = count
-      self.isQuarantined = isQuarantined
     }
   }
 

@@ -122,6 +122,7 @@ extension Checker {
     var node = try check(amount)
     if node.type.kind == .text, let text = node.constant?.bytes {
       let number = String(decoding: text, as: UTF8.self)
+      // What is wrong with the text is said here, where it stands.
       guard let parsed = try? Expression.parse(number) else {
         throw failure("this is not a number of units", at: node.place, hint: "write `interval '5' minute`")
       }

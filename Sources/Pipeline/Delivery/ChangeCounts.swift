@@ -11,7 +11,7 @@ struct ChangeCounts {
   /// Changes that the sink was given.
   private(set) var rows: UInt64 = 0
   /// What transforms have left out, by the table of the source.
-  private var dropped: [TableName: Outcome] = [:]
+  private var dropped: [TableName: UInt64] = [:]
   /// What the sink was given behind transforms, by its own names of tables and then those of the source.
   private var given: [TableName: [TableName: UInt64]] = [:]
   private var perSchema: [UInt64] = []
@@ -49,14 +49,13 @@ struct ChangeCounts {
       let origin = accounts.origin(of: entry.table)
       let count = UInt64(entry.count)
       read[origin, default: 0] += count
-      dropped[origin, default: Outcome()] +=
-        entry.isQuarantined ? Outcome(quarantined: count) : Outcome(filtered: count)
+      dropped[origin, default: 0] += count
     }
   }
 
   /// What became of everything that was counted, by the tables of the source.
   func outcomes(_ receipt: Receipt) -> [TableName: Outcome] {
-    var outcomes = dropped
+    var outcomes = dropped.mapValues { Outcome(filtered: $0) }
     for (table, outcome) in receipt.outcomes {
       guard let origins = given[table] else {
         outcomes[table, default: Outcome()] += outcome

@@ -1,17 +1,8 @@
 package import Change
 
-/// What a transform decides about one change.
-package enum Verdict: Sendable, BitwiseCopyable {
-  case keep
-  /// A rule leaves it out.
-  case filter
-  /// It cannot be made, and was set aside.
-  case quarantine
-}
-
 extension BatchDraft {
   /// Asks about every change in log order, and drops those that are not to be kept from their transactions, counted.
-  package func filter<Problem: Error>(_ verdict: (RowChange) throws(Problem) -> Verdict) throws(Problem) {
+  package func filter(_ keeps: (RowChange) -> Bool) {
     var changes: [RowChange] = []
     swap(&changes, &self.changes)
     defer { swap(&changes, &self.changes) }
@@ -20,12 +11,11 @@ extension BatchDraft {
       let first = end
       for index in transactions[number].range {
         let change = changes[index]
-        let decision = try verdict(change)
-        if decision == .keep {
+        if keeps(change) {
           if end != index { changes[end] = change }
           end += 1
         } else {
-          count(change, part: number, isQuarantined: decision == .quarantine)
+          countDropped(change, part: number)
         }
       }
       transactions[number].first = Int32(first)
@@ -34,15 +24,14 @@ extension BatchDraft {
     if end < changes.count { changes.removeSubrange(end...) }
   }
 
-  private func count(_ change: RowChange, part: Int, isQuarantined: Bool) {
+  private func countDropped(_ change: RowChange, part: Int) {
     let table = change.operation == .schema ? -1 - Int32(change.row) : Int32(change.schema)
     if let last = accounts.dropped.indices.last, accounts.dropped[last].part == Int32(part),
-      accounts.dropped[last].table == table, accounts.dropped[last].isQuarantined == isQuarantined
+      accounts.dropped[last].table == table
     {
       accounts.dropped[last].count += 1
     } else {
-      accounts.dropped.append(
-        ChangeAccounts.Dropped(part: Int32(part), table: table, count: 1, isQuarantined: isQuarantined))
+      accounts.dropped.append(ChangeAccounts.Dropped(part: Int32(part), table: table, count: 1))
     }
   }
 }

@@ -85,7 +85,7 @@ private final class FilterTransform: Transform {
     draft.filter { _ in
       let decision = decisions[index]
       index += 1
-      return !decision.isTested || decision.passes || decision.passed == true ? .keep : .filter
+      return !decision.isTested || decision.passes || decision.passed == true
     }
   }
 

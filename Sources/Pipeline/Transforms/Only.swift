@@ -83,7 +83,7 @@ private final class OnlyTransform: Transform {
     for schema in schemas { applies.append(tables.includes(schema.name)) }
     guard applies.contains(true) else { return }
     draft.filter { change in
-      passes[Int(change.operation.rawValue)] || !applies[Int(change.schema)] ? .keep : .filter
+      passes[Int(change.operation.rawValue)] || !applies[Int(change.schema)]
     }
   }
 }

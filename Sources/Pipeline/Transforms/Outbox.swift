@@ -184,9 +184,9 @@ private final class OutboxTransform: Transform {
   private func leaveOutWhatIsNoEvent(_ draft: BatchDraft) throws(Failure) {
     var updates = 0
     draft.filter { change in
-      guard change.operation != .schema, routes[Int(change.schema)] != nil else { return .keep }
+      guard change.operation != .schema, routes[Int(change.schema)] != nil else { return true }
       if change.operation == .update { updates += 1 }
-      return change.operation == .insert || change.operation == .read ? .keep : .filter
+      return change.operation == .insert || change.operation == .read
     }
     guard updates > 0 else { return }
     if definition.stopsAtUpdates {

@@ -18,8 +18,11 @@ struct Route: Verb {
   func definition(_ block: OptionBlock) throws(Failure) -> any TransformDefinition {
     let from = try block.require(block.string("from"), "from")
     let to = try block.require(block.string("to"), "to")
+    let captures: Int
     do {
       _ = try Regex(from)
+      // With an empty alternative it matches the empty text, and tells how many captures it has.
+      captures = try Regex("\(from)|").wholeMatch(in: "").map { $0.output.count - 1 } ?? 0
     } catch {
       throw Failure(
         .configuration, "\"from\" is not a regular expression", at: block.place(of: "from"), cause: "\(error)")
@@ -29,14 +32,12 @@ struct Route: Verb {
         .configuration, "\"to\" must be of the form schema.table, with captures $0 to $9", at: block.place(of: "to"),
         hint: "for example from: \"shop\\\\.(.*)\", to: \"warehouse.$1\"")
     }
-    let definition = RouteDefinition(
-      from: from, template: template, merges: block.boolean("merge") ?? false, place: block.place)
-    if let highest = template.highestCapture, highest > definition.captureCount {
+    if let highest = template.highestCapture, highest > captures {
       throw Failure(
-        .configuration, "\"to\" names capture $\(highest), and \"from\" has \(definition.captureCount)",
-        at: block.place(of: "to"))
+        .configuration, "\"to\" names capture $\(highest), and \"from\" has \(captures)", at: block.place(of: "to"))
     }
-    return definition
+    return RouteDefinition(
+      from: from, template: template, merges: block.boolean("merge") ?? false, place: block.place)
   }
 }
 
@@ -96,12 +97,6 @@ private struct RouteDefinition: TransformDefinition {
   let template: NameTemplate
   let merges: Bool
   let place: String
-
-  /// How many captures the pattern has; it was compiled before.
-  var captureCount: Int {
-    guard let pattern = try? Regex("\(from)|") else { return 0 }  // the definition checked that it compiles
-    return (try? pattern.wholeMatch(in: ""))??.output.count.advanced(by: -1) ?? 0
-  }
 
   func makeTransform(_ context: TransformContext) throws(Failure) -> any Transform {
     do {

@@ -52,7 +52,7 @@ package final class TransformChain {
       }
     }
     guard isDropped.contains(true) else { return }
-    draft.filter { change in change.operation == .schema && isDropped[Int(change.row)] ? .filter : .keep }
+    draft.filter { change in change.operation != .schema || !isDropped[Int(change.row)] }
   }
 
   /// A schema that no row has is none of the transforms' business: a source may have left out its rows.

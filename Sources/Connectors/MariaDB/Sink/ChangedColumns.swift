@@ -7,15 +7,13 @@ import SQLRendering
 /// Columns that did not change are given as an empty value, which is stored nowhere as long as every row is there: the
 /// server says how many were (`MariaDBConnection.duplicates`).
 struct ChangedColumns {
-  /// Bit by bit as in `NetChange.Entry.changed`.
-  let mask: UInt64
   /// `` ON DUPLICATE KEY UPDATE `a`=VALUES(`a`) ``.
   let tail: String
   private let columns: [(column: WrittenColumn, isWritten: Bool)]
 
   /// nil: it would save nothing.
+  /// - Parameter mask: bit by bit as in `NetChange.Entry.changed`.
   init?(mask: UInt64, of table: MirrorTable) {
-    self.mask = mask
     let key = Set(table.schema.key)
     columns = table.columns.map { column in
       let isStored = key.contains(column.index) || ChangedColumns.has(column, mask) || column.updatesItself

@@ -75,12 +75,12 @@ extension MariaDBSink {
 
   /// Every writer applies its share of each table, at the same time.
   private func applyTogether(_ held: [MirrorTable], _ writer: GroupWriter) async throws {
+    // Read by all writers, changed by none: the sink waits for their end before it goes on.
     nonisolated(unsafe) let shared = isShared ? held.filter(\.isShareable) : []
     let branch = try openedCheckpoints().branch(epoch: epoch, groupNumber: groupNumber + 1)
     let writers = branches.count + 1
     for table in held { table.net?.sortByKey() }
     try await onBranches {
-      // Read by all of them, changed by none: the sink waits for their end.
       for table in shared { try $0.apply(table, of: branch, shares: writers) }
     } meanwhile: {
       for table in held {

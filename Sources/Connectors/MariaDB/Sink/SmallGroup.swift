@@ -38,7 +38,7 @@ final class SmallGroup {
       } catch {
         return false
       }
-      guard buffer.count <= min(GroupWriter.statementBytes, writer.packetLimit) / 2 else { return false }
+      guard buffer.count <= min(GroupWriter.statementBytes, writer.packetLimit) else { return false }
     }
     return true
   }
