@@ -142,8 +142,10 @@ package struct SchemaChange: Sendable {
   package var after: TableSchema?
   /// The table's name before the change.
   package var table: TableName
-  /// The statement as the source logged it; empty when the difference was seen without one.
+  /// The statement as the source logged it; empty when the difference was seen without one, and where it must not be shown.
   package var statement: String
+  /// What the statement says of names and keywords; it may tell more than `statement` shows.
+  package var words: StatementWords
 
   package init(
     kind: Kind, table: TableName, before: TableSchema?, after: TableSchema?, statement: String
@@ -153,6 +155,7 @@ package struct SchemaChange: Sendable {
     self.before = before
     self.after = after
     self.statement = statement
+    words = StatementWords(statement)
   }
 
   /// Whether nothing changes but indexes that are not keys: rows and their columns stay what they are.

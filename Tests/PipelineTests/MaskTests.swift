@@ -112,6 +112,61 @@ struct MaskTests {
     #expect(failure { _ = try chain.apply(to: TransformTrial.batch([[.schema(change)]])) }?.code == .schemaChange)
   }
 
+  private func altered(_ columns: [ColumnSchema], _ statement: String) -> SchemaChange {
+    let after = TableSchema(name: TransformTrial.users.name, columns: columns, key: [0], version: 2)
+    return SchemaChange(
+      kind: .alter, table: after.name, before: TransformTrial.users, after: after, statement: statement)
+  }
+
+  @Test(arguments: [
+    // The old name is there again.
+    (
+      "RENAME COLUMN email TO email_raw, ADD COLUMN email VARCHAR(100)",
+      ["id", "email_raw", "card", "balance", "email"]
+    ),
+    // No new name comes.
+    ("CHANGE `email` card VARCHAR(100), CHANGE card `EMAIL` VARCHAR(100)", ["id", "card", "email", "balance"]),
+  ])
+  func aMaskedColumnThatGetsAnotherNameStopsThePipeline(_ statement: String, _ names: [String]) throws {
+    let columns = names.map {
+      ColumnSchema(name: $0, type: $0 == "id" ? .integer(bits: 64, unsigned: false) : .text(length: 100))
+    }
+    let change = altered(columns, "ALTER TABLE users \(statement)")
+    let chain = try TransformTrial.chain("{ mask: { table: shop.users, columns: { email: redact } } }")
+    #expect(failure { _ = try chain.apply(to: TransformTrial.batch([[.schema(change)]])) }?.code == .schemaChange)
+    // What gets a name that is masked, too, may go on.
+    let wide = try TransformTrial.chain(
+      "{ mask: { table: \"shop.*\", columns: { email: redact, email_raw: redact, card: redact } } }")
+    #expect(failure { _ = try wide.apply(to: TransformTrial.batch([[.schema(change)]])) } == nil)
+  }
+
+  @Test func aStatementThatMayHoldWhatIsMaskedIsNotShown() throws {
+    let change = altered(
+      TransformTrial.users.columns, "ALTER TABLE users ALTER card SET DEFAULT '4111111111111111'")
+    let chain = try TransformTrial.chain("{ mask: { table: shop.users, columns: { card: last4 } } }")
+    let masked = try chain.apply(to: TransformTrial.batch([[.schema(change)]])).schemaChanges
+    #expect(masked.map(\.statement) == [""])
+    // What it does to names the sinks still know.
+    #expect(masked.map { $0.words.declaresDefault } == [true])
+    let other = try TransformTrial.chain("{ mask: { table: shop.orders, columns: { state: redact } } }")
+    #expect(
+      try other.apply(to: TransformTrial.batch([[.schema(change)]])).schemaChanges[0].statement == change.statement)
+  }
+
+  @Test(arguments: [
+    (ColumnType.decimal(precision: 14, scale: 2, unsigned: false), true),
+    (.decimal(precision: 14, scale: 4, unsigned: false), false), (.text(length: 20), false),
+  ])
+  func aHashedColumnThatGetsOtherTextsStopsThePipeline(_ type: ColumnType, _ goesOn: Bool) throws {
+    var columns = TransformTrial.users.columns
+    columns[3].type = type
+    let change = altered(columns, "ALTER TABLE users MODIFY balance …")
+    let chain = try TransformTrial.chain(
+      "{ mask: { table: shop.users, columns: { balance: hash }, secret: sixteen-bytes-at-least } }")
+    let code = failure { _ = try chain.apply(to: TransformTrial.batch([[.schema(change)]])) }?.code
+    #expect(code == (goesOn ? nil : .schemaChange))
+  }
+
   @Test(arguments: [true, false])
   func aMaskedTableThatLeavesTheBlockByItsNameStopsThePipeline(_ knowsBefore: Bool) throws {
     let after = TableSchema(

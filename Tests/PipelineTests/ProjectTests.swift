@@ -60,6 +60,21 @@ struct ProjectTests {
     #expect(rows[0].after == [.text("a"), .text("x")])
   }
 
+  /// The source's `email` is `mail` here: its renaming names columns that no sink has, and must not be taken at its word.
+  @Test(arguments: [("rename: { email: mail }", true), ("exclude: balance", false)])
+  func theSourcesStatementIsNotTheSinks(_ options: String, _ forgetsWords: Bool) throws {
+    var columns = TransformTrial.users.columns
+    columns[1].name = "address"
+    let after = TableSchema(name: TransformTrial.users.name, columns: columns, key: [0], version: 2)
+    let change = SchemaChange(
+      kind: .alter, table: after.name, before: TransformTrial.users, after: after,
+      statement: "ALTER TABLE users RENAME COLUMN email TO address")
+    let chain = try TransformTrial.chain("{ project: { table: \"shop.*\", missing: warn, \(options) } }")
+    let projected = try chain.apply(to: TransformTrial.batch([[.schema(change)]])).schemaChanges
+    #expect(projected.map(\.statement) == [""])
+    #expect(projected.map { $0.words.renamedColumns.isEmpty } == [forgetsWords])
+  }
+
   @Test(arguments: [
     ("exclude: id", Failure.Code.configuration), ("include: email", .configuration),
     ("exclude: emial", .schemaMismatch), ("rename: { email: Card }", .configuration),

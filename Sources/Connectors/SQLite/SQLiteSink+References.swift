@@ -93,7 +93,7 @@ extension SQLiteSink {
   /// TRUNCATE nor DROP TABLE does.
   func refuseCascade(from target: String, _ change: SchemaChange) throws {
     guard references.isEnforced else { return }
-    let words = StatementWords(change.statement)
+    let words = change.words
     // With a whole database, and in a list of tables, those that reference it are dropped as well.
     if change.kind == .drop, words.contains("DATABASE") || words.contains("SCHEMA") { return }
     for (child, columns) in try opened().actingReferences(to: target) {

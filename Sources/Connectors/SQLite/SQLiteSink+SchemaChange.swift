@@ -125,7 +125,7 @@ extension SQLiteSink {
     let target = settings.targetName(of: after.name)
     guard let shape = try TargetShape(connection, table: target) else { return }
     _ = try claimTarget(for: after.name)
-    let words = StatementWords(change.statement)
+    let words = change.words
     let before = change.before ?? TableAlteration.assumed(before: after, shape)
     let difference = try SchemaDifference(before: before, after: after, words: words)
     try TableAlteration(

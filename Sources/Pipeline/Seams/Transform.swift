@@ -54,6 +54,11 @@ extension Transform {
   }
 }
 
+extension SchemaChange {
+  /// Whether a transform has made other schemas of the change's.
+  func isReshaped(from change: SchemaChange) -> Bool { before !== change.before || after !== change.after }
+}
+
 /// A verb that a pipeline file may use: one file in `Transforms`, one line in `Verbs.all`.
 package protocol Verb: Sendable {
   /// The key of the verb's block.

@@ -130,9 +130,28 @@ private final class MaskTransform: Transform {
   func change(_ change: SchemaChange, origin: TableName) throws(Failure) -> SchemaChange? {
     if let after = change.after {
       try refuseExposure(change, after)
-      if let before = change.before, tables.includes(after.name) { try refuseLoss(before, after) }
+      if tables.includes(after.name) {
+        try refuseRenaming(change, after)
+        if let before = change.before {
+          try refuseLoss(before, after)
+          try refuseOtherTexts(before, after)
+        }
+      }
     }
-    return try reshaped(change, origin: origin)
+    var masked = try reshaped(change, origin: origin)
+    // Its text may hold what is masked: a default, a condition, a comment.
+    if masked.isReshaped(from: change) { masked.statement = "" }
+    return masked
+  }
+
+  /// A masked column that gets a name which the block does not cover would show its values from there on.
+  private func refuseRenaming(_ change: SchemaChange, _ after: TableSchema) throws(Failure) {
+    func isMasked(_ name: String) -> Bool { rules.contains { $0.column.lowercased() == name.lowercased() } }
+    for pair in change.words.renamedColumns where isMasked(pair.old) && !isMasked(pair.new) {
+      throw Failure(
+        .schemaChange, "the source has renamed column \"\(pair.old)\", which `mask` hides, to \"\(pair.new)\"",
+        at: "table \"\(after.name)\"", hint: "name the new column in the `mask` block, too")
+    }
   }
 
   /// A masked table that gets a name which the block does not cover would show its values from there on.
@@ -154,6 +173,19 @@ private final class MaskTransform: Transform {
         .schemaChange, "the source has taken column \"\(rule.column)\" away, which `mask` hides, and has added another",
         at: "table \"\(after.name)\"",
         hint: "if it was renamed, name the new column in the `mask` block; otherwise take the old one out of it")
+    }
+  }
+
+  /// Rows that are at the targets keep the hashes of their old texts: where the source writes all values anew, equal ones
+  /// would be different from then on, and a key would not be found.
+  private func refuseOtherTexts(_ before: TableSchema, _ after: TableSchema) throws(Failure) {
+    for rule in rules where rule.action == .hash {
+      guard let old = before.column(named: rule.column), let new = after.column(named: rule.column),
+        !after.columns[new].type.keepsTexts(of: before.columns[old].type)
+      else { continue }
+      throw Failure(
+        .schemaChange, "column \"\(rule.column)\", which `mask` hashes, has another type, and its values other texts",
+        at: "table \"\(after.name)\"", hint: "take a new snapshot of the table")
     }
   }
 

@@ -106,6 +106,18 @@ extension ColumnType {
     }
   }
 
+  /// Whether each value that a column of `old` had has the same text in this one.
+  func keepsTexts(of old: ColumnType) -> Bool {
+    switch (old, self) {
+    case (.integer, .integer), (.text, .text), (.unboundedDecimal, .unboundedDecimal): true
+    case (.decimal(_, let scale, _), .decimal(_, let newScale, _)): scale == newScale
+    case (.bytes(_, let isPadded), .bytes(_, let isPaddedNow)): self == old || !(isPadded || isPaddedNow)
+    case (.enumeration(let members), .enumeration(let newMembers)), (.set(let members), .set(let newMembers)):
+      newMembers.starts(with: members)
+    default: self == old
+    }
+  }
+
   /// Whether a value has one text, the same in every system: what a hash is made of. A floating-point number and a time
   /// have many.
   fileprivate var hasHashableText: Bool {

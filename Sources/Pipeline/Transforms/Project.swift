@@ -135,6 +135,16 @@ private final class ProjectTransform: Transform {
     }
   }
 
+  func change(_ change: SchemaChange, origin: TableName) throws(Failure) -> SchemaChange? {
+    var projected = try reshaped(change, origin: origin)
+    guard projected.isReshaped(from: change) else { return projected }
+    // It names columns that are left out, or are called something else here: from a renaming of such a one the sinks would
+    // take the wrong column for gone.
+    projected.statement = ""
+    if !definition.rename.isEmpty { projected.words = StatementWords("") }
+    return projected
+  }
+
   func apply(to draft: BatchDraft, from schemas: [TableSchema]) throws(Failure) {
     projections.removeAll(keepingCapacity: true)
     var moves = false

@@ -127,7 +127,7 @@ extension TargetTables {
   private func alteration(
     _ change: SchemaChange, _ after: TableSchema, _ target: TableName, _ shape: TargetShape
   ) throws(Failure) -> TargetAlteration {
-    let words = StatementWords(change.statement)
+    let words = change.words
     let before = change.before ?? TargetAlteration.assumed(before: after, shape)
     let isEmptied = emptyings.contains { server.folded($0.target) == server.folded(target) }
     return TargetAlteration(
