@@ -1,33 +1,33 @@
 /// Many changes of one source in log order, in one block of memory: the only unit that crosses a channel.
 ///
 /// Immutable and shared by reference: every sink of a pipeline reads the same batch.
-package final class Batch: Sendable {
+public final class Batch: Sendable {
   /// The bytes that slices point into: mostly the log's own.
-  package let arena: [UInt8]
+  public let arena: [UInt8]
   /// Rows as runs of cells, `columns.count` each.
-  package let cells: [Cell]
+  public let cells: [Cell]
   /// In log order.
-  package let changes: [RowChange]
+  public let changes: [RowChange]
   /// In log order; together they cover `changes` without a gap. A transaction without changes has a part with `count` 0.
-  package let transactions: [TransactionPart]
+  public let transactions: [TransactionPart]
   /// The schemas that the changes name by index.
-  package let schemas: [TableSchema]
-  package let schemaChanges: [SchemaChange]
+  public let schemas: [TableSchema]
+  public let schemaChanges: [SchemaChange]
   /// The place behind the last transaction that ends in this batch, or the last known place before it when none does.
-  package let position: Position
+  public let position: Position
   /// Bytes of the source's log that this batch was decoded from.
-  package let logBytes: Int
+  public let logBytes: Int
   /// When the first of its bytes was read: nanoseconds of the monotonic clock.
-  package let readAt: UInt64
+  public let readAt: UInt64
   /// What transforms have left out, and the names that the tables had before them; nil in a batch of a source.
-  package let accounts: ChangeAccounts?
+  public let accounts: ChangeAccounts?
   /// Where the buffers go when nobody holds the batch any more; nil: they are not used again.
   private let memory: BatchMemory?
   /// Whether somebody else has the buffers now. Written once, by the batch's only owner, right before it lets go of the
   /// batch: nobody else can read it then but `deinit`.
   private nonisolated(unsafe) var isDismantled = false
 
-  package convenience init(
+  public convenience init(
     arena: [UInt8], cells: [Cell], changes: [RowChange], transactions: [TransactionPart], schemas: [TableSchema],
     schemaChanges: [SchemaChange], position: Position, logBytes: Int, readAt: UInt64
   ) {
@@ -69,18 +69,18 @@ package final class Batch: Sendable {
   }
 
   /// The memory that this batch keeps alive, in bytes.
-  package var byteCount: Int {
+  public var byteCount: Int {
     arena.capacity + cells.capacity * MemoryLayout<Cell>.stride + changes.capacity * MemoryLayout<RowChange>.stride
       + transactions.capacity * MemoryLayout<TransactionPart>.stride + 512
   }
 
   /// Whether the last transaction goes on in the next batch.
-  package var endsInsideTransaction: Bool { transactions.last.map { !$0.ends } ?? false }
+  public var endsInsideTransaction: Bool { transactions.last.map { !$0.ends } ?? false }
 
   /// The text or bytes of a cell that is a slice, copied; for tests, messages and other places where speed is no matter.
-  package func bytes(of cell: Cell) -> [UInt8] { Array(arena[cell.range]) }
-  package func text(of cell: Cell) -> String { String(decoding: arena[cell.range], as: UTF8.self) }
-  package func identifier(of part: TransactionPart) -> String {
+  public func bytes(of cell: Cell) -> [UInt8] { Array(arena[cell.range]) }
+  public func text(of cell: Cell) -> String { String(decoding: arena[cell.range], as: UTF8.self) }
+  public func identifier(of part: TransactionPart) -> String {
     String(decoding: arena[part.identifier.range], as: UTF8.self)
   }
 }

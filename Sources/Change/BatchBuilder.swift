@@ -2,12 +2,12 @@
 ///
 /// *Thread*: one at a time; it is not `Sendable`. *Memory*: no allocation per row or value; the four buffers grow to the
 /// batch size once and are handed over whole with each large batch, and copied from for a small one.
-package final class BatchBuilder {
+public final class BatchBuilder {
   // What every event touches is exempt from run-time exclusivity checks: one thread runs one call at a time, and none of
   // them calls out.
-  @exclusivity(unchecked) package var arena: [UInt8] = []
-  @exclusivity(unchecked) package var cells: [Cell] = []
-  @exclusivity(unchecked) package private(set) var changes: [RowChange] = []
+  @exclusivity(unchecked) public var arena: [UInt8] = []
+  @exclusivity(unchecked) public var cells: [Cell] = []
+  @exclusivity(unchecked) public private(set) var changes: [RowChange] = []
   @exclusivity(unchecked) @usableFromInline var transactions: [TransactionPart] = []
   private var schemas: [TableSchema] = []
   private var schemaIndexes: [ObjectIdentifier: UInt16] = [:]
@@ -15,23 +15,23 @@ package final class BatchBuilder {
   @exclusivity(unchecked) @usableFromInline var open: TransactionPart?
   @exclusivity(unchecked) private var lastSchema: (identity: ObjectIdentifier, index: UInt16)?
   /// Bytes of the log that went into the batch so far; a source adds what it reads.
-  @exclusivity(unchecked) package var logBytes = 0
+  @exclusivity(unchecked) public var logBytes = 0
   /// When the first bytes of the batch were read, nanoseconds of the monotonic clock; 0: nothing was read yet.
-  @exclusivity(unchecked) package var readAt: UInt64 = 0
+  @exclusivity(unchecked) public var readAt: UInt64 = 0
 
   /// Bytes of arena and cells at which `isFull` becomes true. A single change may go beyond it.
-  package let byteLimit: Int
+  public let byteLimit: Int
   private let memory: BatchMemory
 
-  package init(byteLimit: Int = 512 << 10) {
+  public init(byteLimit: Int = 512 << 10) {
     self.byteLimit = byteLimit
     memory = BatchMemory(byteLimit: 8 * byteLimit)
     reserve()
   }
 
-  @inlinable package var isEmpty: Bool { transactions.isEmpty && open == nil }
-  @inlinable package var isInsideTransaction: Bool { open != nil }
-  @inlinable package var isFull: Bool {
+  @inlinable public var isEmpty: Bool { transactions.isEmpty && open == nil }
+  @inlinable public var isInsideTransaction: Bool { open != nil }
+  @inlinable public var isFull: Bool {
     @inline(__always) get {
       arena.count + cells.count * MemoryLayout<Cell>.stride >= byteLimit || changes.count >= 65_536
         || transactions.count >= 65_536
@@ -40,38 +40,38 @@ package final class BatchBuilder {
 
   // Through these a source touches the buffers without the checks that every access from another module makes.
 
-  @inlinable package var arenaCount: Int { @inline(__always) get { arena.count } }
-  @inlinable package var cellCount: Int { @inline(__always) get { cells.count } }
+  @inlinable public var arenaCount: Int { @inline(__always) get { arena.count } }
+  @inlinable public var cellCount: Int { @inline(__always) get { cells.count } }
 
   /// Whether the first bytes of the batch were read.
-  @inlinable package var hasBegunReading: Bool { @inline(__always) get { readAt != 0 } }
+  @inlinable public var hasBegunReading: Bool { @inline(__always) get { readAt != 0 } }
 
-  @inlinable @inline(__always) package func count(logBytes bytes: Int) { logBytes += bytes }
+  @inlinable @inline(__always) public func count(logBytes bytes: Int) { logBytes += bytes }
 
   /// Appends the cells of many rows in one step.
-  @inlinable package func append(cells run: UnsafeBufferPointer<Cell>) { unsafe cells.append(contentsOf: run) }
+  @inlinable public func append(cells run: UnsafeBufferPointer<Cell>) { unsafe cells.append(contentsOf: run) }
 
   /// Copies `bytes` to the arena's end and returns where they begin there.
-  @inlinable package func append(_ bytes: UnsafeRawBufferPointer) -> Int {
+  @inlinable public func append(_ bytes: UnsafeRawBufferPointer) -> Int {
     let offset = arena.count
     unsafe arena.append(contentsOf: bytes)
     return offset
   }
 
   /// Copies `bytes` to the arena's end and returns where they begin there.
-  @inlinable package func append(_ bytes: RawSpan) -> Int {
+  @inlinable public func append(_ bytes: RawSpan) -> Int {
     unsafe bytes.withUnsafeBytes { unsafe append($0) }
   }
 
   /// Copies text to the arena and returns the cell that holds it.
-  package func text(_ text: String, tag: Cell.Tag = .text) -> Cell {
+  public func text(_ text: String, tag: Cell.Tag = .text) -> Cell {
     let offset = arena.count
     arena.append(contentsOf: text.utf8)
     return .slice(tag, offset: offset, length: arena.count - offset)
   }
 
   /// The index by which changes of this batch name `schema`.
-  package func index(of schema: TableSchema) -> UInt16 {
+  public func index(of schema: TableSchema) -> UInt16 {
     let identity = ObjectIdentifier(schema)
     if let lastSchema, lastSchema.identity == identity { return lastSchema.index }
     let index: UInt16
@@ -87,7 +87,7 @@ package final class BatchBuilder {
   }
 
   /// Opens a transaction. Its identifier is copied to the arena with each part.
-  package func begin(commitTime: EventTime, mark: LogMark, identifier: String, isSnapshot: Bool = false) {
+  public func begin(commitTime: EventTime, mark: LogMark, identifier: String, isSnapshot: Bool = false) {
     let offset = arena.count
     arena.append(contentsOf: identifier.utf8)
     begin(
@@ -96,21 +96,21 @@ package final class BatchBuilder {
   }
 
   /// Opens a transaction whose identifier is already in the arena.
-  package func begin(commitTime: EventTime, mark: LogMark, identifier: Range32, isSnapshot: Bool = false) {
+  public func begin(commitTime: EventTime, mark: LogMark, identifier: Range32, isSnapshot: Bool = false) {
     precondition(open == nil, "a transaction begins when none is open")
     open = TransactionPart(
       first: Int32(changes.count), count: 0, begins: true, ends: false, isSnapshot: isSnapshot, preceding: 0,
       commitTime: commitTime, mark: mark, identifier: identifier)
   }
 
-  @inlinable package func append(_ change: RowChange) { appendChange(change) }
+  @inlinable public func append(_ change: RowChange) { appendChange(change) }
 
   /// Appends the changes of many rows in one step.
-  package func append(contentsOf rows: UnsafeBufferPointer<RowChange>) { changes.append(contentsOf: rows) }
+  public func append(contentsOf rows: UnsafeBufferPointer<RowChange>) { changes.append(contentsOf: rows) }
 
   @usableFromInline func appendChange(_ change: RowChange) { changes.append(change) }
 
-  package func append(_ schemaChange: SchemaChange, time: EventTime, logOffset: UInt64) {
+  public func append(_ schemaChange: SchemaChange, time: EventTime, logOffset: UInt64) {
     changes.append(
       RowChange(
         operation: .schema, schema: 0, time: time, logOffset: logOffset, row: UInt32(schemaChanges.count)))
@@ -118,14 +118,14 @@ package final class BatchBuilder {
   }
 
   /// How many changes the open transaction has, those in earlier batches included; 0 when none is open.
-  package var transactionChangeCount: UInt64 {
+  public var transactionChangeCount: UInt64 {
     open.map { $0.preceding + UInt64(changes.count - Int($0.first)) } ?? 0
   }
 
   /// Takes back the changes of the open transaction behind its first `count`, for a rollback that the log holds.
   ///
   /// Returns false, and does nothing, when some of them are in a batch that was already taken.
-  package func discardChanges(keeping count: UInt64) -> Bool {
+  public func discardChanges(keeping count: UInt64) -> Bool {
     guard let open, count >= open.preceding else { return open == nil }
     let kept = Int(open.first) + Int(count - open.preceding)
     if kept < changes.count { changes.removeSubrange(kept...) }
@@ -133,13 +133,13 @@ package final class BatchBuilder {
   }
 
   /// Forgets the open transaction, which has no changes left: it never was.
-  package func abandon() {
+  public func abandon() {
     precondition(open.map { Int($0.first) == changes.count && $0.begins } ?? true, "an abandoned transaction is empty")
     open = nil
   }
 
   /// Sets what only the end of a transaction tells, and closes it.
-  package func end(commitTime: EventTime? = nil, mark: LogMark) {
+  public func end(commitTime: EventTime? = nil, mark: LogMark) {
     guard var part = open else { preconditionFailure("a transaction ends when one is open") }
     part.count = Int32(changes.count) - part.first
     part.ends = true
@@ -151,7 +151,7 @@ package final class BatchBuilder {
 
   /// Hands over what was collected and starts anew, inside the same transaction when one is open.
   /// - Parameter position: the place behind the last transaction that ended.
-  package func take(position: Position) -> Batch {
+  public func take(position: Position) -> Batch {
     var continuation: (part: TransactionPart, identifier: [UInt8])?
     if var part = open {
       part.count = Int32(changes.count) - part.first

@@ -5,25 +5,25 @@
 /// batches. *Thread*: one at a time.
 ///
 /// Each image of each change has cells of its own: writing to a cell changes one value of one row.
-package final class BatchDraft {
+public final class BatchDraft {
   // One thread runs one call at a time: what every row touches is exempt from run-time exclusivity checks.
-  @exclusivity(unchecked) package var arena: [UInt8] = []
-  @exclusivity(unchecked) package var cells: [Cell] = []
-  @exclusivity(unchecked) package var changes: [RowChange] = []
-  @exclusivity(unchecked) package var transactions: [TransactionPart] = []
-  package var schemas: [TableSchema] = []
-  package var schemaChanges: [SchemaChange] = []
+  @exclusivity(unchecked) public var arena: [UInt8] = []
+  @exclusivity(unchecked) public var cells: [Cell] = []
+  @exclusivity(unchecked) public var changes: [RowChange] = []
+  @exclusivity(unchecked) public var transactions: [TransactionPart] = []
+  public var schemas: [TableSchema] = []
+  public var schemaChanges: [SchemaChange] = []
   /// Whose changes they are, and what was left out.
-  package var accounts = ChangeAccounts(origins: [], changeOrigins: [])
-  package private(set) var position = Position(text: "", token: "")
+  public var accounts = ChangeAccounts(origins: [], changeOrigins: [])
+  public private(set) var position = Position(text: "", token: "")
   private var logBytes = 0
   private var readAt: UInt64 = 0
   private var memory: BatchMemory?
 
-  package init() {}
+  public init() {}
 
   /// Takes a batch over. What was not finished of the one before is gone.
-  package func begin(_ batch: consuming Batch) {
+  public func begin(_ batch: consuming Batch) {
     transactions = batch.transactions
     schemas = batch.schemas
     schemaChanges = batch.schemaChanges
@@ -38,7 +38,7 @@ package final class BatchDraft {
   }
 
   /// The batch as it is now. The draft is empty afterwards.
-  package func finish() -> Batch {
+  public func finish() -> Batch {
     var buffers = BatchMemory.Buffers(arena: [], cells: [], changes: [])
     swap(&arena, &buffers.arena)
     swap(&cells, &buffers.cells)
@@ -54,7 +54,7 @@ package final class BatchDraft {
 
   /// Adds a schema that changes may then name by the index that is returned.
   /// - Parameter origin: the source's name of the table that its changes come from.
-  package func add(_ schema: TableSchema, origin: TableName) -> UInt16 {
+  public func add(_ schema: TableSchema, origin: TableName) -> UInt16 {
     precondition(schemas.count < Int(UInt16.max), "a batch has fewer schemas than an index can name")
     schemas.append(schema)
     accounts.origins.append(origin)

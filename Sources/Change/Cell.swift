@@ -3,15 +3,15 @@
 /// A cell means nothing without the batch that holds its arena and the column that it belongs to:
 /// the column says how wide, how precise and of which native type the value is, the tag says how it is stored here.
 @frozen
-package struct Cell: Hashable, Sendable, BitwiseCopyable {
+public struct Cell: Hashable, Sendable, BitwiseCopyable {
   /// An inline number, or `offset | length << 32` of a slice of the arena.
-  package var payload: UInt64
-  package var tag: Tag
+  public var payload: UInt64
+  public var tag: Tag
   /// Digits behind the decimal point; 0 for everything but decimals.
-  package var scale: UInt8
+  public var scale: UInt8
 
   @frozen
-  package enum Tag: UInt8, Sendable, BitwiseCopyable {
+  public enum Tag: UInt8, Sendable, BitwiseCopyable {
     /// The row image does not hold this column. It is not NULL: the value is simply not known here.
     case absent
     case null
@@ -51,61 +51,61 @@ package struct Cell: Hashable, Sendable, BitwiseCopyable {
     case bits
 
     // What the compiler makes of its own accord is called through a witness table in every other module.
-    @inlinable @inline(__always) package static func == (left: Tag, right: Tag) -> Bool {
+    @inlinable @inline(__always) public static func == (left: Tag, right: Tag) -> Bool {
       left.rawValue == right.rawValue
     }
   }
 
   // Made for each value, in functions that are too large for the compiler to inline more of its own accord.
-  @inlinable @inline(__always) package init(_ tag: Tag, _ payload: UInt64, scale: UInt8 = 0) {
+  @inlinable @inline(__always) public init(_ tag: Tag, _ payload: UInt64, scale: UInt8 = 0) {
     self.payload = payload
     self.tag = tag
     self.scale = scale
   }
 
-  package static let null = Cell(.null, 0)
-  package static let absent = Cell(.absent, 0)
-  package static let unavailable = Cell(.unavailable, 0)
+  @inlinable @inline(__always) public static var null: Cell { Cell(.null, 0) }
+  @inlinable @inline(__always) public static var absent: Cell { Cell(.absent, 0) }
+  @inlinable @inline(__always) public static var unavailable: Cell { Cell(.unavailable, 0) }
 
-  @inlinable @inline(__always) package static func int(_ value: Int64) -> Cell { Cell(.int, UInt64(bitPattern: value)) }
-  @inlinable @inline(__always) package static func uint(_ value: UInt64) -> Cell { Cell(.uint, value) }
-  @inlinable @inline(__always) package static func boolean(_ value: Bool) -> Cell { Cell(.boolean, value ? 1 : 0) }
-  @inlinable @inline(__always) package static func float32(_ value: Float) -> Cell {
+  @inlinable @inline(__always) public static func int(_ value: Int64) -> Cell { Cell(.int, UInt64(bitPattern: value)) }
+  @inlinable @inline(__always) public static func uint(_ value: UInt64) -> Cell { Cell(.uint, value) }
+  @inlinable @inline(__always) public static func boolean(_ value: Bool) -> Cell { Cell(.boolean, value ? 1 : 0) }
+  @inlinable @inline(__always) public static func float32(_ value: Float) -> Cell {
     Cell(.float32, UInt64(value.bitPattern))
   }
-  @inlinable @inline(__always) package static func float64(_ value: Double) -> Cell { Cell(.float64, value.bitPattern) }
-  @inlinable @inline(__always) package static func date(days: Int64) -> Cell { Cell(.date, UInt64(bitPattern: days)) }
-  @inlinable @inline(__always) package static func time(microseconds: Int64) -> Cell {
+  @inlinable @inline(__always) public static func float64(_ value: Double) -> Cell { Cell(.float64, value.bitPattern) }
+  @inlinable @inline(__always) public static func date(days: Int64) -> Cell { Cell(.date, UInt64(bitPattern: days)) }
+  @inlinable @inline(__always) public static func time(microseconds: Int64) -> Cell {
     Cell(.time, UInt64(bitPattern: microseconds))
   }
-  @inlinable @inline(__always) package static func timestamp(microseconds: Int64) -> Cell {
+  @inlinable @inline(__always) public static func timestamp(microseconds: Int64) -> Cell {
     Cell(.timestamp, UInt64(bitPattern: microseconds))
   }
-  @inlinable @inline(__always) package static func timestampZoned(microseconds: Int64) -> Cell {
+  @inlinable @inline(__always) public static func timestampZoned(microseconds: Int64) -> Cell {
     Cell(.timestampZoned, UInt64(bitPattern: microseconds))
   }
-  @inlinable @inline(__always) package static func civil(_ value: CivilTime) -> Cell { Cell(.civil, value.packed) }
-  @inlinable @inline(__always) package static func bits(_ value: UInt64) -> Cell { Cell(.bits, value) }
-  @inlinable @inline(__always) package static func decimal64(unscaled: Int64, scale: UInt8) -> Cell {
+  @inlinable @inline(__always) public static func civil(_ value: CivilTime) -> Cell { Cell(.civil, value.packed) }
+  @inlinable @inline(__always) public static func bits(_ value: UInt64) -> Cell { Cell(.bits, value) }
+  @inlinable @inline(__always) public static func decimal64(unscaled: Int64, scale: UInt8) -> Cell {
     Cell(.decimal64, UInt64(bitPattern: unscaled), scale: scale)
   }
 
   /// A cell whose value is `length` bytes of the arena from `offset`. Both fit 32 bits: an arena never holds more.
-  @inlinable @inline(__always) package static func slice(_ tag: Tag, offset: Int, length: Int, scale: UInt8 = 0) -> Cell
+  @inlinable @inline(__always) public static func slice(_ tag: Tag, offset: Int, length: Int, scale: UInt8 = 0) -> Cell
   {
     Cell(tag, UInt64(UInt32(offset)) | UInt64(UInt32(length)) << 32, scale: scale)
   }
 
-  @inlinable package var int: Int64 { Int64(bitPattern: payload) }
-  @inlinable package var float32: Float { Float(bitPattern: UInt32(truncatingIfNeeded: payload)) }
-  @inlinable package var float64: Double { Double(bitPattern: payload) }
-  @inlinable package var offset: Int { Int(payload & 0xffff_ffff) }
-  @inlinable package var length: Int { Int(payload >> 32) }
-  @inlinable package var range: Range<Int> { offset..<(offset + length) }
-  @inlinable package var civil: CivilTime { CivilTime(packed: payload) }
+  @inlinable public var int: Int64 { Int64(bitPattern: payload) }
+  @inlinable public var float32: Float { Float(bitPattern: UInt32(truncatingIfNeeded: payload)) }
+  @inlinable public var float64: Double { Double(bitPattern: payload) }
+  @inlinable public var offset: Int { Int(payload & 0xffff_ffff) }
+  @inlinable public var length: Int { Int(payload >> 32) }
+  @inlinable public var range: Range<Int> { offset..<(offset + length) }
+  @inlinable public var civil: CivilTime { CivilTime(packed: payload) }
 
   /// Whether the value is a slice of the arena.
-  @inlinable package var isSlice: Bool {
+  @inlinable public var isSlice: Bool {
     switch tag {
     case .decimal, .text, .bytes, .json: true
     default: false
@@ -113,5 +113,5 @@ package struct Cell: Hashable, Sendable, BitwiseCopyable {
   }
 
   /// Whether there is a value: neither NULL nor unknown.
-  @inlinable package var hasValue: Bool { tag.rawValue > Tag.unavailable.rawValue }
+  @inlinable public var hasValue: Bool { tag.rawValue > Tag.unavailable.rawValue }
 }

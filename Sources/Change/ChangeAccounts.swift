@@ -1,15 +1,15 @@
 /// What became of a batch's changes before it came to the sinks, and whose changes the others are: transforms keep it, so
 /// that every change that was read is accounted for under the name that its table has at the source.
-package struct ChangeAccounts: Sendable {
+public struct ChangeAccounts: Sendable {
   /// Changes of one table in one transaction part that no sink is given.
-  package struct Dropped: Hashable, Sendable, BitwiseCopyable {
+  public struct Dropped: Hashable, Sendable, BitwiseCopyable {
     /// Index into `Batch.transactions`.
-    package var part: Int32
+    public var part: Int32
     /// Index into `Batch.schemas`, or, for a schema change, -1 minus its index into `Batch.schemaChanges`.
-    package var table: Int32
-    package var count: UInt32
+    public var table: Int32
+    public var count: UInt32
 
-    package init(part: Int32, table: Int32, count: UInt32) {
+    public init(part: Int32, table: Int32, count: UInt32) {
       self.part = part
       self.table = table
       self.count = count
@@ -17,19 +17,19 @@ package struct ChangeAccounts: Sendable {
   }
 
   /// The source's name of the table of each of `Batch.schemas`.
-  package var origins: [TableName]
+  public var origins: [TableName]
   /// The source's name of the table of each of `Batch.schemaChanges`, before the change.
-  package var changeOrigins: [TableName]
+  public var changeOrigins: [TableName]
   /// In no order; several may name the same part and table.
-  package var dropped: [Dropped] = []
+  public var dropped: [Dropped] = []
 
-  package init(origins: [TableName], changeOrigins: [TableName]) {
+  public init(origins: [TableName], changeOrigins: [TableName]) {
     self.origins = origins
     self.changeOrigins = changeOrigins
   }
 
   /// The source's name of the table that `Dropped.table` stands for.
-  package func origin(of table: Int32) -> TableName {
+  public func origin(of table: Int32) -> TableName {
     table >= 0 ? origins[Int(table)] : changeOrigins[-1 - Int(table)]
   }
 }

@@ -1,5 +1,5 @@
 /// What a column can hold, independent of the system it comes from. Exact: no type here rounds another.
-package enum ColumnType: Hashable, Sendable {
+public enum ColumnType: Hashable, Sendable {
   /// Two values. Cells: `boolean`.
   case boolean
   /// Cells: `int`, or `uint` when unsigned. `bits` is 8, 16, 24, 32 or 64.
@@ -42,6 +42,6 @@ package enum ColumnType: Hashable, Sendable {
   case geometry(GeometryKind)
 }
 
-package enum GeometryKind: String, Hashable, Sendable {
+public enum GeometryKind: String, Hashable, Sendable {
   case geometry, point, linestring, polygon, multipoint, multilinestring, multipolygon, geometrycollection
 }

@@ -1,18 +1,18 @@
 /// Why something stopped, told to a person: what was attempted, where, and what to do about it.
 ///
 /// Never holds row values or credentials. Log it once, where it is handled.
-package struct Failure: Error, Sendable, CustomStringConvertible {
-  package var code: Code
+public struct Failure: Error, Sendable, CustomStringConvertible {
+  public var code: Code
   /// Lower case; what was attempted and what came of it, names in quotes.
-  package var message: String
+  public var message: String
   /// What a person can do; empty when the message says it all.
-  package var hint: String
+  public var hint: String
   /// Where: `pipeline.yaml:3:7`, `binlog.000004:1234`, `table "shop.orders"`; empty when there is no place.
-  package var place: String
+  public var place: String
   /// The error of another library behind this one, as it describes itself.
-  package var cause: String
+  public var cause: String
 
-  package init(_ code: Code, _ message: String, at place: String = "", hint: String = "", cause: String = "") {
+  public init(_ code: Code, _ message: String, at place: String = "", hint: String = "", cause: String = "") {
     self.code = code
     self.message = message
     self.place = place
@@ -20,7 +20,7 @@ package struct Failure: Error, Sendable, CustomStringConvertible {
     self.cause = cause
   }
 
-  package var description: String {
+  public var description: String {
     var text = place.isEmpty ? "" : "\(place): "
     text += "\(message) [\(code.rawValue)]"
     if !cause.isEmpty { text += "\n  cause: \(cause)" }
@@ -29,7 +29,7 @@ package struct Failure: Error, Sendable, CustomStringConvertible {
   }
 
   /// The same failure with a place, unless it has one.
-  package func at(_ place: String) -> Failure {
+  public func at(_ place: String) -> Failure {
     var failure = self
     if failure.place.isEmpty { failure.place = place }
     return failure
@@ -38,7 +38,7 @@ package struct Failure: Error, Sendable, CustomStringConvertible {
 
 extension Failure {
   /// The stable, documented name of a kind of failure. What follows from it stands in one table: `remedy` and `exitStatus`.
-  package enum Code: String, Sendable, CaseIterable {
+  public enum Code: String, Sendable, CaseIterable {
     case usage
     case configuration
     /// A server does not answer, or a connection broke.
@@ -80,7 +80,7 @@ extension Failure {
     case `internal`
   }
 
-  package enum Remedy: Sendable {
+  public enum Remedy: Sendable {
     /// The same attempt can succeed at once.
     case retryNow
     /// It can succeed after a while, with backoff.
@@ -121,6 +121,6 @@ extension Failure.Code {
     }
   }
 
-  package var remedy: Failure.Remedy { consequence.remedy }
-  package var exitStatus: Int32 { consequence.exitStatus }
+  public var remedy: Failure.Remedy { consequence.remedy }
+  public var exitStatus: Int32 { consequence.exitStatus }
 }

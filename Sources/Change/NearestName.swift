@@ -1,12 +1,12 @@
 /// Finds the name that somebody probably meant, and prints names that nobody vouches for.
-package enum NearestName {
+public enum NearestName {
   /// ` (did you mean "threads"?)`; empty when nothing is near.
-  package static func suggestion(for name: String, in names: [String]) -> String {
+  public static func suggestion(for name: String, in names: [String]) -> String {
     nearest(to: name, in: names).map { " (did you mean \"\($0)\"?)" } ?? ""
   }
 
   /// The nearest of the names: at most one edit for three characters away; nil when none is.
-  package static func nearest(to name: String, in names: [String]) -> String? {
+  public static func nearest(to name: String, in names: [String]) -> String? {
     let written = Array(name.lowercased().prefix(64))
     let allowed = max(1, written.count / 3)
     let ranked = names.map { (name: $0, distance: distance(written, Array($0.lowercased()))) }
@@ -15,13 +15,13 @@ package enum NearestName {
   }
 
   /// `valid keys: a, b, c` when they are few enough to read; empty otherwise.
-  package static func list(_ title: String, _ names: [String]) -> String {
+  public static func list(_ title: String, _ names: [String]) -> String {
     names.isEmpty || names.count > 16 ? "" : "\(title): \(names.joined(separator: ", "))"
   }
 
   /// A text from a file in quotes: shortened, control characters replaced, and `***` when it looks like a URL or
   /// a substitution, because in the wrong place they may hold a password.
-  package static func quoted(_ text: String) -> String {
+  public static func quoted(_ text: String) -> String {
     if text.contains("://") || text.contains("${") { return "***" }
     let clean = text.unicodeScalars.prefix(40).map { scalar in
       scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format

@@ -1,37 +1,37 @@
 /// A place in a source's log between two transactions; resuming there loses and repeats nothing.
 ///
 /// Only the source that made it can read `token`. Everybody else stores it, compares it for equality and shows `text`.
-package struct Position: Hashable, Sendable, CustomStringConvertible {
+public struct Position: Hashable, Sendable, CustomStringConvertible {
   /// What a person reads: a GTID set, `binlog.000004:1234`, an LSN.
-  package let text: String
+  public let text: String
   /// What the source reads back: everything that it needs to resume, as one line of JSON. At most 1 MiB.
-  package let token: String
+  public let token: String
 
-  package init(text: String, token: String) {
+  public init(text: String, token: String) {
     self.text = text
     self.token = token
   }
 
-  package var description: String { text }
+  public var description: String { text }
 }
 
 /// Where one transaction stands in its source's log, in a form that costs nothing to keep: what a source compares with a
 /// checkpoint to tell whether a sink already has the transaction.
 @frozen
-package struct LogMark: Hashable, Sendable, BitwiseCopyable {
+public struct LogMark: Hashable, Sendable, BitwiseCopyable {
   /// The stream that `sequence` counts: a MariaDB GTID domain, or a MySQL server's UUID in two halves; 0 where a log is one stream.
-  package var streamHigh: UInt64
-  package var streamLow: UInt64
+  public var streamHigh: UInt64
+  public var streamLow: UInt64
   /// The transaction's number in its stream; 0 where it has none.
-  package var sequence: UInt64
+  public var sequence: UInt64
   /// Log offset just behind the transaction, 64 bits wide although the log's own field may wrap.
-  package var endOffset: UInt64
+  public var endOffset: UInt64
   /// The number in the log file's name; 0 where a log is not cut into files.
-  package var file: UInt32
+  public var file: UInt32
   /// The server that first committed the transaction.
-  package var server: UInt32
+  public var server: UInt32
 
-  @inlinable package init(
+  @inlinable public init(
     streamHigh: UInt64 = 0, streamLow: UInt64 = 0, sequence: UInt64 = 0, file: UInt32 = 0, endOffset: UInt64 = 0,
     server: UInt32 = 0
   ) {

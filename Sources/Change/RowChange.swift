@@ -1,5 +1,5 @@
 /// What happened to a row.
-package enum Operation: UInt8, Sendable, BitwiseCopyable {
+public enum Operation: UInt8, Sendable, BitwiseCopyable {
   case insert, update, delete
   /// The row as a snapshot found it.
   case read
@@ -9,24 +9,24 @@ package enum Operation: UInt8, Sendable, BitwiseCopyable {
 
 /// One row inserted, updated, deleted or read, or one change of a table's schema: 32 trivial bytes that point into their batch.
 @frozen
-package struct RowChange: Sendable, BitwiseCopyable {
+public struct RowChange: Sendable, BitwiseCopyable {
   /// Where in the source's log the event with this change begins; 0 in a snapshot.
-  package var logOffset: UInt64
+  public var logOffset: UInt64
   /// The time that the source wrote for this event (of the statement, not of the commit).
-  package var time: EventTime
+  public var time: EventTime
   /// Index of this change's first cell of the row before it; `noCells` for an insert, a read row and a schema change.
-  package var before: UInt32
+  public var before: UInt32
   /// Index of this change's first cell of the row after it; `noCells` for a delete and a schema change.
-  package var after: UInt32
+  public var after: UInt32
   /// The row's index within its log event; for `Operation.schema`, the index into `Batch.schemaChanges`.
-  package var row: UInt32
+  public var row: UInt32
   /// Index into `Batch.schemas`. Not meaningful for `Operation.schema`.
-  package var schema: UInt16
-  package var operation: Operation
+  public var schema: UInt16
+  public var operation: Operation
 
-  package static let noCells = UInt32.max
+  @inlinable public static var noCells: UInt32 { .max }
 
-  @inlinable package init(
+  @inlinable public init(
     operation: Operation, schema: UInt16, before: UInt32 = RowChange.noCells, after: UInt32 = RowChange.noCells,
     time: EventTime, logOffset: UInt64 = 0, row: UInt32 = 0
   ) {
@@ -39,6 +39,6 @@ package struct RowChange: Sendable, BitwiseCopyable {
     self.row = row
   }
 
-  @inlinable package var hasBefore: Bool { before != RowChange.noCells }
-  @inlinable package var hasAfter: Bool { after != RowChange.noCells }
+  @inlinable public var hasBefore: Bool { before != RowChange.noCells }
+  @inlinable public var hasAfter: Bool { after != RowChange.noCells }
 }

@@ -1,6 +1,6 @@
 /// The words and names of a DDL statement of MariaDB or MySQL: enough to tell a renamed column from a dropped and an added
 /// one, which the difference of two schemas cannot. Not a grammar; texts and comments are left out.
-package struct StatementWords: Sendable {
+public struct StatementWords: Sendable {
   private struct Word {
     var text: String
     var isQuoted: Bool
@@ -8,23 +8,23 @@ package struct StatementWords: Sendable {
 
   private let words: [Word]
 
-  package init(_ statement: String) { words = StatementWords.split(statement) }
+  public init(_ statement: String) { words = StatementWords.split(statement) }
 
-  package var isEmpty: Bool { words.isEmpty }
+  public var isEmpty: Bool { words.isEmpty }
 
   /// Whether the unquoted word occurs.
-  package func contains(_ keyword: String) -> Bool { words.indices.contains { isKeyword($0, keyword) } }
+  public func contains(_ keyword: String) -> Bool { words.indices.contains { isKeyword($0, keyword) } }
 
   /// Whether the word, or the quoted name, occurs.
-  package func names(_ name: String) -> Bool { words.contains { $0.text.lowercased() == name.lowercased() } }
+  public func names(_ name: String) -> Bool { words.contains { $0.text.lowercased() == name.lowercased() } }
 
   /// Whether a default other than NULL is declared somewhere.
-  package var declaresDefault: Bool {
+  public var declaresDefault: Bool {
     words.indices.contains { isKeyword($0, "DEFAULT") && !isKeyword($0 + 1, "NULL") }
   }
 
   /// Pairs of names behind `CHANGE [COLUMN]` and `RENAME COLUMN … TO`, in order.
-  package var renamedColumns: [(old: String, new: String)] {
+  public var renamedColumns: [(old: String, new: String)] {
     var pairs: [(old: String, new: String)] = []
     for index in words.indices {
       if isKeyword(index, "CHANGE") {
@@ -41,7 +41,7 @@ package struct StatementWords: Sendable {
   }
 
   /// Whether the column is dropped and added again under its name in the one statement.
-  package func replaces(column: String) -> Bool {
+  public func replaces(column: String) -> Bool {
     hasAction("DROP", ["COLUMN", "IF", "EXISTS"], column)
       && hasAction("ADD", ["COLUMN", "IF", "NOT", "EXISTS"], column)
   }

@@ -3,25 +3,25 @@
 ///
 /// A chunk of a snapshot and a schema change are transactions, too.
 @frozen
-package struct TransactionPart: Sendable, BitwiseCopyable {
+public struct TransactionPart: Sendable, BitwiseCopyable {
   /// Indexes into `Batch.changes`.
-  package var first: Int32
-  package var count: Int32
-  package var begins: Bool
-  package var ends: Bool
+  public var first: Int32
+  public var count: Int32
+  public var begins: Bool
+  public var ends: Bool
   /// Whether the changes are rows that a snapshot read.
-  package var isSnapshot: Bool
+  public var isSnapshot: Bool
   /// How many changes of the transaction came in earlier parts.
-  package var preceding: UInt64
+  public var preceding: UInt64
   /// The time of the commit. It never goes back within a source: an earlier time in the log counts as the latest seen.
-  package var commitTime: EventTime
+  public var commitTime: EventTime
   /// In a part that does not end the transaction, all but `endOffset` is already right; that is then some offset behind
   /// the transaction's first byte, so that comparing it with a checkpoint, which lies between transactions, tells the same.
-  package var mark: LogMark
+  public var mark: LogMark
   /// Slice of the arena with the transaction's identifier as text (`0-1-42`); empty where the log has none.
-  package var identifier: Range32
+  public var identifier: Range32
 
-  @inlinable package init(
+  @inlinable public init(
     first: Int32, count: Int32, begins: Bool, ends: Bool, isSnapshot: Bool, preceding: UInt64, commitTime: EventTime,
     mark: LogMark, identifier: Range32
   ) {
@@ -36,19 +36,19 @@ package struct TransactionPart: Sendable, BitwiseCopyable {
     self.identifier = identifier
   }
 
-  @inlinable package var range: Range<Int> { Int(first)..<(Int(first) + Int(count)) }
+  @inlinable public var range: Range<Int> { Int(first)..<(Int(first) + Int(count)) }
 }
 
 /// A range of arena bytes in 8 bytes.
 @frozen
-package struct Range32: Hashable, Sendable, BitwiseCopyable {
-  package var offset: UInt32
-  package var length: UInt32
+public struct Range32: Hashable, Sendable, BitwiseCopyable {
+  public var offset: UInt32
+  public var length: UInt32
 
-  @inlinable package init(offset: Int, length: Int) {
+  @inlinable public init(offset: Int, length: Int) {
     self.offset = UInt32(offset)
     self.length = UInt32(length)
   }
 
-  @inlinable package var range: Range<Int> { Int(offset)..<(Int(offset) + Int(length)) }
+  @inlinable public var range: Range<Int> { Int(offset)..<(Int(offset) + Int(length)) }
 }

@@ -1,4 +1,4 @@
-package import Change
+public import Change
 import Glibc
 
 /// A row image and the arena that its slices point into.
@@ -30,13 +30,13 @@ struct Images {
 }
 
 /// Rows put together from several partial images, with their values copied.
-package struct MergedRows {
-  package private(set) var cells: [Cell] = []
-  package private(set) var arena: [UInt8] = []
+public struct MergedRows {
+  public private(set) var cells: [Cell] = []
+  public private(set) var arena: [UInt8] = []
 
-  package init() {}
+  public init() {}
 
-  package var byteCount: Int { arena.count + cells.count * MemoryLayout<Cell>.stride }
+  public var byteCount: Int { arena.count + cells.count * MemoryLayout<Cell>.stride }
 
   mutating func removeAll() {
     cells.removeAll(keepingCapacity: true)

@@ -1,14 +1,14 @@
-package import Change
+public import Change
 
 /// The batches that a group holds until it is applied; shared by the net changes of all its tables.
-package final class Segment {
-  package private(set) var batches: [Batch] = []
+public final class Segment {
+  public private(set) var batches: [Batch] = []
   /// Where the changes of a reshaped batch come from, by its number.
   private var origins: [Int32: ChangeOrigin] = [:]
   /// The memory that the batches keep alive, in bytes.
-  package private(set) var byteCount = 0
+  public private(set) var byteCount = 0
 
-  package init() {}
+  public init() {}
 
   /// The number by which entries name `batch`.
   /// - Parameter origin: where its changes come from, when it was reshaped.
@@ -25,14 +25,14 @@ package final class Segment {
   }
 
   /// The change at the source of a change that may be reshaped.
-  package func original(of place: ChangePlace) -> ChangePlace {
+  public func original(of place: ChangePlace) -> ChangePlace {
     guard let number = batches.lastIndex(where: { $0 === place.batch }), let origin = origins[Int32(number)] else {
       return place
     }
     return ChangePlace(batch: origin.batch, index: origin.firstChange + place.index)
   }
 
-  package func removeAll() {
+  public func removeAll() {
     batches.removeAll(keepingCapacity: true)
     origins.removeAll(keepingCapacity: true)
     byteCount = 0
@@ -44,8 +44,8 @@ package final class Segment {
 /// No allocation per row: entries lie in one flat array; a table of their numbers, hashed by key, is built only when keys
 /// stop growing, so that a plain load of rows in key order never hashes. Images stay in their batches; only where partial
 /// images of one row must be put together are values copied, to `merged`.
-package final class NetChange {
-  package enum State: UInt8, Sendable, BitwiseCopyable {
+public final class NetChange {
+  public enum State: UInt8, Sendable, BitwiseCopyable {
     case deleted
     /// The whole row is known.
     case row
@@ -53,37 +53,37 @@ package final class NetChange {
     case partial
   }
 
-  package struct Entry: Sendable, BitwiseCopyable {
+  public struct Entry: Sendable, BitwiseCopyable {
     /// The key itself where it is one integer, otherwise its hash.
     @usableFromInline var key: UInt64
     /// The batch of the image by its number in the segment; `merged`: the image lies in `NetChange.merged`.
-    package var batch: Int32
+    public var batch: Int32
     /// Index of the image's first cell.
-    package var row: UInt32
+    public var row: UInt32
     /// Index of the first cell of the image that holds the key, in the same place.
-    package var keyRow: UInt32
+    public var keyRow: UInt32
     /// The change that came last: its batch's number in the segment, and its index there.
-    package var changeBatch: Int32
-    package var change: UInt32
+    public var changeBatch: Int32
+    public var change: UInt32
     /// Changes of this key.
-    package var count: UInt32
+    public var count: UInt32
     /// The columns that differ from the row at the target, by their index, the last bit standing for all from 63 on; all of
     /// them where that is not known.
-    package var changed: UInt64
-    package var state: State
+    public var changed: UInt64
+    public var state: State
     /// Whether the state comes from a change that counts here, not from a key that moved away.
-    package var isOwn: Bool
+    public var isOwn: Bool
     /// Whether the key's first change here was an insert: the target does not have the row.
-    package var isNew: Bool
+    public var isNew: Bool
 
-    package static let merged: Int32 = -1
-    package static let allColumns = UInt64.max
+    public static let merged: Int32 = -1
+    public static let allColumns = UInt64.max
 
-    @inlinable package var shareKey: UInt64 { key }
+    @inlinable public var shareKey: UInt64 { key }
   }
 
   /// What `append` asks of its caller.
-  package enum Answer: Sendable {
+  public enum Answer: Sendable {
     case taken
     /// Values were copied for this key, and there are many of them by now: apply what is collected soon.
     case takenAndFull
@@ -94,11 +94,11 @@ package final class NetChange {
   /// Bytes of merged rows beyond which they should be applied: each merge of a large row copies it.
   private static let mergedLimit = 8 << 20
 
-  package let schema: TableSchema
+  public let schema: TableSchema
   // One thread at a time uses a net change: the run-time check of each access would guard nothing.
-  @exclusivity(unchecked) package private(set) var entries: [Entry] = []
-  package private(set) var merged = MergedRows()
-  package let segment: Segment
+  @exclusivity(unchecked) public private(set) var entries: [Entry] = []
+  public private(set) var merged = MergedRows()
+  public let segment: Segment
   /// Whether entries tell which columns changed.
   private let tellsChanges: Bool
   private let integerKey: Int?
@@ -108,7 +108,7 @@ package final class NetChange {
   @exclusivity(unchecked) private var slots: [UInt32] = []
 
   /// - Parameter tellsChanges: whether images are compared, so that `Entry.changed` is known for updates.
-  package init(schema: TableSchema, segment: Segment, tellsChanges: Bool = false) {
+  public init(schema: TableSchema, segment: Segment, tellsChanges: Bool = false) {
     precondition(!schema.key.isEmpty, "changes are reduced by key")
     self.schema = schema
     self.tellsChanges = tellsChanges
@@ -122,16 +122,16 @@ package final class NetChange {
     }
   }
 
-  package var isEmpty: Bool { entries.isEmpty }
+  public var isEmpty: Bool { entries.isEmpty }
 
   /// The memory in use, in bytes, without the segment's.
-  package var byteCount: Int {
+  public var byteCount: Int {
     entries.count * MemoryLayout<Entry>.stride + slots.count * MemoryLayout<UInt32>.stride + merged.byteCount
   }
 
   /// Puts the entries in the order of an integer key, in which a target finds them with the least work. Other keys stay in
   /// the order in which they came. Nothing can be appended before `removeAll`.
-  package func sortByKey() {
+  public func sortByKey() {
     guard integerKey != nil, !isGrowing else { return }
     // Sorted are the numbers of the entries, which are a third as large.
     let bias = keyBias
@@ -141,7 +141,7 @@ package final class NetChange {
     slots.removeAll()
   }
 
-  package func removeAll() {
+  public func removeAll() {
     entries.removeAll(keepingCapacity: true)
     merged.removeAll()
     slots.removeAll()
@@ -149,7 +149,7 @@ package final class NetChange {
   }
 
   /// Takes the change at `index` of the segment's batch `number`.
-  package func append(_ change: RowChange, at index: Int, of batch: Batch, number: Int32) throws(Failure) -> Answer {
+  public func append(_ change: RowChange, at index: Int, of batch: Batch, number: Int32) throws(Failure) -> Answer {
     let source = Source(batch: batch, number: number, index: UInt32(index))
     switch change.operation {
     case .insert, .read:

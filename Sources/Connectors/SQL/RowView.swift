@@ -1,39 +1,39 @@
-package import Change
+public import Change
 
 /// A row image in memory that stays while it is lent.
-package struct RowView {
-  package let cells: UnsafeBufferPointer<Cell>
-  package let arena: UnsafeRawBufferPointer
+public struct RowView {
+  public let cells: UnsafeBufferPointer<Cell>
+  public let arena: UnsafeRawBufferPointer
   /// Index of the image's first cell.
-  package var row: Int
+  public var row: Int
 
-  @inlinable package init(cells: UnsafeBufferPointer<Cell>, arena: UnsafeRawBufferPointer, row: Int) {
+  @inlinable public init(cells: UnsafeBufferPointer<Cell>, arena: UnsafeRawBufferPointer, row: Int) {
     unsafe self.cells = cells
     unsafe self.arena = arena
     self.row = row
   }
 
-  @inlinable @inline(__always) package subscript(column: Int) -> Cell { unsafe cells[row + column] }
+  @inlinable @inline(__always) public subscript(column: Int) -> Cell { unsafe cells[row + column] }
 
-  @inlinable @inline(__always) package func slice(of cell: Cell) -> UnsafeRawBufferPointer {
+  @inlinable @inline(__always) public func slice(of cell: Cell) -> UnsafeRawBufferPointer {
     unsafe .init(rebasing: arena[cell.range])
   }
 }
 
 /// Where a change stands: its batch, and its index there.
-package struct ChangePlace {
-  package let batch: Batch
-  package let index: Int
+public struct ChangePlace {
+  public let batch: Batch
+  public let index: Int
 
-  package init(batch: Batch, index: Int) {
+  public init(batch: Batch, index: Int) {
     self.batch = batch
     self.index = index
   }
 
-  package var change: RowChange { batch.changes[index] }
+  public var change: RowChange { batch.changes[index] }
 
   /// For people: the transaction and the offset of the event in the log.
-  package var text: String {
+  public var text: String {
     let part = batch.transactions.first { $0.range.contains(index) }
     let identifier = part.map { batch.identifier(of: $0) } ?? ""
     let transaction = identifier.isEmpty ? "" : "transaction \(identifier), "
@@ -41,7 +41,7 @@ package struct ChangePlace {
   }
 
   /// Lends the image whose first cell has this index.
-  @inlinable package func lendImage<Problem: Error>(
+  @inlinable public func lendImage<Problem: Error>(
     at row: UInt32, _ body: (RowView) throws(Problem) -> Void
   ) throws(Problem) {
     try unsafe batch.cells.withUnsafeBufferPointer { (cells) throws(Problem) in
@@ -54,7 +54,7 @@ package struct ChangePlace {
 
 extension NetChange {
   /// Lends the image that holds an entry's key, and the one that holds its values.
-  @inlinable package func lendImages<Problem: Error>(
+  @inlinable public func lendImages<Problem: Error>(
     of entry: Entry, _ body: (_ key: RowView, _ image: RowView) throws(Problem) -> Void
   ) throws(Problem) {
     guard entry.batch != Entry.merged else { return try lendMergedImages(of: entry, body) }
@@ -68,7 +68,7 @@ extension NetChange {
     }
   }
 
-  @inlinable package func lendMergedImages<Problem: Error>(
+  @inlinable public func lendMergedImages<Problem: Error>(
     of entry: Entry, _ body: (_ key: RowView, _ image: RowView) throws(Problem) -> Void
   ) throws(Problem) {
     let rows = merged
@@ -81,13 +81,13 @@ extension NetChange {
   }
 
   /// The change that came last for an entry's key.
-  package func place(of entry: Entry) -> ChangePlace {
+  public func place(of entry: Entry) -> ChangePlace {
     ChangePlace(batch: segment.batches[Int(entry.changeBatch)], index: Int(entry.change))
   }
 
   /// Which of `count` writers an entry's key belongs to, always the same one. Neighbours of an integer key belong to one
   /// writer, so that writers seldom meet on a page.
-  @inlinable package static func share(of entry: Entry, among count: Int) -> Int {
+  @inlinable public static func share(of entry: Entry, among count: Int) -> Int {
     Int((entry.shareKey >> 9) % UInt64(count))
   }
 }

@@ -1,17 +1,17 @@
-package import Change
+public import Change
 
 /// Writes the exact text of an inline cell, as SQL databases read it, into a slot of `ValueText.slot` bytes.
 ///
 /// `2024-02-29`, `-838:59:59.000000`, `2024-02-29 12:00:00.5` with as many digits of a second as the column declares,
 /// a `Z` behind an instant, `0000-00-00` for what no calendar has, `-0.05` for a decimal.
-package struct ValueText: ~Copyable {
+public struct ValueText: ~Copyable {
   /// Enough for every value that is written here.
-  package static let slot = 64
+  public static let slot = 64
   private let start: UnsafeMutablePointer<UInt8>
-  package private(set) var count = 0
+  public private(set) var count = 0
 
   /// - Parameter start: `slot` bytes that nobody else uses meanwhile.
-  @inlinable package init(at start: UnsafeMutableRawPointer) {
+  @inlinable public init(at start: UnsafeMutableRawPointer) {
     self.init(bytes: unsafe start.assumingMemoryBound(to: UInt8.self))
   }
 
@@ -47,15 +47,15 @@ package struct ValueText: ~Copyable {
     return count
   }
 
-  package mutating func write(_ value: UInt64) { put(value, digits: ValueText.digits(value)) }
+  public mutating func write(_ value: UInt64) { put(value, digits: ValueText.digits(value)) }
 
-  package mutating func write(_ value: Int64) {
+  public mutating func write(_ value: Int64) {
     if value < 0 { put(UInt8(ascii: "-")) }
     write(value.magnitude)
   }
 
   /// - Parameter scale: at most 38.
-  package mutating func write(unscaled: Int64, scale: Int) {
+  public mutating func write(unscaled: Int64, scale: Int) {
     precondition(scale <= 38, "a decimal of 64 bits has at most 38 digits behind the point")
     if unscaled < 0 { put(UInt8(ascii: "-")) }
     guard scale > 0 else { return write(unscaled.magnitude) }
@@ -74,7 +74,7 @@ package struct ValueText: ~Copyable {
     count += 1
   }
 
-  package mutating func writeDate(_ value: CivilTime) {
+  public mutating func writeDate(_ value: CivilTime) {
     if value.year < 0 { put(UInt8(ascii: "-")) }
     let year = UInt64(value.year.magnitude)
     put(year, digits: max(4, ValueText.digits(year)))
@@ -84,7 +84,7 @@ package struct ValueText: ~Copyable {
     put(UInt64(value.day), digits: 2)
   }
 
-  package mutating func writeTimestamp(_ value: CivilTime, fraction: Int) {
+  public mutating func writeTimestamp(_ value: CivilTime, fraction: Int) {
     writeDate(value)
     put(UInt8(ascii: " "))
     put(UInt64(value.hour), digits: 2)
@@ -96,9 +96,9 @@ package struct ValueText: ~Copyable {
   }
 
   /// Marks the time just written as one of Coordinated Universal Time.
-  package mutating func writeZone() { put(UInt8(ascii: "Z")) }
+  public mutating func writeZone() { put(UInt8(ascii: "Z")) }
 
-  package mutating func writeTime(microseconds: Int64, fraction: Int) {
+  public mutating func writeTime(microseconds: Int64, fraction: Int) {
     if microseconds < 0 { put(UInt8(ascii: "-")) }
     let magnitude = microseconds.magnitude
     let seconds = magnitude / 1_000_000

@@ -78,6 +78,14 @@ final class SQLiteSink: Sink {
   }
 
   func commit(_ checkpoint: Checkpoint) async throws -> Receipt {
+    try commitGroup(checkpoint)
+    references.hasGroup = false
+    defer { outcomes = [:] }
+    return Receipt(outcomes: outcomes)
+  }
+
+  /// A function of its own: inside the async one, Swift 6.3's optimizer stores a string where the thrown error belongs, and the compiler stops.
+  private func commitGroup(_ checkpoint: Checkpoint) throws {
     do {
       try begin()
       try applyAll()
@@ -88,9 +96,6 @@ final class SQLiteSink: Sink {
     } catch {
       throw rollBack(after: error)
     }
-    references.hasGroup = false
-    defer { outcomes = [:] }
-    return Receipt(outcomes: outcomes)
   }
 
   func close() async {
