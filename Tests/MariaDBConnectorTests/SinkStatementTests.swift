@@ -131,6 +131,26 @@ import Testing
     await sink.close()
   }
 
+  /// Columns that did not change are left out, which the server takes only where it would cut values that do not fit, too.
+  @Test(arguments: [false, true]) func aValueThatDoesNotFitIsRefusedWhereColumnsAreLeftOut(_ isKnown: Bool) async throws
+  {
+    let target = try SinkTestTarget()
+    let sink = try await filled(target)
+    if isKnown { try await sink.deliver(updates(target, 1...900), target.checkpoint(2)) }
+    // Behind the sink's back.
+    try target.client.execute("ALTER TABLE wide MODIFY amount TINYINT NOT NULL")
+    let tooLarge = target.batch { builder in
+      for id in Int64(1)...900 {
+        builder.update(wide, row(id, builder, amount: 1), row(id, builder, amount: id == 600 ? 2000 : 3))
+      }
+    }
+    let failure = await #expect(throws: Failure.self) { try await sink.deliver(tooLarge, target.checkpoint(3)) }
+    #expect(failure?.code == .badValue)
+    #expect(try target.rows("SELECT COUNT(*) FROM wide WHERE amount IN (3, 127)") == ["0"])
+    #expect(try target.position == (isKnown ? "0-1-2" : "0-1-1"))
+    await sink.close()
+  }
+
   /// A transaction that the server has given up is over, and what was sent ahead must not begin another one.
   @Test func nothingThatWasSentAheadOutlivesItsTransaction() async throws {
     let server = try MariaDBServer(options: ["innodb_rollback_on_timeout": "ON"])

@@ -127,7 +127,7 @@ struct MemoryShares {
   init(limit: Int, sinks: Int, hasTransforms: Bool) {
     source = limit / 4
     // The channel in front of the transforms takes its part from those of the sinks.
-    channel = max(1 << 20, min(16 << 20, limit / 8 / (hasTransforms ? sinks + 1 : sinks)))
+    channel = max(1 << 20, min(48 << 20, limit / 6 / (hasTransforms ? sinks + 1 : sinks)))
     sink = max(4 << 20, limit * 3 / 8 / sinks)
   }
 }

@@ -67,7 +67,7 @@ extension GroupWriter {
         try refuseEntry(error, index, table, net)
         continue
       }
-      if buffer.count + table.upsertTail.utf8.count > packetLimit {
+      if buffer.count + (step.columns?.tail ?? table.upsertTail).utf8.count > packetLimit {
         buffer.cut(to: start)
         if rows > 0 { return finishStatement(step, table, rows, index, buffer) }
         try refuseEntry(.tooLarge(bytes: buffer.count, limit: packetLimit), index, table, net)
@@ -131,7 +131,8 @@ extension GroupWriter {
 
   private func writeTextHead(_ step: Step, _ table: MirrorTable, to buffer: StatementBuffer) {
     switch step.form {
-    case .insert, .upsert, .change: buffer.append(table.insertHead)
+    case .insert, .upsert: buffer.append(table.insertHead)
+    case .change: buffer.append(step.columns?.head ?? table.insertHead)
     case .delete: buffer.append(table.deleteHead)
     case .update: break
     }

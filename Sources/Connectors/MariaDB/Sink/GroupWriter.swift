@@ -37,8 +37,10 @@ final class GroupWriter {
     var quarantined: UInt64 = 0
     /// The server has remarked on a statement: each is looked at before the next is sent.
     var hasRemarks = false
-    /// The target does not take empty values for columns that did not change.
+    /// The target does not take rows without the columns that did not change.
     var takesWholeRows = false
+    /// By the columns that are stored: how many remarks the server has about the others.
+    var omissions: [UInt64: UInt32] = [:]
   }
 
   private struct PreparedKey: Hashable {
@@ -122,10 +124,10 @@ final class GroupWriter {
     // A list of keys may be read as a scan, which would wait for the rows of other writers.
     let isListed = table.keyColumns.count == 1 && shares == 1
     step.isBulk = hasBulk && (step.form == .insert || (step.form == .delete && !isListed))
-    // What may have to be looked at before anything else is sent.
-    let isAlone = step.form == .update || step.isRetry || self[table].hasRemarks
     var begin = range.lowerBound
     while begin < range.upperBound {
+      // What may have to be looked at before anything else is sent.
+      let isAlone = step.form == .update || step.isRetry || self[table].hasRemarks || isUnknown(step, table)
       buffer.removeAll()
       var written = try write(step, table, net, begin..<range.upperBound, to: buffer)
       var step = step
@@ -151,9 +153,15 @@ final class GroupWriter {
     guard table.storesChangedColumns, !self[table].takesWholeRows else { return step }
     var mask: UInt64 = 0
     for entry in net.entries where takes(.changedRows, entry) { mask |= entry.changed }
-    step.columns = ChangedColumns(mask: mask, of: table)
+    step.columns = ChangedColumns(mask: mask, of: table, omits: connection.isMariaDB)
     if step.columns != nil { step.form = .change }
     return step
+  }
+
+  /// Whether it is not known yet what the server says about the columns that a step leaves out.
+  private func isUnknown(_ step: Step, _ table: MirrorTable) -> Bool {
+    guard step.form == .change, let columns = step.columns, columns.isPartial else { return false }
+    return self[table].omissions[columns.mask] == nil
   }
 
   private func send(_ buffer: StatementBuffer, _ step: Step) throws(Failure) {
@@ -191,19 +199,48 @@ final class GroupWriter {
   }
 
   private func receive(_ flight: Flight) throws -> Trouble? {
+    let answer: MariaDBAnswer
     do throws(MariaDBError) {
-      let answer = try connection.receive()
-      if flight.step.form == .change, connection.duplicates != UInt64(flight.rows) { return Trouble(flight: flight) }
-      guard answer.warnings > 0 else { return nil }
-      self[flight.table].hasRemarks = true
-      // Its remarks are gone when another statement is on its way: it is repeated alone.
-      guard flights.isEmpty else { return Trouble(flight: flight) }
+      answer = try connection.receive()
+    } catch {
+      guard error.isAboutTheRow else { throw failure(error) }
+      return Trouble(flight: flight, error: error)
+    }
+    if flight.step.form == .change {
+      guard connection.duplicates == UInt64(flight.rows) else { return Trouble(flight: flight) }
+      if let columns = flight.step.columns, columns.isPartial {
+        return try isAboutOmissions(answer, columns, flight.table) ? nil : Trouble(flight: flight)
+      }
+    }
+    guard answer.warnings > 0 else { return nil }
+    self[flight.table].hasRemarks = true
+    // Its remarks are gone when another statement is on its way: it is repeated alone.
+    guard flights.isEmpty else { return Trouble(flight: flight) }
+    do throws(MariaDBError) {
       try refuseLosses(flight.table)
       return nil
     } catch {
       guard error.isAboutTheRow else { throw failure(error) }
       return Trouble(flight: flight, error: error)
     }
+  }
+
+  /// Whether the server has nothing to say about a statement besides that columns were left out. It says that once a
+  /// statement; how often is looked at once, and counted from then on.
+  private func isAboutOmissions(
+    _ answer: MariaDBAnswer, _ columns: ChangedColumns, _ table: MirrorTable
+  ) throws -> Bool {
+    let warnings = answer.warnings
+    if let known = self[table].omissions[columns.mask] { return known == warnings }
+    guard warnings > 0 else {
+      self[table].omissions[columns.mask] = 0
+      return true
+    }
+    // Sent alone, and so its remarks are still there; ER_NO_DEFAULT_FOR_FIELD.
+    let remarks = try connection.query("SHOW WARNINGS")
+    guard remarks.count == Int(warnings), remarks.allSatisfy({ $0.count > 1 && $0[1] == "1364" }) else { return false }
+    self[table].omissions[columns.mask] = warnings
+    return true
   }
 
   private func mend(_ trouble: Trouble) throws {

@@ -55,7 +55,7 @@ final class MariaDBSink: Sink {
   }
 
   var traits: SinkTraits {
-    SinkTraits(groupBytes: min(32 << 20, max(1 << 20, context.memoryLimit / 4)), separatesSchemaChanges: true)
+    SinkTraits(groupBytes: min(48 << 20, max(1 << 20, context.memoryLimit / 2)), separatesSchemaChanges: true)
   }
 
   /// Bytes of held batches and net changes beyond which they are applied before the group ends.
