@@ -151,6 +151,35 @@ import Testing
     await sink.close()
   }
 
+  /// A key that does not fit would be cut to another row's where statements are not strict.
+  @Test func aKeyThatIsCutChangesNoOtherRow() async throws {
+    let target = try SinkTestTarget()
+    let sink = try target.sink(badRows: .quarantine)
+    sink.quickEntries = 0
+    _ = try await sink.open()
+    let ids = Array(Int64(1)...900) + [32_767, 40_000]
+    try await sink.deliver(
+      target.batch { builder in for id in ids { builder.insert(wide, row(id, builder, amount: 1)) } },
+      target.checkpoint(1))
+    // Behind the sink's back: 40000 would become 32767.
+    try target.client.execute("DELETE FROM wide WHERE id = 40000")
+    try target.client.execute("ALTER TABLE wide MODIFY id SMALLINT NOT NULL, MODIFY amount SMALLINT NOT NULL")
+    let receipt = try await sink.deliver(
+      target.batch { builder in
+        for id in ids where id != 32_767 {
+          builder.update(wide, row(id, builder, amount: 1), row(id, builder, amount: id == 7 ? 99_999 : 2))
+        }
+      }, target.checkpoint(2))
+    #expect(receipt.outcomes[wide.name] == Outcome(delivered: 899, quarantined: 2))
+    #expect(
+      try target.rows("SELECT amount, COUNT(*) FROM wide GROUP BY 1 ORDER BY 1") == ["1|2", "2|899"])
+    #expect(try target.rows("SELECT id FROM wide WHERE amount = 1 ORDER BY 1") == ["7", "32767"])
+    #expect(
+      try target.rows("SELECT `key` FROM \(target.state)._freshet_quarantine ORDER BY id")
+        == ["{\"id\":7}", "{\"id\":40000}"])
+    await sink.close()
+  }
+
   /// A transaction that the server has given up is over, and what was sent ahead must not begin another one.
   @Test func nothingThatWasSentAheadOutlivesItsTransaction() async throws {
     let server = try MariaDBServer(options: ["innodb_rollback_on_timeout": "ON"])

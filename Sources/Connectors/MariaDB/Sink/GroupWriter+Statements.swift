@@ -22,6 +22,11 @@ extension GroupWriter {
     var isBulk = false
     /// What a `change` writes.
     var columns: ChangedColumns?
+    /// Whether the statement sets the savepoint of `storeChanges` first.
+    var setsSavepoint = false
+
+    /// Whether it leaves columns out, and so is not strict.
+    var storesPart: Bool { form == .change && columns?.isPartial == true }
 
     init(_ rows: Rows, _ form: Form) {
       self.rows = rows
@@ -132,7 +137,9 @@ extension GroupWriter {
   private func writeTextHead(_ step: Step, _ table: MirrorTable, to buffer: StatementBuffer) {
     switch step.form {
     case .insert, .upsert: buffer.append(table.insertHead)
-    case .change: buffer.append(step.columns?.head ?? table.insertHead)
+    case .change:
+      if step.setsSavepoint { buffer.append("SAVEPOINT freshet;") }
+      buffer.append(step.columns?.head ?? table.insertHead)
     case .delete: buffer.append(table.deleteHead)
     case .update: break
     }

@@ -28,11 +28,13 @@ final class GroupWriter {
   let direct = DirectQueue()
   /// Entries of the net change in hand that were put aside.
   var refused: Set<Int> = []
+  /// Which entries were put aside when the savepoint of `storeChanges` was set; nil: it is not.
+  var savepoint: Set<Int>?
   private var prepared: [PreparedKey: MariaDBStatement] = [:]
   /// What this writer alone knows of tables that several may write.
   private var notes: [ObjectIdentifier: Notes] = [:]
 
-  private struct Notes {
+  struct Notes {
     /// Rows of the net change in hand that were put aside.
     var quarantined: UInt64 = 0
     /// The server has remarked on a statement: each is looked at before the next is sent.
@@ -61,6 +63,8 @@ final class GroupWriter {
     var flight: Flight
     /// nil: it was carried out, and the server has remarks about it, or has not found all rows that it changes.
     var error: MariaDBError?
+    /// Whether the server may have stored other values than it was given.
+    var losesValues = false
   }
 
   init(connection: MariaDBConnection, refusals: RowRefusals, number: Int) throws(Failure) {
@@ -79,7 +83,7 @@ final class GroupWriter {
     notes.removeAll()
   }
 
-  private subscript(table: MirrorTable) -> Notes {
+  subscript(table: MirrorTable) -> Notes {
     get { notes[ObjectIdentifier(table)] ?? Notes() }
     set { notes[ObjectIdentifier(table)] = newValue }
   }
@@ -110,7 +114,7 @@ final class GroupWriter {
       try run(Step(.deleted, .delete), table, net, all)
       try run(Step(.newRows, .insert), table, net, all)
       try run(Step(.rewrittenRows, .upsert), table, net, all)
-      try run(changes(of: table, net), table, net, all)
+      try storeChanges(table, net)
       try run(Step(.partial, .update), table, net, all)
     }
     try finish()
@@ -129,39 +133,25 @@ final class GroupWriter {
       // What may have to be looked at before anything else is sent.
       let isAlone = step.form == .update || step.isRetry || self[table].hasRemarks || isUnknown(step, table)
       buffer.removeAll()
-      var written = try write(step, table, net, begin..<range.upperBound, to: buffer)
       var step = step
+      step.setsSavepoint = step.storesPart && savepoint == nil
+      var written = try write(step, table, net, begin..<range.upperBound, to: buffer)
       // Whether the row of a single one was there is not told.
       if step.form == .change, written.rows == 1 {
         step.form = .upsert
+        step.setsSavepoint = false
         buffer.removeAll()
         written = try write(step, table, net, begin..<written.end, to: buffer)
       }
       if written.rows > 0 {
         if isAlone || flights.last?.step.form == .update { try finish() }
         try send(buffer, step)
+        if step.setsSavepoint { savepoint = refused }
         flights.append(Flight(table: table, step: step, range: begin..<written.end, rows: written.rows))
         if !isAlone { try settle(keeping: 1) }
       }
       begin = written.end
     }
-  }
-
-  /// How the rows are stored of which it is known what changed.
-  private func changes(of table: MirrorTable, _ net: NetChange) -> Step {
-    var step = Step(.changedRows, .upsert)
-    guard table.storesChangedColumns, !self[table].takesWholeRows else { return step }
-    var mask: UInt64 = 0
-    for entry in net.entries where takes(.changedRows, entry) { mask |= entry.changed }
-    step.columns = ChangedColumns(mask: mask, of: table, omits: connection.isMariaDB)
-    if step.columns != nil { step.form = .change }
-    return step
-  }
-
-  /// Whether it is not known yet what the server says about the columns that a step leaves out.
-  private func isUnknown(_ step: Step, _ table: MirrorTable) -> Bool {
-    guard step.form == .change, let columns = step.columns, columns.isPartial else { return false }
-    return self[table].omissions[columns.mask] == nil
   }
 
   private func send(_ buffer: StatementBuffer, _ step: Step) throws(Failure) {
@@ -191,6 +181,7 @@ final class GroupWriter {
       }
     }
     guard !troubles.isEmpty else { return }
+    if troubles.contains(where: \.losesValues) { throw LostValues() }
     // The caller may be writing its next statement.
     let written = buffer
     buffer = StatementBuffer()
@@ -201,16 +192,19 @@ final class GroupWriter {
   private func receive(_ flight: Flight) throws -> Trouble? {
     let answer: MariaDBAnswer
     do throws(MariaDBError) {
-      answer = try connection.receive()
+      if flight.step.setsSavepoint { _ = try connection.receive() }
+      answer = flight.step.setsSavepoint ? try connection.receiveNext() : try connection.receive()
     } catch {
       guard error.isAboutTheRow else { throw failure(error) }
       return Trouble(flight: flight, error: error)
     }
     if flight.step.form == .change {
-      guard connection.duplicates == UInt64(flight.rows) else { return Trouble(flight: flight) }
-      if let columns = flight.step.columns, columns.isPartial {
-        return try isAboutOmissions(answer, columns, flight.table) ? nil : Trouble(flight: flight)
+      let isWhole = connection.duplicates == UInt64(flight.rows)
+      if flight.step.storesPart, try !isAboutOmissions(answer, flight.step, flight.table) {
+        return Trouble(flight: flight, losesValues: true)
       }
+      guard isWhole else { return Trouble(flight: flight) }
+      if flight.step.storesPart { return nil }
     }
     guard answer.warnings > 0 else { return nil }
     self[flight.table].hasRemarks = true
@@ -223,24 +217,6 @@ final class GroupWriter {
       guard error.isAboutTheRow else { throw failure(error) }
       return Trouble(flight: flight, error: error)
     }
-  }
-
-  /// Whether the server has nothing to say about a statement besides that columns were left out. It says that once a
-  /// statement; how often is looked at once, and counted from then on.
-  private func isAboutOmissions(
-    _ answer: MariaDBAnswer, _ columns: ChangedColumns, _ table: MirrorTable
-  ) throws -> Bool {
-    let warnings = answer.warnings
-    if let known = self[table].omissions[columns.mask] { return known == warnings }
-    guard warnings > 0 else {
-      self[table].omissions[columns.mask] = 0
-      return true
-    }
-    // Sent alone, and so its remarks are still there; ER_NO_DEFAULT_FOR_FIELD.
-    let remarks = try connection.query("SHOW WARNINGS")
-    guard remarks.count == Int(warnings), remarks.allSatisfy({ $0.count > 1 && $0[1] == "1364" }) else { return false }
-    self[table].omissions[columns.mask] = warnings
-    return true
   }
 
   private func mend(_ trouble: Trouble) throws {
