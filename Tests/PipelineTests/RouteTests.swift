@@ -63,6 +63,26 @@ struct RouteTests {
     #expect(rows.map(\.table.description) == ["copy.orders", "copy.orders_new", "copy.orders", "copy.orders_old"])
   }
 
+  @Test func theLogDecidesWhoseNameItIs() throws {
+    // One table goes, another comes to have its name, within one batch that holds rows of both.
+    let old = RouteTests.table("orders_old")
+    let new = RouteTests.table("orders_new")
+    let chain = try TransformTrial.chain("{ route: { from: 'shop\\.orders_(.*)', to: 'copy.orders' } }")
+    let changes: [MemoryChange] = [
+      .insert(old, [.int(1), .null]),
+      .schema(SchemaChange(kind: .drop, table: old.name, before: old, after: nil, statement: "")),
+      .schema(SchemaChange(kind: .create, table: new.name, before: nil, after: new, statement: "")),
+      .insert(new, [.int(2), .null]),
+    ]
+    let rows = TransformTrial.rows(try chain.apply(to: TransformTrial.batch([changes])))
+    #expect(rows.map(\.operation) == [.insert, .schema, .schema, .insert])
+    #expect(Set(rows.map(\.table.description)) == ["copy.orders"])
+    // The other way round they meet.
+    let meeting = try TransformTrial.chain("{ route: { from: 'shop\\.orders_(.*)', to: 'copy.orders' } }")
+    let early: [MemoryChange] = [changes[0], changes[2], changes[1], changes[3]]
+    #expect(failure { _ = try meeting.apply(to: TransformTrial.batch([early])) }?.code == .configuration)
+  }
+
   @Test(arguments: [SchemaChange.Kind.drop, .truncate])
   func aPartOfAMergedTableDoesNotTakeTheWholeAway(kind: SchemaChange.Kind) throws {
     let change = SchemaChange(

@@ -24,12 +24,12 @@ enum Shop {
 
   static func run(
     _ source: MemorySourceDefinition, into sinks: [(name: String, definition: any SinkDefinition)],
-    transforms: [any TransformDefinition] = [], name: String = "shop"
+    transforms: [any TransformDefinition] = [], badRows: BadRowPolicy = .stop, name: String = "shop"
   ) -> PipelineRun {
     PipelineRun(
       definition: PipelineDefinition(
         name: name, source: .init(name: "source", definition: source), transforms: transforms,
-        sinks: sinks.map { .init(name: $0.name, definition: $0.definition) },
+        sinks: sinks.map { .init(name: $0.name, definition: $0.definition) }, badRowPolicy: badRows,
         stateDirectory: FileManager.default.temporaryDirectory.appending(path: "freshet-pipeline-tests").path),
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }

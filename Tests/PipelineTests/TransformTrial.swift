@@ -6,8 +6,11 @@ import PipelineConfiguration
 
 /// What the tests of transforms share: blocks of `transforms:` as text, batches of plain values, and what comes out.
 enum TransformTrial {
-  static let context = TransformContext(
-    badRowPolicy: .stop, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+  static func context(_ badRows: BadRowPolicy = .stop, hasOneSource: Bool = true) -> TransformContext {
+    TransformContext(
+      badRowPolicy: badRows, hasOneSource: hasOneSource,
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+  }
 
   static let users = TableSchema(
     name: TableName(namespace: "shop", table: "users"),
@@ -31,15 +34,19 @@ enum TransformTrial {
     .get().definition.transforms
   }
 
-  static func chain(_ blocks: String) throws -> TransformChain { try TransformChain(definitions(blocks), context) }
+  static func chain(
+    _ blocks: String, badRows: BadRowPolicy = .stop, hasOneSource: Bool = true
+  ) throws -> TransformChain {
+    try TransformChain(definitions(blocks), context(badRows, hasOneSource: hasOneSource))
+  }
 
   /// One batch with these transactions.
-  static func batch(_ transactions: [[MemoryChange]]) -> Batch {
+  static func batch(_ transactions: [[MemoryChange]], isSnapshot: Bool = false) -> Batch {
     let builder = BatchBuilder()
     for (number, changes) in transactions.enumerated() {
       let mark = LogMark(sequence: UInt64(number + 1), endOffset: UInt64(number + 1))
       let time = EventTime(microseconds: Int64(number + 1) * 1000)
-      builder.begin(commitTime: time, mark: mark, identifier: "\(number + 1)")
+      builder.begin(commitTime: time, mark: mark, identifier: "\(number + 1)", isSnapshot: isSnapshot)
       for change in changes { change.append(to: builder, at: time, offset: UInt64(number)) }
       builder.end(mark: mark)
     }
@@ -64,8 +71,10 @@ enum TransformTrial {
     }
   }
 
-  static func apply(_ blocks: String, _ changes: [MemoryChange]) throws -> [TransformedRow] {
-    try rows(chain(blocks).apply(to: batch([changes])))
+  static func apply(
+    _ blocks: String, _ changes: [MemoryChange], badRows: BadRowPolicy = .stop
+  ) throws -> [TransformedRow] {
+    try rows(chain(blocks, badRows: badRows).apply(to: batch([changes])))
   }
 
   static func row(_ id: Int64, _ email: String, _ card: String = "4111 1111 1111 1234", _ balance: String = "12.50")

@@ -22,6 +22,15 @@ package protocol Transform: AnyObject {
   /// A table's name behind this transform.
   func name(for table: TableName) -> TableName
 
+  /// Notes that a table of the source has this name behind the transform. `plan` calls this with every table; while changes
+  /// flow, the transform itself does it, in the order of the log.
+  /// - Throws: `.configuration` when another table has the name, and must not share it.
+  func claim(_ name: TableName, for origin: TableName) throws(Failure)
+
+  /// Whether the verb hides values of a table that has this name in front of it. What earlier transforms set aside of such a
+  /// table then goes without values.
+  func hides(_ table: TableName) -> Bool
+
   /// What a schema change is behind this transform; nil: the sinks are not told, and it counts as filtered. It comes before
   /// every row of its batch.
   /// - Parameter origin: the table's name at the source, behind the change.
@@ -36,6 +45,10 @@ package protocol Transform: AnyObject {
 
 extension Transform {
   package func name(for table: TableName) -> TableName { table }
+
+  package func claim(_ name: TableName, for origin: TableName) throws(Failure) {}
+
+  package func hides(_ table: TableName) -> Bool { false }
 
   package func change(_ change: SchemaChange, origin: TableName) throws(Failure) -> SchemaChange? {
     try reshaped(change, origin: origin)
@@ -79,10 +92,13 @@ package protocol TransformDefinition: Sendable {
 /// What a pipeline gives the transforms that it makes.
 package struct TransformContext: Sendable {
   package var badRowPolicy: BadRowPolicy
+  /// Whether all tables come from one source; of several, each knows only its own.
+  package var hasOneSource: Bool
   package var logger: Logger
 
-  package init(badRowPolicy: BadRowPolicy, logger: Logger) {
+  package init(badRowPolicy: BadRowPolicy, hasOneSource: Bool = true, logger: Logger) {
     self.badRowPolicy = badRowPolicy
+    self.hasOneSource = hasOneSource
     self.logger = logger
   }
 }

@@ -100,93 +100,10 @@ private struct RouteDefinition: TransformDefinition {
 
   func makeTransform(_ context: TransformContext) throws(Failure) -> any Transform {
     do {
-      return RouteTransform(pattern: try Regex(from), template: template, merges: merges, place: place)
+      return RouteTransform(
+        pattern: try Regex(from), template: template, merges: merges, place: place, context)
     } catch {
       throw Failure(.internal, "a pattern that was checked is none", at: place, cause: "\(error)")
     }
-  }
-}
-
-private final class RouteTransform: Transform {
-  private let pattern: Regex<AnyRegexOutput>
-  private let template: NameTemplate
-  private let merges: Bool
-  private let place: String
-  private var names: [TableName: TableName] = [:]
-  private var schemas = SchemaPlans<TableSchema>()
-  /// The table of the source that has each name here.
-  private var owners: [TableName: TableName] = [:]
-
-  init(pattern: Regex<AnyRegexOutput>, template: NameTemplate, merges: Bool, place: String) {
-    self.pattern = pattern
-    self.template = template
-    self.merges = merges
-    self.place = place
-  }
-
-  func name(for table: TableName) -> TableName {
-    if let known = names[table] { return known }
-    if names.count >= 65_536 { names.removeAll() }
-    let name = made(of: table) ?? table
-    names[table] = name
-    return name
-  }
-
-  /// The name that the rule gives; nil when it does not match.
-  private func made(of table: TableName) -> TableName? {
-    // A pattern's own code may throw; a pattern from a text has none.
-    guard let match = try? pattern.wholeMatch(in: table.description) else { return nil }
-    return template.name(match.output.map { $0.substring ?? "" })
-  }
-
-  func schema(for schema: TableSchema, origin: TableName) throws(Failure) -> TableSchema {
-    let routed = try routed(schema)
-    try claim(routed.name, for: origin)
-    return routed
-  }
-
-  private func routed(_ schema: TableSchema) throws(Failure) -> TableSchema {
-    try schemas.plan(for: schema) { schema throws(Failure) in schema.named(name(for: schema.name)) }
-  }
-
-  private func claim(_ name: TableName, for origin: TableName) throws(Failure) {
-    guard !name.namespace.isEmpty, !name.table.isEmpty else {
-      throw Failure(
-        .configuration, "`route` leaves nothing of the name", at: "table \"\(origin)\"",
-        hint: "a capture that may be empty cannot be a whole name: see \(place)")
-    }
-    let owner = owners[name, default: origin]
-    guard owner == origin || merges else {
-      throw Failure(
-        .configuration, "`route` leads this table and \"\(owner)\" to the same name \"\(name)\"",
-        at: "table \"\(origin)\"",
-        hint: "give them different names, or set `merge: true` in \(place) when their rows belong together")
-    }
-    owners[name] = owner
-  }
-
-  func change(_ change: SchemaChange, origin: TableName) throws(Failure) -> SchemaChange? {
-    let table = name(for: change.table)
-    if merges, table != change.table { try refusePart(change, table) }
-    // Another table may come to have the name, also within the same statement.
-    if change.kind == .drop || change.kind == .rename { owners[table] = nil }
-    var change = change
-    change.table = table
-    if let before = change.before { change.before = try routed(before) }
-    if let after = change.after { change.after = try schema(for: after, origin: origin) }
-    return change
-  }
-
-  /// Names are all that changes.
-  func apply(to draft: BatchDraft, from schemas: [TableSchema]) throws(Failure) {}
-
-  /// A part of a merged table cannot go alone: its rows are not known apart from the others.
-  private func refusePart(_ change: SchemaChange, _ routed: TableName) throws(Failure) {
-    let moves = change.kind == .rename && change.after.map { name(for: $0.name) != routed } ?? true
-    guard change.kind == .drop || change.kind == .truncate || moves else { return }
-    throw Failure(
-      .schemaChange, "the source has changed a table (\(change.kind.rawValue)) that is only a part of \"\(routed)\"",
-      at: "table \"\(change.table)\"",
-      hint: "delete its rows at the target by hand, and leave the change out: `only` before `route`")
   }
 }
