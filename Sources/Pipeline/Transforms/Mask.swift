@@ -111,6 +111,8 @@ private final class MaskTransform: Transform {
     self.warnings = warnings
   }
 
+  func hides(_ table: TableName) -> Bool { tables.includes(table) }
+
   func schema(for schema: TableSchema, origin: TableName) throws(Failure) -> TableSchema {
     try plan(schema)?.target ?? schema
   }
@@ -139,6 +141,9 @@ private final class MaskTransform: Transform {
       }
     }
     var masked = try reshaped(change, origin: origin)
+    if let before = change.before, let after = change.after, let plan = try plan(after) {
+      masked.after = try plan.filling(addedTo: before, in: after, change.words, hash)
+    }
     // Its text may hold what is masked: a default, a condition, a comment.
     if masked.isReshaped(from: change) { masked.statement = "" }
     return masked

@@ -45,12 +45,8 @@ struct MaskPlan {
     column.charset = nil
     column.collation = nil
     column.isAutoIncrement = false
-    column.defaultValue = nil
+    column.defaultValue = maskedDefault(of: old, action, hash)
     if action == .null { column.isNullable = true }
-    // Rows that are there when a column is added get its default at the target, as they did at the source.
-    if case .literal(let text)? = old.defaultValue, old.type.isTextual || old.type.isInteger {
-      column.defaultValue = MaskWriter.masked(text, action, hash).map { .literal($0) }
-    }
     return column
   }
 

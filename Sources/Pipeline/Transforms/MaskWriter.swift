@@ -54,10 +54,10 @@ struct MaskWriter {
   }
 
   /// A text masked like a value; nil: NULL.
-  static func masked(_ text: String, _ action: MaskAction, _ hash: KeyedHash) -> String? {
+  static func masked(_ text: String, _ tag: Cell.Tag, _ action: MaskAction, _ hash: KeyedHash) -> String? {
     var writer = MaskWriter(hash: hash)
     writer.arena = Array(text.utf8)
-    let cell = Cell.slice(.text, offset: 0, length: writer.arena.count)
+    let cell = Cell.slice(tag, offset: 0, length: writer.arena.count)
     let masked: Cell
     switch action {
     case .hash: masked = writer.hashed(cell)
