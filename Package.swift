@@ -119,7 +119,9 @@ let package = Package(
     .testTarget(name: "ChangeTests", dependencies: ["Change"]),
     .testTarget(
       name: "ExpressionsTests",
-      dependencies: ["Change", "Expressions", "PatternMatching", "MariaDBClient", "TestServers", "TestRandom"]),
+      dependencies: [
+        "Change", "Expressions", "PatternMatching", "MariaDBClient", "SQLiteDatabase", "TestServers", "TestRandom",
+      ]),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
     .testTarget(name: "MessageDigestTests", dependencies: ["MessageDigest"]),
     .testTarget(name: "SQLiteDatabaseTests", dependencies: ["Change", "SQLiteDatabase"]),

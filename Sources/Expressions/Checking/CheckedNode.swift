@@ -14,6 +14,7 @@ struct CheckedNode: Sendable {
   enum Resource: Sendable {
     case pattern(Pattern)
     case path(JSONPath)
+    case members(MemberSet)
     case bytes([UInt8])
   }
 

@@ -78,9 +78,12 @@ extension Checker {
   func membership(
     of value: CheckedNode, in members: [Expression], at place: SourcePlace
   ) throws(Failure) -> CheckedNode {
+    var nodes: [CheckedNode] = []
+    for member in members { nodes.append(try check(member)) }
+    if let found = try lookUp(value, in: nodes, at: place) { return found }
     var level: [CheckedNode] = []
-    for member in members {
-      level.append(try compare(.equal, value, try check(member), rounds: members.count == 1, at: place))
+    for node in nodes {
+      level.append(try compare(.equal, value, node, rounds: nodes.count == 1, at: place))
     }
     while level.count > 1 {
       var next: [CheckedNode] = []
@@ -91,6 +94,28 @@ extension Checker {
       level = next
     }
     return level[0]
+  }
+
+  /// Many constants are found by hash, where equal values have equal bytes: whole numbers and texts.
+  private func lookUp(
+    _ value: CheckedNode, in members: [CheckedNode], at place: SourcePlace
+  ) throws(Failure) -> CheckedNode? {
+    guard members.count >= 3, value.constant == nil else { return nil }
+    let opcode: Opcode
+    switch value.type.kind {
+    case .integer: opcode = .isMemberNumber
+    case .text: opcode = .isMemberText
+    default: return nil
+    }
+    var constants: [Constant] = []
+    for member in members {
+      guard let constant = member.constant, [value.type.kind, .null].contains(member.type.kind) else { return nil }
+      constants.append(constant)
+    }
+    let set = MemberSet(constants)
+    var type = ValueType.truth(value)
+    type.isNullable = type.isNullable || set.hasNull
+    return try apply(opcode, [value], type, resource: .members(set), at: place)
   }
 
   func like(

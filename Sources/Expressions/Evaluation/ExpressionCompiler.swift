@@ -83,6 +83,9 @@ struct ExpressionCompiler {
     case .path(let path):
       instruction.resource = Int32(parts.paths.count)
       parts.paths.append(path)
+    case .members(let set):
+      instruction.resource = Int32(parts.sets.count)
+      parts.sets.append(set)
     case .bytes(let bytes):
       instruction.resource = Int32(parts.formats.count)
       parts.formats.append(bytes)

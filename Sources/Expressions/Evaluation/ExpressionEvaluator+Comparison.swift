@@ -26,6 +26,14 @@ extension ExpressionEvaluator {
         guard left.length == right.length else { return .boolean(negates) }
         return .boolean((byteOrder(left, right) == 0) != negates)
       }
+    case .isMemberNumber:
+      let set = program.parts.sets[Int(instruction.resource)]
+      let missing: Cell = set.hasNull ? .null : .boolean(false)
+      set.withNumbers { contains in map(instruction) { contains($0) ? .boolean(true) : missing } }
+    case .isMemberText:
+      let set = program.parts.sets[Int(instruction.resource)]
+      let missing: Cell = set.hasNull ? .null : .boolean(false)
+      set.withTexts { contains in map(instruction) { contains(bytes(of: $0)) ? .boolean(true) : missing } }
     default: pick(opcode, instruction)
     }
   }
@@ -76,6 +84,13 @@ extension ExpressionEvaluator {
       if result != 0 { return result < 0 ? -1 : 1 }
     }
     return ExpressionEvaluator.order(first.count, second.count)
+  }
+
+  /// Of bytes that are equally many.
+  @inline(__always) static func isEqual(_ left: UnsafeBufferPointer<UInt8>, _ right: UnsafeBufferPointer<UInt8>) -> Bool
+  {
+    guard let start = left.baseAddress, let other = right.baseAddress else { return true }
+    return memcmp(start, other, left.count) == 0
   }
 
   /// Of dates and times, whichever way they are stored. A date is its midnight.

@@ -138,7 +138,8 @@ extension ExpressionEvaluator {
     case .and, .or, .xor, .not, .truth, .isNull, .isTrue, .isFalse, .coalesce, .choose, .lenient:
       applyLogic(opcode, instruction)
     case .compareSigned, .compareUnsigned, .compareIntegers, .compareExact, .compareFloats, .compareBytes,
-      .compareMoments, .equalBytes, .pickInteger, .pickExact, .pickFloat, .pickBytes, .pickMoment:
+      .compareMoments, .equalBytes, .isMemberNumber, .isMemberText, .pickInteger, .pickExact, .pickFloat, .pickBytes,
+      .pickMoment:
       applyComparison(opcode, instruction)
     case .addIntegers, .subtractIntegers, .multiplyIntegers, .divideWholeIntegers, .remainderIntegers,
       .negateInteger, .absoluteInteger:

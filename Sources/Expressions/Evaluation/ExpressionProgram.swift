@@ -34,6 +34,7 @@ package final class ExpressionProgram: Sendable {
     var constantBytes: [UInt8] = []
     var patterns: [Pattern] = []
     var paths: [JSONPath] = []
+    var sets: [MemberSet] = []
     var formats: [[UInt8]] = []
     var places: [SourcePlace] = []
     var registerCount = 0
@@ -47,6 +48,8 @@ package final class ExpressionProgram: Sendable {
   package let columns: [Int]
   /// Whether it reads `old.…`.
   package let readsBefore: Bool
+  /// Whether it reads what a change knows of itself (`change.…`), beyond the names of its table.
+  package let readsChange: Bool
   /// For messages: what the text is called, for example `pipeline.yaml:12:9`.
   package let name: String
 
@@ -61,6 +64,7 @@ package final class ExpressionProgram: Sendable {
       columns.insert(column)
       if image == .before { readsBefore = true }
     }
+    readsChange = parts.instructions.contains { if case .field = $0.kind { true } else { false } }
     self.columns = columns.sorted()
     self.readsBefore = readsBefore
   }

@@ -11,6 +11,8 @@ enum Opcode: UInt8, Sendable {
   case compareSigned, compareUnsigned, compareIntegers, compareExact, compareFloats, compareBytes, compareMoments
   /// Immediate: 1 for `<>`.
   case equalBytes
+  /// Whether the operand is in the `MemberSet`.
+  case isMemberNumber, isMemberText
 
   /// Immediate: bit 0 and 1 say whether the left and the right operand are unsigned, bit 2 whether the result is.
   case addIntegers, subtractIntegers, multiplyIntegers, divideWholeIntegers, remainderIntegers

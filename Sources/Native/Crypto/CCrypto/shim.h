@@ -40,9 +40,12 @@ static inline void ccrypto_hmac_hex(const ccrypto_hmac_key *key, const uint8_t *
   }
 }
 
-/// Writes the 32 bytes of a message's SHA-256.
+/// Writes the 32 bytes of a message's SHA-256. OpenSSL's one function for it looks its algorithm up for each message.
 static inline void ccrypto_sha256(const uint8_t *message, size_t length, void *digest) {
-  SHA256(message, length, (uint8_t *)digest);
+  SHA256_CTX context;
+  SHA256_Init(&context);
+  SHA256_Update(&context, message, length);
+  SHA256_Final((uint8_t *)digest, &context);
 }
 
 #endif
