@@ -22,6 +22,8 @@ public struct ChangeAccounts: Sendable {
   public var changeOrigins: [TableName]
   /// In no order; several may name the same part and table.
   public var dropped: [Dropped] = []
+  /// Indexes into `Batch.schemas` of the tables whose rows tell what was set aside, each in the place of one change.
+  public var quarantines: [UInt16] = []
 
   public init(origins: [TableName], changeOrigins: [TableName]) {
     self.origins = origins

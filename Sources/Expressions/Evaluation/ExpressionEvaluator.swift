@@ -1,6 +1,17 @@
 package import Change
 import PatternMatching
 
+/// A row for which an expression has no result.
+package struct RowProblem: Sendable, BitwiseCopyable {
+  /// Index into the changes of the call.
+  package let row: Int
+  let reason: EvaluationProblem
+  let place: Int
+
+  /// Whether the change does not hold what the expression needs, and there is nothing wrong with the row.
+  package var isAbsent: Bool { reason == .absent }
+}
+
 /// Runs a program over many rows at once: each instruction over a run of rows, then the next.
 ///
 /// Nothing is allocated, retained or released for a row or a value. A branch that is not taken is computed as well; what
@@ -20,6 +31,10 @@ package final class ExpressionEvaluator {
   static let width = 256
 
   package let program: ExpressionProgram
+  /// Whether a row without a result is noted in `problems`, and does not end the call. Its result is false, or `absent`.
+  package var notesProblems = false
+  /// The rows of the last call that have no result, ascending.
+  package private(set) var problems: [RowProblem] = []
   /// After a failure, the index into `changes` of the row that has no result.
   package private(set) var failedRow: Int?
 
@@ -96,6 +111,7 @@ package final class ExpressionEvaluator {
     results.removeAll(keepingCapacity: true)
     results.reserveCapacity(changes.count)
     try run(batch, changes, image, scratch, keepsTexts: true) { (run, _) in results.append(contentsOf: run) }
+    for problem in problems { results[problem.row] = .absent }
   }
 
   private func run(
@@ -103,6 +119,7 @@ package final class ExpressionEvaluator {
     _ take: (UnsafeBufferPointer<Cell>, Int) -> Void
   ) throws(Failure) {
     failedRow = nil
+    problems.removeAll(keepingCapacity: true)
     borrow(scratch)
     defer { borrow(ownScratch) }
     try batch.cells.withUnsafeBufferPointer { (cells) throws(Failure) in
@@ -189,15 +206,23 @@ package final class ExpressionEvaluator {
 
   private func check(_ results: UnsafePointer<Cell>, _ first: Int) throws(Failure) {
     for index in 0..<count where results[index].isProblem {
-      let problem = results[index].problem
-      failedRow = first + index
-      let places = program.parts.places
-      let place = results[index].problemPlace
-      throw Failure(
-        problem.code, "an expression has no result for a row: \(problem.message)",
-        at: place < places.count ? "\(places[place])" : "", hint: problem.hint
-      ).behind(program.name)
+      let problem = RowProblem(
+        row: first + index, reason: results[index].problem, place: results[index].problemPlace)
+      guard notesProblems else {
+        failedRow = problem.row
+        throw failure(of: problem)
+      }
+      problems.append(problem)
     }
+  }
+
+  /// Why a row has no result. Never the row's values.
+  package func failure(of problem: RowProblem) -> Failure {
+    let places = program.parts.places
+    return Failure(
+      problem.reason.code, "an expression has no result for a row: \(problem.reason.message)",
+      at: problem.place < places.count ? "\(places[problem.place])" : "", hint: problem.reason.hint
+    ).behind(program.name)
   }
 
   /// The value of a node whose operands are constants; nil when it has none, which is then found out row by row.

@@ -14,6 +14,8 @@ struct ChangeCounts {
   private var dropped: [TableName: UInt64] = [:]
   /// What the sink was given behind transforms, by its own names of tables and then those of the source.
   private var given: [TableName: [TableName: UInt64]] = [:]
+  /// The sink's names of tables that hold what transforms have set aside.
+  private var quarantines: Set<TableName> = []
   private var perSchema: [UInt64] = []
 
   /// Adds the changes of some parts of a batch, and returns how many of them the sink was given.
@@ -35,7 +37,10 @@ struct ChangeCounts {
     for (index, count) in perSchema.enumerated() where count > 0 {
       add(count, of: batch.schemas[index].name, from: batch.accounts?.origins[index])
     }
-    if let accounts = batch.accounts { addDropped(accounts, parts) }
+    if let accounts = batch.accounts {
+      addDropped(accounts, parts)
+      for index in accounts.quarantines { quarantines.insert(batch.schemas[Int(index)].name) }
+    }
     return rows - before
   }
 
@@ -56,8 +61,9 @@ struct ChangeCounts {
   /// What became of everything that was counted, by the tables of the source.
   func outcomes(_ receipt: Receipt) -> [TableName: Outcome] {
     var outcomes = dropped.mapValues { Outcome(filtered: $0) }
-    for (table, outcome) in receipt.outcomes {
-      guard let origins = given[table] else {
+    for (table, given) in receipt.outcomes {
+      let outcome = quarantines.contains(table) ? given.asQuarantined : given
+      guard let origins = self.given[table] else {
         outcomes[table, default: Outcome()] += outcome
         continue
       }
@@ -80,11 +86,17 @@ struct ChangeCounts {
     read.removeAll(keepingCapacity: true)
     dropped.removeAll(keepingCapacity: true)
     given.removeAll(keepingCapacity: true)
+    quarantines.removeAll(keepingCapacity: true)
     rows = 0
   }
 }
 
 extension Outcome {
+  /// Of rows that tell what was set aside: what is delivered of them is in quarantine.
+  fileprivate var asQuarantined: Outcome {
+    Outcome(filtered: filtered, superseded: superseded, quarantined: quarantined + delivered)
+  }
+
   /// Takes `count` changes away, as many as there are, and returns them.
   fileprivate mutating func take(_ count: UInt64) -> Outcome {
     var left = count

@@ -1,8 +1,22 @@
 package import Change
 
+/// What becomes of a change of a draft.
+package enum Verdict: Sendable {
+  case keep
+  /// Left out by a rule, and counted as filtered.
+  case leaveOut
+  /// Taken out; what is told of it is in `BatchDraft.rejected`.
+  case setAside
+}
+
 extension BatchDraft {
   /// Asks about every change in log order, and drops those that are not to be kept from their transactions, counted.
   package func filter(_ keeps: (RowChange) -> Bool) {
+    judge { change, _ in keeps(change) ? .keep : .leaveOut }
+  }
+
+  /// Asks about every change, with its index, in log order.
+  package func judge(_ verdict: (RowChange, Int) -> Verdict) {
     var changes: [RowChange] = []
     swap(&changes, &self.changes)
     defer { swap(&changes, &self.changes) }
@@ -11,11 +25,12 @@ extension BatchDraft {
       let first = end
       for index in transactions[number].range {
         let change = changes[index]
-        if keeps(change) {
+        switch verdict(change, index) {
+        case .keep:
           if end != index { changes[end] = change }
           end += 1
-        } else {
-          countDropped(change, part: number)
+        case .leaveOut: countDropped(change, part: number)
+        case .setAside: break
         }
       }
       transactions[number].first = Int32(first)

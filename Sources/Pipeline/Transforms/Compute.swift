@@ -4,7 +4,8 @@ import Expressions
 /// Adds columns that are computed from the others, or gives a column another value: casts, parts of JSON, sums.
 ///
 /// The expressions see the columns as they are before the verb. A row before a change has its own computed values, so that
-/// both images belong to one table.
+/// both images belong to one table; but for those that are made of what a change knows of itself (`change.commit_time`): which
+/// change has made the row before is not known.
 struct Compute: Verb {
   let name = "compute"
   let summary = "Adds columns that are computed from others, or computes a column anew."
@@ -46,7 +47,9 @@ private struct ComputeDefinition: TransformDefinition {
   let tables: TransformTables
   let columns: [ComputedColumn]
 
-  func makeTransform(_ context: TransformContext) throws(Failure) -> any Transform { ComputeTransform(self) }
+  func makeTransform(_ context: TransformContext) throws(Failure) -> any Transform {
+    ComputeTransform(self, context.badRowPolicy)
+  }
 }
 
 /// What is done with the rows of one schema. *Thread*: one at a time.
@@ -71,6 +74,14 @@ private final class Computation {
     var places: [Int] = []
     for column in computed {
       let program = try column.expression.compiled(for: schema, in: column.place)
+      guard !program.readsChange || !schema.key.isEmpty else {
+        throw Failure(
+          .configuration, "`compute` makes column \"\(column.name)\" of the change, and the table has no key",
+          at: "table \"\(schema.name)\"",
+          hint:
+            "without a key rows are found by all their values, and which change made a row is not known; use columns only"
+        )
+      }
       let made = ColumnSchema(
         name: column.name, type: program.type.columnType, isNullable: program.type.isNullable)
       if let place = schema.column(named: column.name) {
@@ -86,7 +97,9 @@ private final class Computation {
         places.append(columns.count)
         columns.append(made)
       }
-      evaluators.append(ExpressionEvaluator(program))
+      let evaluator = ExpressionEvaluator(program)
+      evaluator.notesProblems = true
+      evaluators.append(evaluator)
     }
     width = schema.columns.count
     self.evaluators = evaluators
@@ -100,47 +113,30 @@ private final class Computation {
     before = after
   }
 
-  func evaluate(_ batch: Batch, after: [UInt32], before: [UInt32], _ scratch: ScratchArena) throws(Failure) {
+  /// Computes the values of the rows before and after changes.
+  /// - Parameter refuse: is told of the changes that have no result.
+  func evaluate(
+    _ batch: Batch, after: [UInt32], before: [UInt32], _ scratch: ScratchArena, _ badRows: BadRowPolicy,
+    _ refuse: (Int, Failure) throws(Failure) -> Void
+  ) throws(Failure) {
     (nextAfter, nextBefore) = (0, 0)
     for (number, evaluator) in evaluators.enumerated() {
-      try values(evaluator, batch, after, .row, scratch, into: &self.after[number])
-      try beforeValues(evaluator, batch, before, scratch, into: &self.before[number])
-    }
-  }
-
-  /// A row before a change that does not hold what is needed has no value, like the columns that it leaves out.
-  private func beforeValues(
-    _ evaluator: ExpressionEvaluator, _ batch: Batch, _ changes: [UInt32], _ scratch: ScratchArena,
-    into results: inout [Cell]
-  ) throws(Failure) {
-    let isKnown = { (change: UInt32) in
-      let first = Int(batch.changes[Int(change)].before)
-      return evaluator.program.columns.allSatisfy { column in
-        let tag = batch.cells[first + column].tag
-        return tag != .absent && tag != .unavailable
+      try evaluator.values(batch, after, scratch: scratch, into: &self.after[number])
+      for problem in evaluator.problems {
+        try refuse(Int(after[problem.row]), evaluator.failure(of: problem))
       }
-    }
-    if changes.allSatisfy(isKnown) { return try values(evaluator, batch, changes, .before, scratch, into: &results) }
-    let known = changes.filter(isKnown)
-    var values: [Cell] = []
-    try self.values(evaluator, batch, known, .before, scratch, into: &values)
-    var next = 0
-    results.removeAll(keepingCapacity: true)
-    for change in changes {
-      let hasValue = next < known.count && known[next] == change
-      results.append(hasValue ? values[next] : .absent)
-      if hasValue { next += 1 }
-    }
-  }
-
-  private func values(
-    _ evaluator: ExpressionEvaluator, _ batch: Batch, _ changes: [UInt32], _ image: ExpressionEvaluator.Image,
-    _ scratch: ScratchArena, into results: inout [Cell]
-  ) throws(Failure) {
-    do throws(Failure) {
-      try evaluator.values(batch, changes, image: image, scratch: scratch, into: &results)
-    } catch {
-      throw error.ofRow(changes, evaluator.failedRow, batch)
+      if evaluator.program.readsChange {
+        self.before[number].removeAll(keepingCapacity: true)
+        self.before[number].append(contentsOf: repeatElement(.absent, count: before.count))
+        continue
+      }
+      try evaluator.values(batch, before, image: .before, scratch: scratch, into: &self.before[number])
+      for problem in evaluator.problems {
+        // A row before a change that does not hold what is needed has no value, like the columns that it leaves out. Nor has
+        // one that was set aside when it was written: its key tells enough of it.
+        if problem.isAbsent || (badRows == .quarantine && !target.key.isEmpty) { continue }
+        try refuse(Int(before[problem.row]), evaluator.failure(of: problem))
+      }
     }
   }
 }
@@ -153,8 +149,14 @@ private final class ComputeTransform: Transform {
   private var before: [[UInt32]] = []
   /// The cells of a batch before this one, to be written over.
   private var spare: [Cell] = []
+  private let badRows: BadRowPolicy
+  /// By change, why it is set aside.
+  private var rejected: [Int: Failure] = [:]
 
-  init(_ definition: ComputeDefinition) { self.definition = definition }
+  init(_ definition: ComputeDefinition, _ badRows: BadRowPolicy) {
+    self.definition = definition
+    self.badRows = badRows
+  }
 
   func schema(for schema: TableSchema, origin: TableName) throws(Failure) -> TableSchema {
     try computation(schema)?.target ?? schema
@@ -175,10 +177,20 @@ private final class ComputeTransform: Transform {
     draft.changes(bySchema: &after) { computations[Int($0.schema)] != nil && $0.hasAfter }
     draft.changes(bySchema: &before) { computations[Int($0.schema)] != nil && $0.hasBefore }
     scratch.removeAll()
+    rejected.removeAll(keepingCapacity: true)
     try draft.lend { batch throws(Failure) in
       for (index, computation) in computations.enumerated() {
-        try computation?.evaluate(batch, after: after[index], before: before[index], scratch)
+        try computation?.evaluate(batch, after: after[index], before: before[index], scratch, badRows) {
+          change, failure throws(Failure) in
+          if rejected[change] != nil { return }
+          let failure = failure.ofChange(change, batch)
+          guard badRows == .quarantine else { throw failure }
+          rejected[change] = failure
+        }
       }
+    }
+    for (index, failure) in rejected.sorted(by: { $0.key < $1.key }) {
+      draft.reject(index, of: schemas[Int(draft.changes[index].schema)], failure)
     }
     guard draft.arena.count + scratch.count < 0xf000_0000 else {
       throw Failure(.limit, "the rows of one batch are too large to compute more of them")
@@ -186,6 +198,7 @@ private final class ComputeTransform: Transform {
     // Slices of what was computed continue the arena.
     draft.arena.append(contentsOf: scratch.bytes)
     widen(draft, computations, widths: schemas.map(\.columns.count))
+    if !rejected.isEmpty { draft.judge { _, index in rejected[index] == nil ? .keep : .setAside } }
   }
 
   /// Writes the rows with their computed columns into the buffer of a batch before, which then belongs to this one.

@@ -27,11 +27,14 @@ private struct FilterDefinition: TransformDefinition {
   let condition: Expression
   let place: String
 
-  func makeTransform(_ context: TransformContext) throws(Failure) -> any Transform { FilterTransform(self) }
+  func makeTransform(_ context: TransformContext) throws(Failure) -> any Transform {
+    FilterTransform(self, context.badRowPolicy)
+  }
 }
 
 private final class FilterTransform: Transform {
   private let definition: FilterDefinition
+  private let badRows: BadRowPolicy
   private var evaluators = SchemaPlans<ExpressionEvaluator?>()
   /// By schema, indexes of changes: all that the verb is about, and the updates among them whose row before counts.
   private var rows: [[UInt32]] = []
@@ -39,6 +42,8 @@ private final class FilterTransform: Transform {
   private var results: [Bool] = []
   /// By change.
   private var decisions: [Decision] = []
+  /// By change, why it is set aside.
+  private var rejected: [Int: Failure] = [:]
 
   /// What the condition says of a change.
   private struct Decision: BitwiseCopyable {
@@ -48,11 +53,16 @@ private final class FilterTransform: Transform {
     var passes = false
     /// Of the row before an update; nil where that does not count, or is not known.
     var passed: Bool?
+    /// Whether nobody knows if the row before an update was in the table.
+    var isUnknown = false
     /// Whether the condition is about rows, and not about changes.
     var isOfRows = true
   }
 
-  init(_ definition: FilterDefinition) { self.definition = definition }
+  init(_ definition: FilterDefinition, _ badRows: BadRowPolicy) {
+    self.definition = definition
+    self.badRows = badRows
+  }
 
   func schema(for schema: TableSchema, origin: TableName) throws(Failure) -> TableSchema {
     _ = try evaluator(schema)
@@ -62,8 +72,10 @@ private final class FilterTransform: Transform {
   private func evaluator(_ schema: TableSchema) throws(Failure) -> ExpressionEvaluator? {
     try evaluators.plan(for: schema) { schema throws(Failure) in
       guard definition.tables.includes(schema.name) else { return nil }
-      return ExpressionEvaluator(
+      let evaluator = ExpressionEvaluator(
         try definition.condition.compiledAsCondition(for: schema, in: definition.place))
+      evaluator.notesProblems = true
+      return evaluator
     }
   }
 
@@ -79,38 +91,60 @@ private final class FilterTransform: Transform {
     }
     decisions.removeAll(keepingCapacity: true)
     decisions.append(contentsOf: repeatElement(Decision(), count: draft.changes.count))
+    rejected.removeAll(keepingCapacity: true)
     try draft.lend { batch throws(Failure) in try test(batch, tested) }
+    for (index, failure) in rejected.sorted(by: { $0.key < $1.key }) {
+      draft.reject(index, of: schemas[Int(draft.changes[index].schema)], failure)
+    }
     try convert(draft)
-    var index = 0
-    draft.filter { _ in
+    draft.judge { _, index in
+      if !rejected.isEmpty, rejected[index] != nil { return .setAside }
       let decision = decisions[index]
-      index += 1
-      return !decision.isTested || decision.passes || decision.passed == true
+      return !decision.isTested || decision.passes || decision.passed == true ? .keep : .leaveOut
     }
   }
 
   private func test(_ batch: Batch, _ tested: [ExpressionEvaluator?]) throws(Failure) {
     for (schema, evaluator) in tested.enumerated() {
       guard let evaluator, !rows[schema].isEmpty else { continue }
-      try evaluate(evaluator, batch, rows[schema], .row)
+      try evaluator.test(batch, rows[schema], into: &results)
+      let isOfRows = !evaluator.program.readsBefore
       for (index, passes) in zip(rows[schema], results) {
         decisions[Int(index)].isTested = true
         decisions[Int(index)].passes = passes
-        decisions[Int(index)].isOfRows = !evaluator.program.readsBefore
+        decisions[Int(index)].isOfRows = isOfRows
+      }
+      try judge(evaluator, rows[schema], batch) { index in
+        guard isOfRows, batch.changes[index].operation == .delete else { return false }
+        // Whether it was there nobody knows; when it is not to be, its key is enough to see to it.
+        decisions[index].passes = true
+        return true
       }
       if updates[schema].isEmpty { continue }
-      try evaluate(evaluator, batch, updates[schema], .before)
+      try evaluator.test(batch, updates[schema], image: .before, into: &results)
       for (index, passed) in zip(updates[schema], results) { decisions[Int(index)].passed = passed }
+      try judge(evaluator, updates[schema], batch) { index in
+        decisions[index].passed = nil
+        decisions[index].isUnknown = true
+        return true
+      }
     }
   }
 
-  private func evaluate(
-    _ evaluator: ExpressionEvaluator, _ batch: Batch, _ changes: [UInt32], _ image: ExpressionEvaluator.Image
+  /// Decides of the rows for which the condition had no result.
+  /// - Parameter accepts: goes on without it, where it can: when the row has a key, and the fault is not to stop the pipeline.
+  private func judge(
+    _ evaluator: ExpressionEvaluator, _ changes: [UInt32], _ batch: Batch, accepts: (Int) -> Bool
   ) throws(Failure) {
-    do throws(Failure) {
-      try evaluator.test(batch, changes, image: image, into: &results)
-    } catch {
-      throw error.ofRow(changes, evaluator.failedRow, batch)
+    for problem in evaluator.problems {
+      let index = Int(changes[problem.row])
+      let hasKey = !batch.schemas[Int(batch.changes[index].schema)].key.isEmpty
+      if rejected[index] != nil || (hasKey && (problem.isAbsent || badRows == .quarantine) && accepts(index)) {
+        continue
+      }
+      let failure = evaluator.failure(of: problem).ofChange(index, batch)
+      guard badRows == .quarantine else { throw failure }
+      rejected[index] = failure
     }
   }
 
@@ -118,13 +152,17 @@ private final class FilterTransform: Transform {
   private func convert(_ draft: BatchDraft) throws(Failure) {
     for (index, decision) in decisions.enumerated() where decision.isTested && decision.isOfRows {
       guard draft.changes[index].operation == .update, decision.passes != decision.passed else { continue }
+      if !rejected.isEmpty, rejected[index] != nil { continue }
+      if decision.isUnknown {
+        if decision.passes { continue } else { decisions[index].passed = true }
+      }
       if !draft.changes[index].hasBefore {
         // Nobody knows whether the row was there; when it is not to be, its key is enough to see to it.
         if !decision.passes { decisions[index].passed = true } else { continue }
         draft.changes[index].before = draft.changes[index].after
       }
       if decision.passes {
-        try complete(draft, draft.changes[index])
+        guard try complete(draft, index) else { continue }
         draft.changes[index].operation = .insert
         draft.changes[index].before = RowChange.noCells
       } else {
@@ -135,18 +173,25 @@ private final class FilterTransform: Transform {
   }
 
   /// A row that is inserted has all its values: what an update leaves out is in the row before it.
-  private func complete(_ draft: BatchDraft, _ change: RowChange) throws(Failure) {
+  /// - Returns: whether it has; otherwise the change is set aside.
+  private func complete(_ draft: BatchDraft, _ index: Int) throws(Failure) -> Bool {
+    let change = draft.changes[index]
     let schema = draft.schemas[Int(change.schema)]
     for column in schema.columns.indices where !draft.cells[Int(change.after) + column].hasColumn {
       let before = draft.cells[Int(change.before) + column]
       guard before.hasColumn else {
-        throw Failure(
+        let failure = Failure(
           .badValue,
           "an update brings a row into the filter, and the log does not hold its column \"\(schema.columns[column].name)\"",
           at: "table \"\(schema.name)\"", hint: "log whole rows at the source: binlog_row_image = FULL")
+        guard badRows == .quarantine else { throw failure }
+        rejected[index] = failure
+        draft.reject(index, of: schema, failure)
+        return false
       }
       draft.cells[Int(change.after) + column] = before
     }
+    return true
   }
 }
 
@@ -157,16 +202,15 @@ extension Cell {
 
 extension Failure {
   /// The failure of an expression with the table and the place in the log of the row that it was about.
-  func ofRow(_ changes: [UInt32], _ row: Int?, _ batch: Batch) -> Failure {
-    guard let row, changes.indices.contains(row) else { return self }
-    let change = batch.changes[Int(changes[row])]
+  func ofChange(_ index: Int, _ batch: Batch) -> Failure {
     var failure = self
-    let table = batch.schemas[Int(change.schema)].name
-    let part = batch.transactions.first { $0.range.contains(Int(changes[row])) }
+    let table = batch.schemas[Int(batch.changes[index].schema)].name
+    let part = batch.transactions.first { $0.range.contains(index) }
     let transaction = part.map { batch.identifier(of: $0) } ?? ""
     failure.message += ", of table \"\(table)\""
     if !transaction.isEmpty { failure.message += " in transaction \(transaction)" }
-    if failure.hint.isEmpty { failure.hint = "make the expression give NULL for such rows: nullif, coalesce, case" }
+    let advice = "make the expression give NULL for such rows (nullif, coalesce, case), or set `on_bad_row: quarantine`"
+    if failure.hint.isEmpty { failure.hint = advice }
     return failure
   }
 }

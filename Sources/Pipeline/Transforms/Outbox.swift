@@ -60,7 +60,7 @@ private struct OutboxDefinition: TransformDefinition {
 
   func makeTransform(_ context: TransformContext) throws(Failure) -> any Transform {
     do {
-      return OutboxTransform(self, pattern: try Regex(pattern), context.logger)
+      return OutboxTransform(self, pattern: try Regex(pattern), context)
     } catch {
       throw Failure(.internal, "a pattern that was checked is none", cause: "\(error)")
     }
@@ -108,14 +108,16 @@ private final class OutboxTransform: Transform {
   private let definition: OutboxDefinition
   private let pattern: Regex<AnyRegexOutput>
   private let logger: Logger
+  private let badRows: BadRowPolicy
   private var plans = SchemaPlans<OutboxRoutes?>()
   private let gatherer = RowGatherer()
   private var routes: [OutboxRoutes?] = []
 
-  init(_ definition: OutboxDefinition, pattern: Regex<AnyRegexOutput>, _ logger: Logger) {
+  init(_ definition: OutboxDefinition, pattern: Regex<AnyRegexOutput>, _ context: TransformContext) {
     self.definition = definition
     self.pattern = pattern
-    self.logger = logger
+    logger = context.logger
+    badRows = context.badRowPolicy
   }
 
   /// What every table of events looks like; its name is known when an event comes.
@@ -168,9 +170,16 @@ private final class OutboxTransform: Transform {
     guard routes.contains(where: { $0 != nil }) else { return }
     try leaveOutWhatIsNoEvent(draft)
     var targets = [UInt16?](repeating: nil, count: draft.changes.count)
+    var isRejected = false
     for (index, change) in draft.changes.enumerated() where change.operation != .schema {
       guard let routes = routes[Int(change.schema)] else { continue }
-      targets[index] = try target(of: change, routes, draft)
+      do throws(Failure) {
+        targets[index] = try target(of: change, routes, draft)
+      } catch {
+        guard badRows == .quarantine, error.code == .badValue else { throw error }
+        draft.reject(index, of: schemas[Int(change.schema)], error)
+        isRejected = true
+      }
     }
     let projections = (0..<draft.schemas.count).map { index in
       index < routes.count ? routes[index]?.projection : nil
@@ -178,6 +187,12 @@ private final class OutboxTransform: Transform {
     gatherer.gather(draft, projections, widths: schemas.map(\.columns.count))
     for (index, target) in targets.enumerated() {
       if let target { draft.changes[index].schema = target }
+    }
+    guard isRejected else { return }
+    draft.judge { change, index in
+      let isEvent =
+        change.operation != .schema && Int(change.schema) < routes.count && routes[Int(change.schema)] != nil
+      return isEvent && targets[index] == nil ? .setAside : .keep
     }
   }
 

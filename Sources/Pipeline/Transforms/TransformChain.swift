@@ -1,4 +1,5 @@
 package import Change
+import Logging
 
 /// A pipeline's transforms in their order: a batch in, the batch that the sinks get out.
 ///
@@ -10,8 +11,11 @@ package final class TransformChain {
   private var kept: UInt64 = 0
   /// Which of the draft's schemas its rows have.
   private var used: [Bool] = []
+  private var rejections = RejectionTable()
+  private let logger: Logger
 
   package init(_ definitions: [any TransformDefinition], _ context: TransformContext) throws(Failure) {
+    logger = context.logger
     var transforms: [any Transform] = []
     for definition in definitions { transforms.append(try definition.makeTransform(context)) }
     self.transforms = transforms
@@ -20,12 +24,16 @@ package final class TransformChain {
   /// What the sinks get of a table.
   package func schema(for schema: TableSchema) throws(Failure) -> TableSchema {
     var result = schema
-    for transform in transforms { result = try transform.schema(for: result, origin: schema.name) }
+    for transform in transforms {
+      result = try transform.schema(for: result, origin: schema.name)
+      try transform.claim(result.name, for: schema.name)
+    }
     return result
   }
 
   package func apply(to batch: consuming Batch) throws(Failure) -> Batch {
     draft.begin(batch)
+    draft.rejected.removeAll()
     // Rows behind a renaming come under the new name.
     let origins = draft.schemaChanges.map { $0.after?.name ?? $0.table }
     for transform in transforms {
@@ -36,9 +44,32 @@ package final class TransformChain {
         draft.schemas[index] = try transform.schema(for: before[index], origin: draft.accounts.origins[index])
       }
       try transform.apply(to: draft, from: before)
+      if !draft.rejected.isEmpty { lead(through: transform) }
     }
+    if !draft.rejected.isEmpty { setAside() }
     countPreceding()
     return draft.finish()
+  }
+
+  /// What is set aside bears the name that its table gets, and not what is hidden of it.
+  private func lead(through transform: any Transform) {
+    for index in draft.rejected.indices {
+      let table = draft.rejected[index].table
+      if transform.hides(table) { draft.rejected[index].key = nil }
+      draft.rejected[index].table = transform.name(for: table)
+    }
+  }
+
+  private func setAside() {
+    for (table, entries) in Dictionary(grouping: draft.rejected, by: \.origin) {
+      logger.warning(
+        "rows that a transform has no result for were set aside",
+        metadata: [
+          "table": "\(table)", "rows": "\(entries.count)",
+          "aside": "\(entries[0].table)\(RejectionTable.suffix)", "first": "\(entries[0].failure.message)",
+        ])
+    }
+    rejections.append(to: draft)
   }
 
   private func changeSchemas(_ transform: any Transform, _ origins: [TableName]) throws(Failure) {
