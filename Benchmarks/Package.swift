@@ -31,7 +31,7 @@ let package = Package(
   targets: [
     .target(name: "Change"),
     .target(name: "Flow", dependencies: ["Change", deque]),
-    .target(name: "Expressions", dependencies: ["Change", "PatternMatching"]),
+    .target(name: "Expressions", dependencies: ["Change", "PatternMatching", "MessageDigest"]),
     .target(name: "Pipeline", dependencies: ["Change", "Flow", "Expressions", "MessageDigest", log, histogram]),
     .target(name: "Formats", dependencies: ["Change", "Pipeline"]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
@@ -51,7 +51,8 @@ let package = Package(
     .executableTarget(
       name: "Micro",
       dependencies: [
-        "Change", "Flow", "Pipeline", "Formats", "Compression", "MariaDBConnector", "AllocationCounter", log,
+        "Change", "Flow", "Expressions", "Pipeline", "Formats", "Compression", "MariaDBConnector", "AllocationCounter",
+        log,
         .product(name: "Benchmark", package: "benchmark"),
         .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
       ],

@@ -48,6 +48,14 @@ def snapshot_of(server, table):
     return {"type": "mariadb", "url": server.url(), "tables": [table], "snapshot": {"mode": "only"}}
 
 
+def transforms_of(table):
+    """A quarter of the rows left out, a column computed, a column hidden."""
+    return [
+        {"filter": {"table": table, "where": "status <> 'draft'"}},
+        {"compute": {"table": table, "columns": {"gross": "amount * 1.19"}}},
+        {"mask": {"table": table, "columns": {"n": "hash"}, "secret": "benchmark-benchmark"}}]
+
+
 def blackhole():
     return {"type": "blackhole", "name": "out"}
 

@@ -19,7 +19,7 @@ import time
 import latency
 from broker import Broker, keyed_lines, producer_loop
 from measure import cost_of, median
-from pipelines import Run, blackhole, files, kafka, mariadb, snapshot_of, sqlite, stream_of
+from pipelines import Run, blackhole, files, kafka, mariadb, snapshot_of, sqlite, stream_of, transforms_of
 from replication import dump_and_load, empty, replicate, require_equal
 from servers import Server
 from workloads import make_a, make_b, make_huge
@@ -67,11 +67,13 @@ def in_turns(runs, yardstick, freshet):
     return median([pair[0] for pair in pairs]), median([pair[1] for pair in pairs])
 
 
-def freshet_cost(options, source, sink_of, rows, until="now"):
+def freshet_cost(options, source, sink_of, rows, until="now", transforms=None):
     run = Run(options.freshet, source, None, until)
     sink = sink_of(run.directory)
     pipeline = json.load(open(run.file))
     pipeline["sinks"] = [sink]
+    if transforms:
+        pipeline["transforms"] = transforms
     json.dump(pipeline, open(run.file, "w"))
     run.finish()
     delivered = run.report["sinks"]["out"]["rows"]
@@ -121,6 +123,17 @@ def stream_paths(options, table, server, name, rows, reach_raw, reach_decoded):
         costs = in_turns(options.runs, lambda: decoded_rows(server),
                          lambda: freshet_cost(options, source, files, rows))
         table.add(f"{name} → files (debezium-json), beside mariadb-binlog -v", rows, *costs, reach_decoded)
+
+
+def transform_paths(options, table, server, name, rows):
+    """Through filter, compute and mask, beside the same run without."""
+    path = f"bench.{name.lower()}"
+    source = stream_of(server, path)
+    for target, sink in (("blackhole", lambda _: blackhole()), ("files", files)):
+        if wanted(options, f"{name} transforms {target}"):
+            costs = in_turns(options.runs, lambda: freshet_cost(options, source, sink, rows),
+                             lambda: freshet_cost(options, source, sink, rows, transforms=transforms_of(path)))
+            table.add(f"{name} → filter, compute, mask → {target}, beside the same without", rows, *costs, "0.8")
 
 
 def sqlite_path(options, table, server, name, rows, baseline, reach):
@@ -198,6 +211,7 @@ def bench_a(options, table, baseline, loop, bulk):
     with Server() as server:
         make_a(server, options.rows)
         stream_paths(options, table, server, "A", options.rows, "0.6", "0.65")
+        transform_paths(options, table, server, "A", options.rows)
         sqlite_path(options, table, server, "A", options.rows, baseline, "0.8")
         if wanted(options, "snapshot files"):
             costs = in_turns(options.runs, lambda: dump(server, "bench.a"),
@@ -213,6 +227,7 @@ def bench_b(options, table, baseline):
     with Server() as server:
         make_b(server, options.transactions)
         stream_paths(options, table, server, "B", rows, "1.5", "6")
+        transform_paths(options, table, server, "B", rows)
         sqlite_path(options, table, server, "B", rows, baseline, "–")
         bench_mariadb(options, table, server, "B", rows)
 
@@ -271,9 +286,9 @@ def main():
         flags = subprocess.run(["mariadb_config", "--cflags", "--libs"], check=True, capture_output=True, text=True).stdout.split()
         subprocess.run(["cc", "-O2", "-o", bulk, f"{here}/bulk_loop.c", *flags], check=True)
         table = Table()
-        if any(wanted(options, path) for path in ("A blackhole", "A files", "A sqlite", "snapshot files", "A mariadb", "snapshot mariadb", "A kafka")):
+        if any(wanted(options, path) for path in ("A blackhole", "A files", "A transforms blackhole", "A transforms files", "A sqlite", "snapshot files", "A mariadb", "snapshot mariadb", "A kafka")):
             bench_a(options, table, baseline, loop, bulk)
-        if any(wanted(options, path) for path in ("B blackhole", "B files", "B sqlite", "B mariadb")):
+        if any(wanted(options, path) for path in ("B blackhole", "B files", "B transforms blackhole", "B transforms files", "B sqlite", "B mariadb")):
             bench_b(options, table, baseline)
         if any(wanted(options, path) for path in ("paced sqlite", "paced files", "paced mariadb")):
             bench_paced(options, table)

@@ -12,5 +12,6 @@ let benchmarks: @Sendable () -> Void = {
   addBuildingBenchmarks()
   addEncodingBenchmarks()
   addDecodingBenchmarks()
+  addExpressionBenchmarks()
   addTransformBenchmarks()
 }

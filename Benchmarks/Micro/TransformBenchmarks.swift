@@ -27,18 +27,34 @@ func addTransformBenchmarks() {
       ]
     ),
   ]
+  addStageBenchmark(secret)
   for (name, steps) in cases {
     addTransformBenchmark("transform \(name) A", steps) { ShopRows().insertBatches(rowCount) }
     addTransformBenchmark("transform \(name) B", steps) { ShopRows().mixtureBatches(rowCount) }
   }
 }
 
-private func addTransformBenchmark(_ name: String, _ steps: [Step], _ make: @escaping @Sendable () -> [Batch]) {
+/// The table of the stage benchmarks through a filter that leaves out a quarter of it, a computed column and a hash.
+private func addStageBenchmark(_ secret: (String, OptionNode)) {
+  let orders = ("table", text("shop.orders"))
+  let filter = Step("filter", [orders, ("where", text("status <> 'draft'"))])
+  let compute = Step("compute", [orders, ("columns", map([("gross", text("amount * 1.19"))]))])
+  let mask = Step("mask", [orders, ("columns", map([("customer", text("hash"))])), secret])
+  addTransformBenchmark("transform filter", [filter], count: 500_000) { OrderRows.batches(500_000) }
+  addTransformBenchmark("transform compute", [compute], count: 500_000) { OrderRows.batches(500_000) }
+  addTransformBenchmark("transform filter, compute, mask", [filter, compute, mask], count: 500_000) {
+    OrderRows.batches(500_000)
+  }
+}
+
+private func addTransformBenchmark(
+  _ name: String, _ steps: [Step], count: Int = rowCount, _ make: @escaping @Sendable () -> [Batch]
+) {
   Benchmark(name) { benchmark in
     let context = TransformContext(badRowPolicy: .stop, logger: Logger(label: "benchmark"))
     let chain = try TransformChain(try steps.map { try $0.definition() }, context)
     var batches = make()
-    try benchmark.measure(rowCount) {
+    try benchmark.measure(count) {
       while let batch = batches.popLast() { blackHole(try chain.apply(to: batch)) }
     }
   }
