@@ -84,4 +84,21 @@ struct ProjectTests {
     let chain = try TransformTrial.chain("{ project: { table: shop.users, \(options) } }")
     #expect(failure { _ = try chain.schema(for: TransformTrial.users) }?.code == code)
   }
+
+  @Test(arguments: [
+    "{ project: { table: shop.users, exclude: card } }",
+    "{ mask: { table: shop.users, columns: { card: redact } } }",
+    "{ compute: { table: shop.users, columns: { twice: \"id * 2\" } } }",
+  ])
+  func aGeneratedColumnThatIsAddedStopsThePipelineWhereItBecomesAPlainOne(_ blocks: String) throws {
+    var sum = ColumnSchema(name: "sum", type: .integer(bits: 64, unsigned: false))
+    sum.generation = .stored
+    let users = TransformTrial.users
+    let after = TableSchema(name: users.name, columns: users.columns + [sum], key: [0], version: 2)
+    let change = SchemaChange(
+      kind: .alter, table: users.name, before: users, after: after, statement: "ALTER TABLE users ADD sum …")
+    #expect(failure { _ = try TransformTrial.apply(blocks, [.schema(change)]) }?.code == .schemaChange)
+    let hidden = "{ mask: { table: shop.users, columns: { sum: \"null\", card: redact }, missing: warn } }"
+    #expect(failure { _ = try TransformTrial.apply(hidden, [.schema(change)]) } == nil)
+  }
 }

@@ -55,10 +55,17 @@ extension Transform {
   }
 
   /// The change with this transform's schemas and names.
-  package func reshaped(_ change: SchemaChange, origin: TableName) throws(Failure) -> SchemaChange {
+  /// - Parameter hiding: the columns whose values the transform replaces.
+  /// - Throws: `.schemaChange` when a generated column was added that the sinks get as a plain one: its values in the rows
+  ///   that were there are not in the log.
+  package func reshaped(
+    _ change: SchemaChange, origin: TableName, hiding isHidden: (String) -> Bool = { _ in false }
+  ) throws(Failure) -> SchemaChange {
+    let source = change
     var change = change
     change.table = name(for: change.table)
     if let after = change.after { change.after = try schema(for: after, origin: origin) }
+    try source.refuseLostValues(change.after, isHidden)
     // What the table was before may be what the verb refuses; then no row of it has passed, and the sinks look for themselves.
     if let before = change.before {
       do { change.before = try schema(for: before, origin: origin) } catch { change.before = nil }
@@ -68,6 +75,20 @@ extension Transform {
 }
 
 extension SchemaChange {
+  /// - Parameter reshaped: what a transform has made of the schema behind the change.
+  fileprivate func refuseLostValues(_ reshaped: TableSchema?, _ isHidden: (String) -> Bool) throws(Failure) {
+    guard let before, let after, let reshaped, after !== reshaped else { return }
+    for column in after.columns where column.generation != .no && before.column(named: column.name) == nil {
+      guard !isHidden(column.name), let place = reshaped.column(named: column.name),
+        reshaped.columns[place].generation == .no
+      else { continue }
+      throw Failure(
+        .schemaChange, "the values of the generated column \"\(column.name)\", which was added, are not in the log",
+        at: "table \"\(after.name)\"",
+        hint: "leave the column out with `project`, hide it with `mask`, or take a new snapshot of the table")
+    }
+  }
+
   /// Whether a transform has made other schemas of the change's.
   func isReshaped(from change: SchemaChange) -> Bool { before !== change.before || after !== change.after }
 }

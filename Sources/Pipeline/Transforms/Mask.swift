@@ -140,7 +140,9 @@ private final class MaskTransform: Transform {
         }
       }
     }
-    var masked = try reshaped(change, origin: origin)
+    var masked = try reshaped(change, origin: origin) { name in
+      rules.contains { $0.column.lowercased() == name.lowercased() }
+    }
     if let before = change.before, let after = change.after, let plan = try plan(after) {
       masked.after = try plan.filling(addedTo: before, in: after, change.words, hash)
     }
