@@ -137,7 +137,11 @@ struct Checker {
     let never = ValueType(.boolean, isNullable: false, precision: 1)
     let immediate = isNegated ? 1 : 0
     switch test {
-    case .null: return try apply(.isNull, [try check(value)], never, immediate: immediate, at: place)
+    case .null:
+      let value = try check(value)
+      // Whether something is true is never unknown, and is not looked at, as in MariaDB: nothing in it can fail.
+      if value.isTest { return constant(Constant(cell: .boolean(isNegated)), never, at: place) }
+      return try apply(.isNull, [value], never, immediate: immediate, at: place)
     case .yes: return try apply(.isTrue, [try condition(value)], never, immediate: immediate, at: place)
     case .no: return try apply(.isFalse, [try condition(value)], never, immediate: immediate, at: place)
     }
@@ -163,6 +167,16 @@ struct Checker {
       return try arithmetic(kind, try check(left), try check(right), at: place)
     case .multiply, .divide, .divideWhole, .remainder:
       return try arithmetic(kind, try check(left), try check(right), at: place)
+    }
+  }
+}
+
+extension CheckedNode {
+  /// Whether this asks if something is NULL, true or false.
+  fileprivate var isTest: Bool {
+    switch action {
+    case .apply(.isNull), .apply(.isTrue), .apply(.isFalse): true
+    default: false
     }
   }
 }

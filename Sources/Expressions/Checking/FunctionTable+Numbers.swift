@@ -65,8 +65,8 @@ extension Checker {
       let exact = ValueType(
         .exact, isNullable: type.isNullable, precision: min(type.precision + 1, ValueType.decimalPrecision))
       let rounded = try roundedExact(value, places, truncates, exact, at: place)
-      // Where a digit more may not fit 64 bits, the result is a decimal, as in MariaDB.
-      guard truncates || exact.precision <= 18 else { return rounded }
+      // A digit more than 32 bits may have makes a decimal, as in MariaDB.
+      guard truncates || type.precision <= 10 else { return rounded }
       var whole = ValueType(.integer, isNullable: type.isNullable, precision: type.isUnsigned ? 20 : 19)
       whole.isUnsigned = type.isUnsigned
       return try apply(.roundToInteger, [rounded], whole, immediate: type.isUnsigned ? 1 : 0, at: place)

@@ -166,9 +166,14 @@ extension ExpressionEvaluator {
     return (first + second + more + 8) / 9 * 9
   }
 
+  /// Nothing divided is nothing, without digits behind the point (strings/decimal.c, `do_div_mod`): fewer are kept of what
+  /// is made of it.
+  private static var zeroQuotient: Cell { .decimal64(unscaled: 0, scale: 0) }
+
   private func divide(_ left: Cell, _ right: Cell, _ place: Int32) -> Cell {
     if let first = small(left), let second = small(right) {
       guard second.value != 0 else { return .null }
+      if first.value == 0 { return ExpressionEvaluator.zeroQuotient }
       let digits = min(ExpressionEvaluator.quotientDigits(first.scale, second.scale), WideDecimal.scaleLimit)
       let shift = digits + second.scale - first.scale
       if shift >= 0, shift <= 18, first.value.magnitude < 1_000_000_000_000_000_000 {
@@ -180,6 +185,7 @@ extension ExpressionEvaluator {
       return .problem(.malformed, at: place)
     }
     guard !second.isZero else { return .null }
+    if first.isZero { return ExpressionEvaluator.zeroQuotient }
     let digits = min(ExpressionEvaluator.quotientDigits(first.scale, second.scale), WideDecimal.scaleLimit)
     return exact(first.divided(by: second, digits: digits), place)
   }
