@@ -64,9 +64,6 @@ private final class Computation {
   // By computed column, the values for the changes with a row after, and for those with a row before.
   var after: [[Cell]]
   var before: [[Cell]]
-  // How many of them are in the new rows already.
-  var nextAfter = 0
-  var nextBefore = 0
 
   init(_ schema: TableSchema, _ computed: [ComputedColumn]) throws(Failure) {
     var columns = schema.columns.map(\.holdingValues)
@@ -119,7 +116,6 @@ private final class Computation {
     _ batch: Batch, after: [UInt32], before: [UInt32], _ scratch: ScratchArena, _ badRows: BadRowPolicy,
     _ refuse: (Int, Failure) throws(Failure) -> Void
   ) throws(Failure) {
-    (nextAfter, nextBefore) = (0, 0)
     for (number, evaluator) in evaluators.enumerated() {
       try evaluator.values(batch, after, scratch: scratch, into: &self.after[number])
       for problem in evaluator.problems {
@@ -137,6 +133,19 @@ private final class Computation {
         if problem.isAbsent || (badRows == .quarantine && !target.key.isEmpty) { continue }
         try refuse(Int(before[problem.row]), evaluator.failure(of: problem))
       }
+    }
+  }
+}
+
+extension Computation {
+  /// Puts the computed values to their places in the rows, column by column.
+  func fill(
+    _ cells: UnsafeMutableBufferPointer<Cell>, _ changes: UnsafeMutableBufferPointer<RowChange>, after: [UInt32],
+    before: [UInt32]
+  ) {
+    for (number, place) in places.enumerated() {
+      for (index, value) in zip(after, self.after[number]) { cells[Int(changes[Int(index)].after) + place] = value }
+      for (index, value) in zip(before, self.before[number]) { cells[Int(changes[Int(index)].before) + place] = value }
     }
   }
 }
@@ -203,54 +212,36 @@ private final class ComputeTransform: Transform {
 
   /// Writes the rows with their computed columns into the buffer of a batch before, which then belongs to this one.
   private func widen(_ draft: BatchDraft, _ computations: [Computation?], widths: [Int]) {
-    var room = draft.cells.count
-    for (index, computation) in computations.enumerated() {
-      guard let computation else { continue }
-      room += (after[index].count + before[index].count) * (computation.target.columns.count - computation.width)
+    let targets = zip(computations, widths).map { $0?.target.columns.count ?? $1 }
+    var room = 0
+    for change in draft.changes where change.operation != .schema {
+      let width = targets[Int(change.schema)]
+      room += (change.hasBefore ? width : 0) + (change.hasAfter ? width : 0)
     }
     spare.reserve(room)
-    var end = 0
-    for index in draft.changes.indices where draft.changes[index].operation != .schema {
-      let change = draft.changes[index]
-      let computation = computations[Int(change.schema)]
-      let width = widths[Int(change.schema)]
-      if change.hasBefore {
-        draft.changes[index].before = UInt32(end)
-        end = copy(draft, change.before, width, to: end)
-        if let computation {
-          end = fill(computation, computation.before, computation.nextBefore, end, width)
-          computation.nextBefore += 1
+    spare.withUnsafeMutableBufferPointer { wide in
+      draft.changes.withUnsafeMutableBufferPointer { changes in
+        draft.cells.withUnsafeBufferPointer { cells in
+          var end = 0
+          // Both images of a change lie in `cells`, as long as its schema is wide, and `wide` has room for all of them.
+          func copy(_ first: UInt32, _ schema: Int) -> UInt32 {
+            let start = end
+            for offset in 0..<widths[schema] { wide[start + offset] = cells[Int(first) + offset] }
+            end += targets[schema]
+            return UInt32(start)
+          }
+          for index in changes.indices where changes[index].operation != .schema {
+            let schema = Int(changes[index].schema)
+            if changes[index].hasBefore { changes[index].before = copy(changes[index].before, schema) }
+            if changes[index].hasAfter { changes[index].after = copy(changes[index].after, schema) }
+          }
         }
-      }
-      if change.hasAfter {
-        draft.changes[index].after = UInt32(end)
-        end = copy(draft, change.after, width, to: end)
-        if let computation {
-          end = fill(computation, computation.after, computation.nextAfter, end, width)
-          computation.nextAfter += 1
+        for (schema, computation) in computations.enumerated() {
+          computation?.fill(wide, changes, after: after[schema], before: before[schema])
         }
       }
     }
-    spare.removeSubrange(end...)
+    spare.removeSubrange(room...)
     swap(&spare, &draft.cells)
-  }
-
-  @inline(__always)
-  private func copy(_ draft: BatchDraft, _ first: UInt32, _ width: Int, to end: Int) -> Int {
-    // Only where two images share their cells.
-    if end + width > spare.count { spare.reserve(2 * (end + width)) }
-    for offset in 0..<width { spare[end + offset] = draft.cells[Int(first) + offset] }
-    return end + width
-  }
-
-  /// Puts the computed values of a row to their places; returns the row's end.
-  @inline(__always)
-  private func fill(_ computation: Computation, _ values: [[Cell]], _ row: Int, _ end: Int, _ width: Int) -> Int {
-    let start = end - width
-    if start + computation.target.columns.count > spare.count {
-      spare.reserve(2 * (start + computation.target.columns.count))
-    }
-    for (number, place) in computation.places.enumerated() { spare[start + place] = values[number][row] }
-    return start + computation.target.columns.count
   }
 }
