@@ -14,4 +14,5 @@ let benchmarks: @Sendable () -> Void = {
   addDecodingBenchmarks()
   addExpressionBenchmarks()
   addTransformBenchmarks()
+  addMergeBenchmarks()
 }

@@ -68,6 +68,18 @@ public final class Batch: Sendable {
     return batch.memory
   }
 
+  /// The same changes with other words about their transactions, and another position: nothing is copied but these.
+  public static func relabel(
+    _ batch: consuming Batch, transactions: [TransactionPart], position: Position
+  ) -> Batch {
+    let buffers = BatchMemory.Buffers(arena: batch.arena, cells: batch.cells, changes: batch.changes)
+    let (schemas, schemaChanges, accounts) = (batch.schemas, batch.schemaChanges, batch.accounts)
+    let (logBytes, readAt) = (batch.logBytes, batch.readAt)
+    return Batch(
+      buffers: buffers, memory: dismantle(batch), transactions: transactions, schemas: schemas,
+      schemaChanges: schemaChanges, position: position, logBytes: logBytes, readAt: readAt, accounts: accounts)
+  }
+
   /// The memory that this batch keeps alive, in bytes.
   public var byteCount: Int {
     arena.capacity + cells.capacity * MemoryLayout<Cell>.stride + changes.capacity * MemoryLayout<RowChange>.stride

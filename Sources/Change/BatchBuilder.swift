@@ -7,11 +7,11 @@ public final class BatchBuilder {
   // them calls out.
   @exclusivity(unchecked) public var arena: [UInt8] = []
   @exclusivity(unchecked) public var cells: [Cell] = []
-  @exclusivity(unchecked) public private(set) var changes: [RowChange] = []
+  @exclusivity(unchecked) public internal(set) var changes: [RowChange] = []
   @exclusivity(unchecked) @usableFromInline var transactions: [TransactionPart] = []
-  private var schemas: [TableSchema] = []
+  private(set) var schemas: [TableSchema] = []
   private var schemaIndexes: [ObjectIdentifier: UInt16] = [:]
-  private var schemaChanges: [SchemaChange] = []
+  var schemaChanges: [SchemaChange] = []
   @exclusivity(unchecked) @usableFromInline var open: TransactionPart?
   @exclusivity(unchecked) private var lastSchema: (identity: ObjectIdentifier, index: UInt16)?
   /// Bytes of the log that went into the batch so far; a source adds what it reads.

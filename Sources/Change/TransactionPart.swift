@@ -11,9 +11,12 @@ public struct TransactionPart: Sendable, BitwiseCopyable {
   public var ends: Bool
   /// Whether the changes are rows that a snapshot read.
   public var isSnapshot: Bool
+  /// Which of the pipeline's sources it came from, by its place in their list; 0 where there is one.
+  public var source: UInt16
   /// How many changes of the transaction came in earlier parts.
   public var preceding: UInt64
   /// The time of the commit. It never goes back within a source: an earlier time in the log counts as the latest seen.
+  /// Behind the order of several sources it is above every watermark that came before, too.
   public var commitTime: EventTime
   /// In a part that does not end the transaction, all but `endOffset` is already right; that is then some offset behind
   /// the transaction's first byte, so that comparing it with a checkpoint, which lies between transactions, tells the same.
@@ -23,13 +26,14 @@ public struct TransactionPart: Sendable, BitwiseCopyable {
 
   @inlinable public init(
     first: Int32, count: Int32, begins: Bool, ends: Bool, isSnapshot: Bool, preceding: UInt64, commitTime: EventTime,
-    mark: LogMark, identifier: Range32
+    mark: LogMark, identifier: Range32, source: UInt16 = 0
   ) {
     self.first = first
     self.count = count
     self.begins = begins
     self.ends = ends
     self.isSnapshot = isSnapshot
+    self.source = source
     self.preceding = preceding
     self.commitTime = commitTime
     self.mark = mark

@@ -75,10 +75,13 @@ package final class BatchChannel: Sendable {
   private let state: Mutex<State>
   package let name: String
   package let byteLimit: Int
+  /// Rung behind every batch, newer watermark and end, for a receiver that looks into several channels.
+  private let bell: NewsBell?
 
-  package init(name: String, byteLimit: Int, rowLimit: Int = 1_000_000) {
+  package init(name: String, byteLimit: Int, rowLimit: Int = 1_000_000, bell: NewsBell? = nil) {
     precondition(byteLimit > 0 && rowLimit > 0, "a channel holds something")
     self.name = name
+    self.bell = bell
     self.byteLimit = byteLimit
     state = Mutex(State(byteLimit: byteLimit, rowLimit: rowLimit))
   }
@@ -124,6 +127,7 @@ package final class BatchChannel: Sendable {
     }
     receiver?.resume()
     next?.resume()
+    if isAdmitted { bell?.ring() }
     return isAdmitted
   }
 
@@ -138,12 +142,13 @@ package final class BatchChannel: Sendable {
 
   /// Announces that nothing at or below `watermark` will be sent any more. An older one than the newest is ignored. Never suspends.
   package func advance(to watermark: EventTime) {
-    let receiver = state.withLock { state -> Wakeable? in
-      guard watermark > state.watermark else { return nil }
+    let (isNews, receiver) = state.withLock { state -> (Bool, Wakeable?) in
+      guard watermark > state.watermark else { return (false, nil) }
       state.watermark = watermark
-      return state.receiver.take()
+      return (true, state.receiver.take())
     }
     receiver?.resume()
+    if isNews { bell?.ring() }
   }
 
   /// Ends the channel: the receiver gets what is queued, then `isLast`.
@@ -251,6 +256,7 @@ package final class BatchChannel: Sendable {
       return wakeable
     }
     for continuation in wakeable { continuation.resume() }
+    bell?.ring()
   }
 }
 

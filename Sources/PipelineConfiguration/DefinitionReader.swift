@@ -23,13 +23,13 @@ struct DefinitionReader {
     let block = OptionBlock(OptionNode(.map(others), at: root.place), options: PipelineOptions.all)
     problems += block.problems
     let name = pipelineName(block)
-    let source = readSource(block)
+    let sources = readSources(block)
     let transforms = readTransforms(block)
     let sinks = readSinks(block)
     let memory = memoryLimit(block)
-    guard problems.isEmpty, let name, let source else { return nil }
+    guard problems.isEmpty, let name, !sources.isEmpty else { return nil }
     return PipelineDefinition(
-      name: name, source: source, transforms: transforms, sinks: sinks,
+      name: name, sources: sources, order: readOrder(block), transforms: transforms, sinks: sinks,
       schemaChangePolicy: block.string("on_schema_change").flatMap(SchemaChangePolicy.init) ?? .evolve,
       badRowPolicy: block.string("on_bad_row").flatMap(BadRowPolicy.init) ?? .stop, memoryLimit: memory,
       stateDirectory: block.string("state") ?? ".freshet/\(name)")
@@ -38,38 +38,6 @@ struct DefinitionReader {
   private mutating func pipelineName(_ block: OptionBlock) -> String? {
     guard let node = block.node("pipeline"), node.text != nil else { return nil }
     return checkedName(node)
-  }
-
-  private mutating func readSource(_ block: OptionBlock) -> PipelineDefinition.NamedSource? {
-    let one = block.node("source")
-    var nodes = one.map { [$0] } ?? []
-    if let many = block.node("sources"), case .list(let items) = many.content {
-      if one != nil {
-        problems.append(Failure(.configuration, "\"source\" and \"sources\" exclude each other", at: many.place))
-      }
-      nodes += items
-      if items.count > 1 {
-        problems.append(
-          Failure(
-            .configuration, "merging sources is not available in this version: \"sources\" holds one",
-            at: items[1].place,
-            hint: "write a pipeline file for each source"))
-      }
-    }
-    if nodes.isEmpty, one == nil, !block.has("sources") {
-      problems.append(
-        Failure(
-          .configuration, "\"source\" is missing", at: block.place,
-          hint: "source: { type: \(sourceTypes.first ?? "NAME"), … }"))
-    } else if nodes.isEmpty, let many = block.node("sources"), case .list = many.content {
-      problems.append(Failure(.configuration, "\"sources\" holds no source", at: many.place))
-    }
-    let sources = nodes.compactMap { node in
-      readBlock(node, "source", types: sourceTypes, options: \.sourceOptions) { connector, block throws(Failure) in
-        try connector.source(block)
-      }.map { PipelineDefinition.NamedSource(name: $0.name ?? "source", definition: $0.definition) }
-    }
-    return sources.first
   }
 
   private mutating func readSinks(_ block: OptionBlock) -> [PipelineDefinition.NamedSink] {
@@ -95,7 +63,7 @@ struct DefinitionReader {
     return sinks
   }
 
-  private struct Read<Definition> {
+  struct Read<Definition> {
     var type: String
     var name: String?
     var namePlace: Place
@@ -103,7 +71,7 @@ struct DefinitionReader {
   }
 
   /// Reads one block of a source or sink by the options of the connector that its `type` names.
-  private mutating func readBlock<Definition>(
+  mutating func readBlock<Definition>(
     _ node: OptionNode, _ kind: String, types: [String], options: (any Connector) -> [Option]?,
     _ make: (any Connector, OptionBlock) throws(Failure) -> Definition
   ) -> Read<Definition>? {
@@ -166,6 +134,6 @@ struct DefinitionReader {
     return bytes
   }
 
-  private var sourceTypes: [String] { connectors.filter { $0.sourceOptions != nil }.map(\.name) }
+  var sourceTypes: [String] { connectors.filter { $0.sourceOptions != nil }.map(\.name) }
   private var sinkTypes: [String] { connectors.filter { $0.sinkOptions != nil }.map(\.name) }
 }

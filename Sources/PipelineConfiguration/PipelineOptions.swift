@@ -9,10 +9,23 @@ enum PipelineOptions {
     Option("memory", .size, default: "256MiB", "What the whole process may hold; at least 64MiB.")
   ]
 
+  /// A checkpoint names every source, and each has a thread of its own.
+  static let mostSources = 64
+
+  static let order = [
+    Option(
+      "idle_after", .either([.duration, .choice(["never"])]), default: "5s",
+      "How long a source may be silent before it holds the others back no longer."),
+    Option(
+      "late", .choice(OrderSettings.LatePolicy.allCases.map(\.rawValue)), default: "emit",
+      "What happens to a transaction that comes behind the watermark: emit gives it a later commit time."),
+  ]
+
   static let all = [
     Option("pipeline", .string, isRequired: true, "The pipeline's name: letters, digits, \"_\", \"-\" and \".\"."),
     Option("source", .anything, "Where changes come from."),
-    Option("sources", .list(.anything), "The same as a list of one."),
+    Option("sources", .list(.anything), "Where changes come from: several sources, merged by commit time."),
+    Option("order", .block(order), "How several sources are brought into one order."),
     Option("transforms", .list(.anything), "What happens to changes on their way, in order: each a block of one verb."),
     Option("sinks", .list(.anything), isRequired: true, "Where changes go, each a block with a type."),
     Option(
@@ -26,7 +39,7 @@ enum PipelineOptions {
   ]
 
   /// Keys of the interface that this version does not carry out, and must not ignore.
-  static let unavailable = ["order", "windows", "control"]
+  static let unavailable = ["windows", "control"]
 
   /// The keys of every source and sink block.
   static func common(_ types: [String]) -> [Option] {

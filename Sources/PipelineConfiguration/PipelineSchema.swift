@@ -8,7 +8,7 @@ package enum PipelineSchema {
     var properties: [String: JSONValue] = [:]
     for option in PipelineOptions.all { properties[option.name] = property(option) }
     properties["source"] = .object(["oneOf": .array(sources)])
-    properties["sources"] = array(of: sources, most: 1)
+    properties["sources"] = array(of: sources, most: PipelineOptions.mostSources)
     properties["sinks"] = array(of: sinks, most: nil)
     properties["transforms"] = .object([
       "type": .string("array"), "items": .object(["oneOf": .array(Verbs.all.map(block))]),

@@ -44,7 +44,7 @@ import Testing
         let keys = Set(block.split(separator: "\n").map { String($0.prefix { $0 != ":" }) })
         var text = block
         if !keys.contains("pipeline") { text = "pipeline: page\n" + text }
-        if !keys.contains("source") { text += "source: { type: memory }\n" }
+        if keys.isDisjoint(with: ["source", "sources"]) { text += "source: { type: memory }\n" }
         if !keys.contains("sinks") { text += "sinks: [{ type: blackhole }]\n" }
         try text.write(toFile: directory.appending("page.yaml"), atomically: true, encoding: .utf8)
         let result = try ShellCommand(

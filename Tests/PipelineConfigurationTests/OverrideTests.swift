@@ -18,7 +18,7 @@ struct OverrideTests {
     let sink = try #require(definition.sinks[0].definition as? FakeDefinition).block
     #expect(sink.string("path") == "elsewhere")
     #expect(sink.string("decimal.handling.mode") == "precise")
-    let source = try #require(definition.source.definition as? FakeDefinition).block
+    let source = try #require(definition.sources[0].definition as? FakeDefinition).block
     #expect(source.strings("tables").map(\.text) == ["a.b", "c.d"])
     #expect(source.block("snapshot")?.string("mode") == "only")
     #expect(source.block("snapshot")?.integer("threads") == 8)

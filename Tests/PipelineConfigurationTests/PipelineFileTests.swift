@@ -42,13 +42,13 @@ struct PipelineFileTests {
   @Test func aFileBecomesADefinitionWithItsValues() throws {
     let definition = try load(valid, environment: environment).get().definition
     #expect(definition.name == "shop")
-    #expect(definition.source.name == "source")
+    #expect(definition.sources[0].name == "source")
     #expect(definition.sinks.map(\.name) == ["archive", "blackhole"])
     #expect(definition.schemaChangePolicy == .tryEvolve)
     #expect(definition.badRowPolicy == .quarantine)
     #expect(definition.memoryLimit == 128 << 20)
     #expect(definition.stateDirectory == "somewhere/shop")
-    let source = try #require(definition.source.definition as? FakeDefinition).block
+    let source = try #require(definition.sources[0].definition as? FakeDefinition).block
     #expect(source.string("url") == "mariadb://freshet:pa: [ss@127.0.0.1:3306/")
     #expect(source.strings("tables").map(\.text) == ["shop.*", "!shop.tmp_*"])
     #expect(source.strings("tables").map(\.place.description) == ["p.yaml:5:12", "p.yaml:5:22"])
@@ -68,5 +68,22 @@ struct PipelineFileTests {
     #expect(definition.memoryLimit == 256 << 20)
     #expect(definition.schemaChangePolicy == .evolve)
     #expect(definition.badRowPolicy == .stop)
+  }
+
+  @Test func severalSourcesKeepTheirNamesAndTheirOrder() throws {
+    let text = """
+      pipeline: p
+      sources:
+        - { name: b, type: mariadb, url: 'mariadb://h/' }
+        - { name: a, type: mariadb, url: 'mariadb://i/' }
+      order: { idle_after: 2s, late: stop }
+      sinks: [{ type: blackhole }]
+      """
+    let definition = try load(text).get().definition
+    #expect(definition.sources.map(\.name) == ["b", "a"])
+    #expect(definition.order == OrderSettings(idleAfter: 2_000_000_000, late: .stop))
+    #expect(definition.sources.map(definition.stateDirectory(of:)) == [".freshet/p/source.b", ".freshet/p/source.a"])
+    let patient = try load(text.replacing("idle_after: 2s, late: stop", with: "idle_after: never")).get().definition
+    #expect(patient.order == OrderSettings(idleAfter: nil, late: .emit))
   }
 }

@@ -101,7 +101,11 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
 
   static let topLevel = [
     WrongFile(topLine: "windows: []", "p.yaml:4:1: \"windows\" is not available in this version"),
-    WrongFile(topLine: "order: { idle_after: 5s }", "p.yaml:4:1: \"order\" is not available in this version"),
+    WrongFile(topLine: "order: { idle: 5s }", "p.yaml:4:10: unknown key \"idle\""),
+    WrongFile(
+      topLine: "order: { idle_after: soon }",
+      "p.yaml:4:22: \"idle_after\" must be a duration such as 250ms, 5s or 1m, or one of never, not \"soon\""),
+    WrongFile(topLine: "order: { late: drop }", "p.yaml:4:16: \"late\" must be one of emit, stop, not \"drop\""),
     WrongFile(topLine: "control: {}", "p.yaml:4:1: \"control\" is not available in this version"),
     WrongFile(topLine: "pipline: p", "p.yaml:4:1: unknown key \"pipline\" (did you mean \"pipeline\"?)"),
     WrongFile(topLine: "pipeline: q", "p.yaml:4:1: \"pipeline\" is written twice, first at line 1"),
@@ -123,9 +127,16 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
     WrongFile(
       "no source", "pipeline: p\nsinks: [{ type: blackhole }]\n", "p.yaml:1:1: \"source\" is missing"),
     WrongFile(
-      "two sources",
-      "pipeline: p\nsinks: [{ type: blackhole }]\nsources:\n- { type: mariadb, url: a }\n- { type: mariadb, url: b }\n",
-      "p.yaml:5:3: merging sources is not available in this version: \"sources\" holds one"),
+      "two sources of which one has no name",
+      "pipeline: p\nsinks: [{ type: blackhole }]\nsources:\n- { name: a, type: mariadb, url: a }\n- { type: mariadb, url: b }\n",
+      "p.yaml:5:3: one of several sources has no name"),
+    WrongFile(
+      "two sources of one name",
+      "pipeline: p\nsinks: [{ type: blackhole }]\nsources:\n- { name: a, type: mariadb, url: a }\n- { name: a, type: mariadb, url: b }\n",
+      "p.yaml:5:9: two sources are called \"a\""),
+    WrongFile(
+      "an empty list of sources", "pipeline: p\nsinks: [{ type: blackhole }]\nsources: []\n",
+      "p.yaml:3:10: \"sources\" holds no source"),
     WrongFile("an empty file", "", "p.yaml:1:1: the file is empty"),
     WrongFile("a file of comments", "# nothing\n", "p.yaml:1:1: the file is empty"),
     WrongFile("a document of nothing", "---\n", "p.yaml:1:1: the file is empty"),

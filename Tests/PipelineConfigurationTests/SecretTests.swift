@@ -66,7 +66,7 @@ struct SecretTests {
     let lines = "  url: ${CANARY}"
     let evil = "x\n  heartbeat: 1s\n  fail: { }"
     let file = try load(text(lines), environment: ["CANARY": evil]).get()
-    let block = try #require(file.definition.source.definition as? FakeDefinition).block
+    let block = try #require(file.definition.sources[0].definition as? FakeDefinition).block
     #expect(block.string("url") == evil)
     #expect(!block.has("heartbeat"))
     #expect(block.node("url")?.isSecret == true)
@@ -76,7 +76,7 @@ struct SecretTests {
     let lines = "  url: \"${A}-${B:-b}-${C:-c}-${file:secret}-$${A}-$5\""
     let name = directory.appendingPathComponent("p.yaml").path
     let file = try load(text(lines), environment: ["A": "a", "B": ""], name: name).get()
-    let block = try #require(file.definition.source.definition as? FakeDefinition).block
+    let block = try #require(file.definition.sources[0].definition as? FakeDefinition).block
     #expect(block.string("url") == "a-b-c-canary-file-${A}-$5")
   }
 
@@ -93,7 +93,7 @@ struct SecretTests {
 
   @Test func substitutedNumbersAndBooleansMayBeQuoted() throws {
     let file = try load(text("  url: u\n  snapshot: { threads: \"${N}\" }"), environment: ["N": "7"]).get()
-    let block = try #require(file.definition.source.definition as? FakeDefinition).block
+    let block = try #require(file.definition.sources[0].definition as? FakeDefinition).block
     #expect(block.block("snapshot")?.integer("threads") == 7)
   }
 

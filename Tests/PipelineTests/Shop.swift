@@ -34,6 +34,30 @@ enum Shop {
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }
 
+  /// A pipeline that merges logs, called `a`, `b` and so on unless `names` says otherwise.
+  static func merge(
+    _ sources: [MemorySourceDefinition], names: [String]? = nil, order: OrderSettings = OrderSettings(idleAfter: nil),
+    into sinks: [(name: String, definition: any SinkDefinition)], transforms: [any TransformDefinition] = [],
+    state: String? = nil
+  ) -> PipelineRun {
+    let letters = "abcdefghijklmnop".map { String($0) }
+    return PipelineRun(
+      definition: PipelineDefinition(
+        name: "shop", sources: zip(names ?? letters, sources).map { .init(name: $0, definition: $1) }, order: order,
+        transforms: transforms, sinks: sinks.map { .init(name: $0.name, definition: $0.definition) },
+        stateDirectory: state
+          ?? FileManager.default.temporaryDirectory.appending(path: "freshet-merge-tests").path),
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+  }
+
+  /// The keys of the inserted rows in the order in which they were committed.
+  static func keys(_ target: MemoryTarget) -> [Int64] {
+    target.content.journal.map { record in
+      guard case .int(let key)? = record.after?.first else { return -1 }
+      return key
+    }
+  }
+
   static func run(_ log: MemoryLog, into target: MemoryTarget) -> PipelineRun {
     run(MemorySourceDefinition(log: log), into: [("copy", MemorySinkDefinition(target: target))])
   }

@@ -2,16 +2,40 @@ import Change
 
 /// Leaves out the transactions that a sink already has, after a restart at the position of a sink that is further behind.
 ///
-/// Every transaction is compared with the sink's checkpoint, by its place in the log, until the log has passed it.
+/// Every transaction is compared with the sink's checkpoint, by its place in its source's log, until that log has passed it.
 struct CatchUp {
-  let checkpoint: Position
-  let coverage: any PositionCoverage
+  /// One source at the sink.
+  struct Component {
+    let name: String
+    let progress: SourceProgress
+    let coverage: any PositionCoverage
+    /// Whether the last transaction of `progress` was seen, and another one behind it.
+    var hasPassedLast = false
+    var hasMetLast = false
+  }
+
+  /// By source; nil: the sink has nothing of it.
+  private var components: [Component?]
+
+  /// - Returns: nil when the sink has nothing.
+  init?(_ components: [Component?]) {
+    guard components.contains(where: { $0 != nil }) else { return nil }
+    self.components = components
+  }
 
   /// Whether everything from `position` on is new to the sink.
-  func isDone(at position: Position) throws -> Bool { try coverage.hasReached(checkpoint, at: position) }
+  func isDone(at position: Position) throws -> Bool {
+    if components.count == 1, let component = components[0] { return try component.isDone(at: position) }
+    guard let vector = try VectorPosition(position) else { return false }
+    return try components.allSatisfy { component in
+      guard let component else { return true }
+      guard let reached = vector[component.name]?.position else { return false }
+      return try component.isDone(at: reached)
+    }
+  }
 
   /// The first run of transactions that the sink does not have, skipping those before it; empty, at the end, when it has them all.
-  func nextRun(in batch: Batch, parts: Range<Int>) throws -> Range<Int> {
+  mutating func nextRun(in batch: Batch, parts: Range<Int>) throws -> Range<Int> {
     var begin = parts.lowerBound
     while begin < parts.upperBound, try isCovered(batch.transactions[begin]) { begin += 1 }
     var end = begin
@@ -19,7 +43,42 @@ struct CatchUp {
     return begin..<end
   }
 
-  private func isCovered(_ part: TransactionPart) throws -> Bool {
-    try coverage.covers(part.mark, isSnapshot: part.isSnapshot, in: checkpoint)
+  /// Asked for transactions in their order, the last one perhaps again.
+  private mutating func isCovered(_ part: TransactionPart) throws -> Bool {
+    let source = Int(part.source)
+    guard source < components.count else { return false }
+    return try components[source]?.covers(part) ?? false
+  }
+}
+
+extension CatchUp.Component {
+  init(name: String, progress: SourceProgress, coverage: any PositionCoverage) {
+    self.name = name
+    self.progress = progress
+    self.coverage = coverage
+  }
+
+  fileprivate mutating func covers(_ part: TransactionPart) throws(Failure) -> Bool {
+    guard let position = progress.position else { return false }
+    if try coverage.covers(part.mark, isSnapshot: part.isSnapshot, in: position) { return true }
+    guard let last = progress.last, !part.isSnapshot, !hasPassedLast else { return false }
+    if part.mark.isSameTransaction(as: last) {
+      hasMetLast = true
+      return true
+    }
+    hasPassedLast = hasMetLast
+    return !hasPassedLast
+  }
+
+  fileprivate func isDone(at reached: Position) throws(Failure) -> Bool {
+    guard let position = progress.position else { return true }
+    guard try coverage.hasReached(position, at: reached) else { return false }
+    guard let last = progress.last, !hasMetLast else { return true }
+    guard try !coverage.covers(last, isSnapshot: false, in: reached) else {
+      throw Failure(
+        .identity, "the log of source \"\(name)\" does not have the last transaction of the checkpoint",
+        at: progress.text, hint: "the source reads other tables than before, or another server; reset the sink")
+    }
+    return false
   }
 }

@@ -13,6 +13,8 @@ struct Delivery: ~Copyable {
   private let sink: any Sink
   private let meter: SinkMeter
   private let delays: LagSamples
+  /// Whether a commit time promises that no earlier one comes: with several sources only the watermark does.
+  private let isOneLog: Bool
   private var catchUp: CatchUp?
 
   private var counts = ChangeCounts()
@@ -40,7 +42,8 @@ struct Delivery: ~Copyable {
   /// Nanoseconds between two commits that move only the checkpoint.
   private static let emptyCommitInterval: UInt64 = 1_000_000_000
 
-  init(channel: BatchChannel, sink: any Sink, meter: SinkMeter, delays: LagSamples, catchUp: CatchUp?) {
+  init(channel: BatchChannel, sink: any Sink, meter: SinkMeter, delays: LagSamples, isOneLog: Bool, catchUp: CatchUp?) {
+    self.isOneLog = isOneLog
     self.channel = channel
     self.sink = sink
     self.meter = meter
@@ -104,7 +107,7 @@ struct Delivery: ~Copyable {
     try await write(batch, parts: 0..<(lastEnd + 1))
     isInsideTransaction = false
     try reach(batch.position)
-    if let last = parts[...lastEnd].last, !last.isSnapshot, last.commitTime > .distantPast {
+    if isOneLog, let last = parts[...lastEnd].last, !last.isSnapshot, last.commitTime > .distantPast {
       watermark = max(watermark, EventTime(microseconds: last.commitTime.microseconds - 1))
     }
     if isSeparate { try await commit() }

@@ -56,8 +56,16 @@ package final class SourceDelay: Sendable {
   private let estimate = Atomic<UInt64>(0)
   /// The newest commit time that was learned from, in microseconds.
   private let newest = Atomic<Int64>(.min)
+  /// The least delay of all, in microseconds; the largest number while there was none.
+  private let smallest = Atomic<Int64>(.max)
 
   package init() {}
+
+  /// The least time between a commit and its reading, in microseconds; it may be negative. Nil before the first.
+  package var least: Int64? {
+    let value = smallest.load(ordering: .relaxed)
+    return value == .max ? nil : value
+  }
 
   /// Learns from a batch, once, when it was read. A commit time is precise when it has a fraction of a second and is newer
   /// than all before it: one that was only held from going back has the fraction of another commit.
@@ -65,6 +73,9 @@ package final class SourceDelay: Sendable {
     var latest = newest.load(ordering: .relaxed)
     for part in batch.transactions where !part.isSnapshot && part.commitTime.microseconds > latest {
       latest = part.commitTime.microseconds
+      if wallClock - latest < smallest.load(ordering: .relaxed) {
+        smallest.store(wallClock - latest, ordering: .relaxed)
+      }
       guard latest % 1_000_000 != 0 else { continue }
       estimate.store(UInt64(max(0, wallClock - latest)), ordering: .relaxed)
     }

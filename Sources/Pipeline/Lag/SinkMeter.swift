@@ -57,12 +57,18 @@ package final class SourceMeter: Sendable {
     package var position: Position?
     package var snapshot: SnapshotProgress?
     package var lag: LagSummary?
+    /// The least time between a commit and its reading, in microseconds: what is constant in it is the difference of the
+    /// two clocks, and it is negative when the source's is ahead. Nil until the log was read.
+    package var leastDelay: Int64?
+    /// What the order of several sources says of this one.
+    package var order = OrderReading()
   }
 
+  package let name: String
   package let lag = LagMeter()
   private let state = Mutex(Reading())
 
-  package init() {}
+  package init(name: String = "source") { self.name = name }
 
   package var reading: Reading {
     var reading = state.withLock { $0 }

@@ -1,49 +1,322 @@
 import Change
 import Flow
+import Logging
 
-/// Hands every batch of a source to every sink's channel, in one order, and keeps the promise of the watermark.
+/// Merges the batches of several sources into one order and hands them on, on a thread of its own.
 ///
-/// With one source the log's order is the commit order and nothing is buffered: the source's own thread does the handing over.
-final class OrderStage: SourceOutput {
-  private let channels: [BatchChannel]
-  private let meter: SourceMeter
-  private let delay: SourceDelay
-  /// What earlier attempts, on threads of their own, have used.
-  private let busyBefore: UInt64
+/// *Ordering*: as ``CommitOrder`` says. *Bound*: it takes from a source's channel when it has nothing of that source left,
+/// so a source that runs ahead is suspended by its full channel. *Cost*: a batch that is next as a whole goes on as it is;
+/// shorter runs are copied together into batches of the usual size. *End*: it finishes and fails with its neighbours, in
+/// both directions.
+final class OrderStage {
+  private var order: CommitOrder
+  private let inputs: [BatchChannel]
+  private let outputs: [BatchChannel]
+  private let bell: NewsBell
+  private let settings: OrderSettings
+  private let meters: PipelineMeters
+  private let tables: SharedTables
+  private let stop: StopSignal
+  private let logger: Logger
+  private let builder = BatchBuilder()
+  /// The components of the vector as they were rendered, with what they were rendered from.
+  private var rendered: [(progress: SourceProgress, text: String?)]
+  /// Something has left, or a source has moved, since the last batch was sent.
+  private var hasMoved = false
+  private var lastSent: UInt64 = 0
+  /// When each source was warned of last; 0: never.
+  private var warned: [UInt64]
+  /// Since when the others wait for each source; nil: they do not.
+  private var held: [UInt64?]
 
-  init(channels: [BatchChannel], meter: SourceMeter, delay: SourceDelay) {
-    self.channels = channels
-    self.meter = meter
-    self.delay = delay
-    busyBefore = meter.reading.busyNanoseconds
+  /// Nanoseconds between two batches that only say how far the sources are.
+  private static let emptyInterval: UInt64 = 1_000_000_000
+  /// Nanoseconds between two warnings about one source.
+  private static let warningInterval: UInt64 = 60_000_000_000
+  /// A batch of at least this many bytes goes on by itself although smaller ones wait to be put together.
+  private static let wholeBatchBytes = 64 << 10
+
+  init(
+    _ order: CommitOrder, inputs: [BatchChannel], outputs: [BatchChannel], bell: NewsBell, settings: OrderSettings,
+    meters: PipelineMeters, tables: SharedTables, stop: StopSignal, logger: Logger
+  ) {
+    self.order = order
+    self.inputs = inputs
+    self.outputs = outputs
+    self.bell = bell
+    self.settings = settings
+    self.meters = meters
+    self.tables = tables
+    self.stop = stop
+    self.logger = logger
+    rendered = order.lanes.map { ($0.progress, VectorPosition.rendered(.init(name: $0.name, progress: $0.progress))) }
+    warned = Array(repeating: 0, count: order.lanes.count)
+    held = Array(repeating: nil, count: order.lanes.count)
   }
 
-  func send(_ batch: Batch) async throws {
-    let rows = UInt64(batch.changes.count)
-    let transactions = UInt64(batch.transactions.count { $0.ends })
-    let now = MonotonicTime.now()
-    let wallClock = WallClock.microseconds()
-    delay.learn(from: batch, wallClock: wallClock)
-    if let delay = delay.delay(of: batch, readAt: wallClock) { meter.lag.record(delay, count: rows) }
-    for channel in channels { try await channel.send(batch) }
-    let blocked = MonotonicTime.now() &- now
-    let processor = ProcessUsage.threadNanoseconds()
-    meter.update { reading in
-      reading.rows += rows
-      reading.transactions += transactions
-      reading.bytes += UInt64(batch.logBytes)
-      reading.position = batch.position
-      reading.busyNanoseconds = max(reading.busyNanoseconds, busyBefore + processor)
-      reading.blockedNanoseconds += blocked
+  func run() async throws {
+    do {
+      meters.order.begin()
+      for source in meters.sources {
+        source.update { ($0.order.isIdle, $0.order.holdsSince) = (false, nil) }
+      }
+      // Silence makes no news: it is noticed by looking.
+      let interval = min(500_000_000, max(5_000_000, (settings.idleAfter ?? .max) / 8))
+      let bell = self.bell
+      async let _: Void = OrderStage.tick(bell, interval)
+      try await merge()
+      for output in outputs { output.finish() }
+    } catch {
+      for input in inputs { input.fail(error) }
+      for output in outputs { output.fail(error) }
+      throw error
     }
   }
 
-  func advance(to watermark: EventTime) {
-    for channel in channels { channel.advance(to: watermark) }
-    meter.update { $0.watermark = max($0.watermark, watermark) }
+  private static func tick(_ bell: NewsBell, _ interval: UInt64) async {
+    while !Task.isCancelled {
+      do { try await Task.sleep(nanoseconds: interval) } catch { return }
+      bell.ring()
+    }
   }
 
-  func report(_ progress: SnapshotProgress) {
-    meter.update { $0.snapshot = progress }
+  private func merge() async throws {
+    while true {
+      repeat { try await drain() } while findIdle()
+      try await flush()
+      try await advance()
+      noteHolder()
+      if order.isFinished { return try await finish() }
+      if hasMoved, MonotonicTime.now() &- lastSent >= OrderStage.emptyInterval { try await sendPosition() }
+      try await bell.wait()
+    }
+  }
+
+  /// Lets everything leave that can. When it returns, no source had anything new.
+  private func drain() async throws {
+    while true {
+      let hasNews = try receive()
+      var hasLeft = false
+      while let run = order.nextRun() {
+        hasLeft = true
+        try await leave(run)
+        // What this source has brought meanwhile may come before all others.
+        if order.lanes[run.lane].isEmpty { _ = try receive(run.lane) }
+      }
+      if order.tornLane != nil || (!hasNews && !hasLeft) { return }
+    }
+  }
+
+  /// Everything has left that will. What the sources still send lies behind it, and is read again at the next start.
+  private func finish() async throws {
+    if hasMoved { try await sendPosition() }
+    if let torn = order.tornLane, !stop.isRequested {
+      throw Failure(.corruptLog, "the log of source \"\(order.lanes[torn].name)\" ends inside a transaction")
+    }
+    for lane in inputs.indices where !order.lanes[lane].isEnded {
+      while try await !inputs[lane].receiveAll().isLast {}
+    }
+  }
+
+  private func receive() throws -> Bool {
+    var hasNews = false
+    for lane in inputs.indices where try receive(lane) { hasNews = true }
+    return hasNews
+  }
+
+  private func receive(_ lane: Int) throws -> Bool {
+    guard order.lanes[lane].isEmpty, !order.lanes[lane].isEnded, let reception = try inputs[lane].takeAll() else {
+      return false
+    }
+    for batch in reception.batches { try tables.note(batch, of: lane) }
+    let wasIdle = order.lanes[lane].isIdle
+    let moved = try order.receive(
+      reception.batches, watermark: reception.watermark, isLast: reception.isLast,
+      isStopped: stop.isRequested, into: lane, now: MonotonicTime.now())
+    hasMoved = hasMoved || moved
+    if wasIdle, !order.lanes[lane].isIdle {
+      meters.sources[lane].update { $0.order.isIdle = false }
+      logger.info("a source is heard again", metadata: ["source": "\(order.lanes[lane].name)"])
+    }
+    return true
+  }
+
+  // MARK: Leaving
+
+  private func leave(_ run: CommitOrder.Run) async throws {
+    let (isLarge, standsAlone) = shape(of: run)
+    // Rows before a change of their schema are not in one batch with it, and a snapshot's not with the log's.
+    if isLarge || standsAlone { try await flush() }
+    if run.isWholeBatch, isLarge || builder.isEmpty {
+      try await pass(run)
+    } else {
+      try await gather(run)
+    }
+  }
+
+  private func shape(of run: CommitOrder.Run) -> (isLarge: Bool, standsAlone: Bool) {
+    guard let batch = order.lanes[run.lane].head else { return (false, false) }
+    let standsAlone =
+      !batch.schemaChanges.isEmpty || batch.transactions[run.parts.lowerBound].isSnapshot
+      || !builder.hasRoom(for: batch)
+    return (run.isWholeBatch && batch.byteCount >= OrderStage.wholeBatchBytes, standsAlone)
+  }
+
+  /// Hands a whole batch on.
+  private func pass(_ run: CommitOrder.Run) async throws {
+    // Nobody else holds the batch any more: its memory goes with it.
+    guard let batch = try order.takeBatch(run) else { return }
+    let source = UInt16(run.lane)
+    var late: UInt64 = 0
+    var parts = batch.transactions
+    for index in parts.indices { late += try label(&parts[index], source) }
+    count(late, of: run.lane)
+    let hasRisen = order.advance()
+    try await send(Batch.relabel(batch, transactions: parts, position: position), passed: true)
+    if hasRisen { announce() }
+  }
+
+  /// Copies a run behind what waits to be put together.
+  private func gather(_ run: CommitOrder.Run) async throws {
+    try append(run)
+    // A piece of a transaction is the last part of its batch.
+    if builder.isFull || order.inside != nil { try await flush() }
+  }
+
+  private func append(_ run: CommitOrder.Run) throws {
+    guard let batch = order.lanes[run.lane].head else { return }
+    let source = UInt16(run.lane)
+    var late: UInt64 = 0
+    var failure: Failure?
+    if builder.isEmpty { builder.readAt = batch.readAt }
+    builder.append(run.parts, of: batch) { part in
+      do throws(Failure) { late += try label(&part, source) } catch { failure = error }
+    }
+    if let failure { throw failure }
+    count(late, of: run.lane)
+    if run.parts.upperBound == batch.transactions.count { builder.logBytes += batch.logBytes }
+    try order.leave(run)
+  }
+
+  /// Says whose the part is, and holds its time above the promise.
+  /// - Returns: 1 when it begins a transaction that is late.
+  private func label(_ part: inout TransactionPart, _ source: UInt16) throws(Failure) -> UInt64 {
+    part.source = source
+    guard !part.isSnapshot, part.commitTime <= order.watermark else { return 0 }
+    if settings.late == .stop {
+      let behind = (order.watermark.microseconds - part.commitTime.microseconds) / 1000
+      throw Failure(
+        .limit, "a transaction of source \"\(order.lanes[Int(source)].name)\" came \(behind) ms behind the watermark",
+        hint: "raise `idle_after`, give the source a heartbeat table, or let it pass with `late: emit`")
+    }
+    part.commitTime = EventTime(microseconds: order.watermark.microseconds + 1)
+    return part.begins ? 1 : 0
+  }
+
+  private func count(_ late: UInt64, of lane: Int) {
+    if late > 0 { meters.sources[lane].update { $0.order.late += late } }
+  }
+
+  private func flush() async throws {
+    guard !builder.isEmpty else { return }
+    // The position says what is promised right behind it.
+    let hasRisen = order.advance()
+    try await send(builder.take(position: position), passed: false)
+    if hasRisen { announce() }
+  }
+
+  private func send(_ batch: Batch, passed: Bool) async throws {
+    let started = MonotonicTime.now()
+    for output in outputs { try await output.send(batch) }
+    lastSent = MonotonicTime.now()
+    hasMoved = false
+    meters.order.add(blocked: lastSent &- started, processor: ProcessUsage.threadNanoseconds(), passed: passed)
+  }
+
+  /// Says how far the sources are, without a change.
+  private func sendPosition() async throws {
+    try await send(
+      Batch(
+        arena: [], cells: [], changes: [], transactions: [], schemas: [], schemaChanges: [], position: position,
+        logBytes: 0, readAt: MonotonicTime.now()), passed: true)
+  }
+
+  /// Behind everything that has left.
+  private var position: Position {
+    for index in rendered.indices where rendered[index].progress != order.lanes[index].progress {
+      let lane = order.lanes[index]
+      rendered[index] = (lane.progress, VectorPosition.rendered(.init(name: lane.name, progress: lane.progress)))
+    }
+    let known = order.lanes.filter { $0.progress.position != nil }
+    return Position(
+      text: known.map { "\($0.name)=\($0.progress.text)" }.joined(separator: " "),
+      token: VectorPosition.token(order.watermark, rendered.compactMap(\.text)))
+  }
+
+  // MARK: Time
+
+  /// Raises the watermark by what the sources have promised beyond their changes. A position goes ahead: whatever a sink
+  /// stores of the promise, its checkpoint has it, too.
+  private func advance() async throws {
+    guard order.advance() else { return }
+    try await sendPosition()
+    announce()
+  }
+
+  private func announce() {
+    for output in outputs { output.advance(to: order.watermark) }
+    meters.order.promise(order.watermark)
+  }
+
+  /// Lets go of the sources that were silent for too long; only right behind `drain`, when nothing of theirs is on its way.
+  private func findIdle() -> Bool {
+    guard let limit = settings.idleAfter else { return false }
+    let now = MonotonicTime.now()
+    let holder = order.holder
+    for lane in order.lanes.indices where order.lanes[lane].isReadingTables {
+      if let snapshot = meters.sources[lane].reading.snapshot, snapshot.tablesDone >= snapshot.tables {
+        order.endReadingTables(lane)
+      }
+    }
+    let found = order.findIdle(limit: limit, now: now)
+    for lane in found where !order.lanes[lane].isEnded {
+      meters.sources[lane].update { $0.order.isIdle = true }
+      guard lane == holder, warned[lane] == 0 || now &- warned[lane] >= OrderStage.warningInterval else { continue }
+      warned[lane] = now
+      logger.warning(
+        "a source is silent and holds the others back no longer",
+        metadata: [
+          "source": "\(order.lanes[lane].name)", "silent_ms": "\((now &- order.lanes[lane].heardAt) / 1_000_000)",
+        ])
+    }
+    return !found.isEmpty
+  }
+
+  /// Names the source that the others wait for.
+  private func noteHolder() {
+    let now = MonotonicTime.now()
+    for lane in order.lanes.indices {
+      let isHolder = lane == order.holder
+      let since = held[lane]
+      guard isHolder != (since != nil) else {
+        if let since { warnOfHolder(lane, since: since, now: now) }
+        continue
+      }
+      held[lane] = isHolder ? now : nil
+      meters.sources[lane].update { reading in
+        reading.order.holdsSince = isHolder ? now : nil
+        if let since { reading.order.heldNanoseconds += now &- since }
+      }
+    }
+  }
+
+  private func warnOfHolder(_ lane: Int, since: UInt64, now: UInt64) {
+    guard now &- since >= 10_000_000_000,
+      warned[lane] == 0 || now &- warned[lane] >= OrderStage.warningInterval
+    else { return }
+    warned[lane] = now
+    logger.warning(
+      "all sources wait for one",
+      metadata: ["source": "\(order.lanes[lane].name)", "waiting_ms": "\((now &- since) / 1_000_000)"])
   }
 }

@@ -22,25 +22,34 @@ struct PipelineAttempt: Sendable {
 
   func run() async throws {
     let shares = MemoryShares(
-      limit: definition.memoryLimit, sinks: definition.sinks.count, hasTransforms: !definition.transforms.isEmpty)
+      limit: definition.memoryLimit, sources: definition.sources.count, sinks: definition.sinks.count,
+      hasTransforms: !definition.transforms.isEmpty)
     let channels = definition.sinks.map { BatchChannel(name: "deliver.\($0.name)", byteLimit: shares.channel) }
-    let checkpoints = Rendezvous<Position?>(count: definition.sinks.count)
-    let coverage = Rendezvous<any PositionCoverage>(count: 1)
-    let delay = SourceDelay()
-    let delays = LagSamples(delay: delay)
+    let resume = Resume(definition)
     meters.attach(channels)
-    // What the source fills: the sinks' own channels, unless transforms lie between.
+    // What the sources fill: the sinks' own channels, unless transforms or the order of several sources lie between.
     let transforms = transformStage(into: channels, shares)
     let entries = transforms.map { [$0.input] } ?? channels
-    let sourceThread = DedicatedThread(name: "source")
+    let intakes = SourceIntakes(definition, entries: entries, laneBytes: shares.lane, meters: meters)
+    let delays = LagSamples(delays: intakes.delays)
+    let sourceThreads = intakes.stageNames.map { DedicatedThread(name: $0) }
+    let orderThread = intakes.bell.map { _ in DedicatedThread(name: "order") }
     let transformThread = transforms.map { _ in DedicatedThread(name: "transform") }
     let sinkThreads = definition.sinks.map { DedicatedThread(name: "deliver.\($0.name)") }
-    defer { for thread in sinkThreads + [sourceThread, transformThread].compactMap(\.self) { thread.stop() } }
+    defer {
+      for thread in sinkThreads + sourceThreads + [orderThread, transformThread].compactMap(\.self) { thread.stop() }
+    }
     try await withThrowingTaskGroup { group in
-      group.addTask(name: "source", executorPreference: sourceThread) {
-        let context = context(definition.source.name, thread: sourceThread, memory: shares.source)
-        let order = OrderStage(channels: entries, meter: meters.source, delay: delay)
-        try await read(context, checkpoints: checkpoints, coverage: coverage, into: order, entries)
+      for index in definition.sources.indices {
+        let thread = sourceThreads[index]
+        group.addTask(name: thread.name, executorPreference: thread) {
+          try await read(index, on: thread, memory: shares.source, resume: resume, into: intakes)
+        }
+      }
+      if let bell = intakes.bell {
+        group.addTask(name: "order", executorPreference: orderThread) {
+          try await merge(resume, intakes, bell: bell, into: entries)
+        }
       }
       if let transforms {
         group.addTask(name: "transform", executorPreference: transformThread) { try await transforms.run() }
@@ -48,8 +57,8 @@ struct PipelineAttempt: Sendable {
       for (index, sink) in definition.sinks.enumerated() {
         let thread = sinkThreads[index]
         group.addTask(name: "deliver.\(sink.name)", executorPreference: thread) {
-          let context = context(sink.name, thread: thread, memory: shares.sink)
-          try await deliver(index, context, from: channels[index], checkpoints: checkpoints, coverage: coverage, delays)
+          let context = context(sink.name, thread: thread, memory: shares.sink, state: definition.stateDirectory)
+          try await deliver(index, context, from: channels[index], resume: resume, delays)
         }
       }
       // Unlike `waitForAll`, the loop leaves at the first error, and leaving cancels the stages that wait for each other.
@@ -68,36 +77,58 @@ struct PipelineAttempt: Sendable {
   }
 
   private func read(
-    _ context: ConnectorContext, checkpoints: Rendezvous<Position?>, coverage: Rendezvous<any PositionCoverage>,
-    into order: OrderStage, _ channels: [BatchChannel]
+    _ index: Int, on thread: DedicatedThread, memory: Int, resume: Resume, into intakes: SourceIntakes
   ) async throws {
+    let named = definition.sources[index]
     do {
-      let source = try definition.source.definition.makeSource(context)
-      coverage.arrive(0, with: source.coverage)
-      let start = try await checkpoints.all()
-      try await source.run(from: start, into: order, control: control)
-      for channel in channels { channel.finish() }
+      let source = try named.definition.makeSource(
+        context(named.name, thread: thread, memory: memory, state: definition.stateDirectory(of: named)))
+      resume.coverage.arrive(index, with: source.coverage)
+      let start = try await resume.plan().progress[index].map { $0?.position }
+      try await source.run(from: start, into: intakes.outputs[index], control: control)
+      for channel in intakes.channels[index] { channel.finish() }
     } catch {
-      for channel in channels { channel.fail(error) }
+      for channel in intakes.channels[index] { channel.fail(error) }
       throw error
     }
   }
 
+  private func merge(
+    _ resume: Resume, _ intakes: SourceIntakes, bell: NewsBell, into entries: [BatchChannel]
+  ) async throws {
+    let inputs = intakes.channels.compactMap(\.first)
+    let order: CommitOrder
+    let tables: SharedTables
+    var logger = logger
+    logger[metadataKey: "stage"] = "order"
+    do {
+      order = try await resume.order()
+      tables = try SharedTables(
+        directory: definition.stateDirectory, names: definition.sources.map(\.name),
+        chain: TransformChain(
+          definition.transforms, TransformContext(badRowPolicy: definition.badRowPolicy, logger: logger)))
+    } catch {
+      for channel in inputs + entries { channel.fail(error) }
+      throw error
+    }
+    try await OrderStage(
+      order, inputs: inputs, outputs: entries, bell: bell, settings: definition.order, meters: meters,
+      tables: tables, stop: control.stop, logger: logger
+    ).run()
+  }
+
   private func deliver(
-    _ index: Int, _ context: ConnectorContext, from channel: BatchChannel, checkpoints: Rendezvous<Position?>,
-    coverage: Rendezvous<any PositionCoverage>, _ delays: LagSamples
+    _ index: Int, _ context: ConnectorContext, from channel: BatchChannel, resume: Resume, _ delays: LagSamples
   ) async throws {
     let sink = try definition.sinks[index].definition.makeSink(context)
     do {
       let checkpoint = try await sink.open()
-      checkpoints.arrive(index, with: checkpoint)
+      resume.checkpoints.arrive(index, with: checkpoint)
       meters.sinks[index].update { $0.position = checkpoint ?? $0.position }
-      let arithmetic = try await coverage.all()
       var delivery = Delivery(
         channel: channel, sink: sink, meter: meters.sinks[index], delays: delays,
-        catchUp: checkpoint.flatMap { checkpoint in
-          arithmetic.first.map { CatchUp(checkpoint: checkpoint, coverage: $0) }
-        })
+        isOneLog: definition.sources.count == 1,
+        catchUp: try await resume.catchUp(of: index))
       try await delivery.run()
       await sink.close()
     } catch {
@@ -107,27 +138,14 @@ struct PipelineAttempt: Sendable {
     }
   }
 
-  private func context(_ name: String, thread: DedicatedThread, memory: Int) -> ConnectorContext {
+  private func context(
+    _ name: String, thread: DedicatedThread, memory: Int, state: String
+  ) -> ConnectorContext {
     var logger = logger
     logger[metadataKey: "stage"] = "\(thread.name)"
     return ConnectorContext(
-      pipeline: definition.name, name: name, stateDirectory: definition.stateDirectory, memoryLimit: memory,
+      pipeline: definition.name, name: name, stateDirectory: state, memoryLimit: memory,
       schemaChangePolicy: definition.schemaChangePolicy, badRowPolicy: definition.badRowPolicy, thread: thread,
       logger: logger, source: description)
-  }
-}
-
-/// How a pipeline's memory limit is divided, in bytes. What is left is for the program itself and its libraries.
-struct MemoryShares {
-  /// A quarter for the source, half for the sinks with their channels.
-  let source: Int
-  let sink: Int
-  let channel: Int
-
-  init(limit: Int, sinks: Int, hasTransforms: Bool) {
-    source = limit / 4
-    // The channel in front of the transforms takes its part from those of the sinks.
-    channel = max(1 << 20, min(48 << 20, limit / 6 / (hasTransforms ? sinks + 1 : sinks)))
-    sink = max(4 << 20, limit * 3 / 8 / sinks)
   }
 }

@@ -21,7 +21,10 @@ package struct PipelineDefinition: Sendable {
   }
 
   package var name: String
-  package var source: NamedSource
+  /// At least one; names are unique.
+  package var sources: [NamedSource]
+  /// How several sources are brought into one order.
+  package var order: OrderSettings
   /// In the order in which changes go through them; may be empty.
   package var transforms: [any TransformDefinition]
   /// At least one; names are unique.
@@ -34,17 +37,35 @@ package struct PipelineDefinition: Sendable {
   package var stateDirectory: String
 
   package init(
-    name: String, source: NamedSource, transforms: [any TransformDefinition] = [], sinks: [NamedSink],
+    name: String, sources: [NamedSource], order: OrderSettings = OrderSettings(),
+    transforms: [any TransformDefinition] = [], sinks: [NamedSink],
     schemaChangePolicy: SchemaChangePolicy = .evolve, badRowPolicy: BadRowPolicy = .stop,
     memoryLimit: Int = 256 << 20, stateDirectory: String
   ) {
     self.name = name
-    self.source = source
+    self.sources = sources
+    self.order = order
     self.transforms = transforms
     self.sinks = sinks
     self.schemaChangePolicy = schemaChangePolicy
     self.badRowPolicy = badRowPolicy
     self.memoryLimit = memoryLimit
     self.stateDirectory = stateDirectory
+  }
+
+  /// A pipeline with one source.
+  package init(
+    name: String, source: NamedSource, transforms: [any TransformDefinition] = [], sinks: [NamedSink],
+    schemaChangePolicy: SchemaChangePolicy = .evolve, badRowPolicy: BadRowPolicy = .stop,
+    memoryLimit: Int = 256 << 20, stateDirectory: String
+  ) {
+    self.init(
+      name: name, sources: [source], transforms: transforms, sinks: sinks, schemaChangePolicy: schemaChangePolicy,
+      badRowPolicy: badRowPolicy, memoryLimit: memoryLimit, stateDirectory: stateDirectory)
+  }
+
+  /// Where a source keeps what it knows of its server: the state directory, or one of its own in it where there are several.
+  package func stateDirectory(of source: NamedSource) -> String {
+    sources.count == 1 ? stateDirectory : "\(stateDirectory)/source.\(source.name)"
   }
 }

@@ -3,13 +3,17 @@ import Synchronization
 
 /// The meters of one pipeline, kept over its attempts.
 final class PipelineMeters: Sendable {
-  let source = SourceMeter()
+  /// In the order of the pipeline's list.
+  let sources: [SourceMeter]
+  /// What the order of several sources takes.
+  let order = OrderMeter()
   let sinks: [SinkMeter]
   /// Nil when the pipeline has no transforms.
   let transforms: TransformMeter?
   private let channels = Mutex<[BatchChannel]>([])
 
-  init(sinks: [String], hasTransforms: Bool) {
+  init(sources: [String], sinks: [String], hasTransforms: Bool) {
+    self.sources = sources.map(SourceMeter.init(name:))
     self.sinks = sinks.map(SinkMeter.init(name:))
     transforms = hasTransforms ? TransformMeter() : nil
   }

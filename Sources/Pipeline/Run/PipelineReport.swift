@@ -51,6 +51,28 @@ package struct PipelineReport: Encodable, Sendable {
     package var tables: [String: Accounting]
   }
 
+  /// One of the pipeline's sources.
+  package struct Source: Encodable, Sendable {
+    package var rows: UInt64
+    package var transactions: UInt64
+    package var bytes: UInt64
+    /// How far it was read; missing when nothing came.
+    package var position: String?
+    /// What it has promised, in microseconds since 1970; missing when nothing.
+    package var watermarkUs: Int64?
+    package var lagMs: Lag?
+    /// The least time between a commit and its reading: the difference of the clocks is in it.
+    package var leastDelayMs: Double?
+    /// How far its clock is behind that of the source that is furthest ahead.
+    package var clockSkewMs: Double?
+    /// Transactions that came behind the watermark of all.
+    package var late: UInt64?
+    /// Whether it was silent so long that nobody waits for it.
+    package var idle: Bool?
+    /// How long the others have waited for it.
+    package var heldSeconds: Double?
+  }
+
   package struct Stage: Encodable, Sendable {
     package var busySeconds: Double
     package var blockedSeconds: Double
@@ -64,31 +86,38 @@ package struct PipelineReport: Encodable, Sendable {
   package var peakMemoryBytes: Int
   package var retries: UInt64
   package var read: Read
+  package var sources: [String: Source]
+  /// What is promised for all sources together, in microseconds since 1970; missing with one source.
+  package var watermarkUs: Int64?
   package var sinks: [String: Sink]
   package var stages: [String: Stage]
 
-  package init(_ status: PipelineStatus, sourceName: String) {
+  package init(_ status: PipelineStatus) {
     pipeline = status.pipeline
     state = status.state.rawValue
     seconds = status.seconds
     cpuSeconds = ProcessUsage.processorSeconds()
     peakMemoryBytes = ProcessUsage.peakMemory()
     retries = status.retries
-    read = Read(rows: status.source.rows, transactions: status.source.transactions, bytes: status.source.bytes)
+    let all = status.source
+    read = Read(rows: all.rows, transactions: all.transactions, bytes: all.bytes)
+    sources = [:]
     sinks = [:]
-    stages = [
-      "source": Stage(
-        busySeconds: Double(status.source.busyNanoseconds) / 1e9,
-        blockedSeconds: Double(status.source.blockedNanoseconds) / 1e9, lagMs: status.source.lag.map(Lag.init)),
-      "order": Stage(busySeconds: 0, blockedSeconds: 0, lagMs: nil),
-    ]
+    stages = ["order": Stage(status.order)]
+    watermarkUs = status.order.flatMap { $0.watermark.known }
+    for source in status.sources {
+      sources[source.name] = Source(source, of: status)
+      stages[status.sources.count == 1 ? "source" : "source.\(source.name)"] = Stage(
+        busySeconds: Double(source.reading.busyNanoseconds) / 1e9,
+        blockedSeconds: Double(source.reading.blockedNanoseconds) / 1e9, lagMs: source.reading.lag.map(Lag.init))
+    }
     if let transforms = status.transforms {
       stages["transform"] = Stage(
         busySeconds: Double(transforms.busyNanoseconds) / 1e9,
         blockedSeconds: Double(transforms.blockedNanoseconds) / 1e9, lagMs: nil)
     }
     for sink in status.sinks {
-      sinks[sink.name] = Sink(sink.reading, seconds: status.seconds, sourceName: sourceName)
+      sinks[sink.name] = Sink(sink.reading, seconds: status.seconds, sources: status.sources.map(\.name))
       stages["deliver.\(sink.name)"] = Stage(
         busySeconds: Double(sink.reading.busyNanoseconds) / 1e9, blockedSeconds: 0,
         lagMs: sink.reading.lag.map(Lag.init))
@@ -107,10 +136,10 @@ extension PipelineReport {
 }
 
 extension PipelineReport.Sink {
-  fileprivate init(_ reading: SinkMeter.Reading, seconds: Double, sourceName: String) {
+  fileprivate init(_ reading: SinkMeter.Reading, seconds: Double, sources: [String]) {
     rows = reading.rowsRead
     rowsPerSecond = seconds > 0 ? Double(reading.rowsRead) / seconds : 0
-    position = reading.position.map { [sourceName: $0.text] } ?? [:]
+    position = reading.position.map { PipelineReport.texts(of: $0, sources) } ?? [:]
     lagMs = reading.lag.map(PipelineReport.Lag.init)
     commits = reading.commits
     accounting = PipelineReport.Accounting(read: reading.rowsRead, reading.outcome)
@@ -121,4 +150,48 @@ extension PipelineReport.Sink {
         read: reading.read[table] ?? 0, reading.outcomes[table] ?? Outcome())
     }
   }
+}
+
+extension PipelineReport.Source {
+  fileprivate init(_ source: PipelineStatus.Source, of status: PipelineStatus) {
+    let reading = source.reading
+    rows = reading.rows
+    transactions = reading.transactions
+    bytes = reading.bytes
+    position = reading.position?.text
+    watermarkUs = reading.watermark.known
+    lagMs = reading.lag.map(PipelineReport.Lag.init)
+    leastDelayMs = reading.leastDelay.map { Double($0) / 1000 }
+    clockSkewMs = status.clockSkew(of: source).map { Double($0) / 1000 }
+    guard status.sources.count > 1 else { return }
+    late = reading.order.late
+    idle = reading.order.isIdle
+    heldSeconds = Double(reading.order.heldNanoseconds) / 1e9
+  }
+}
+
+extension PipelineReport.Stage {
+  fileprivate init(_ order: OrderMeter.Reading?) {
+    busySeconds = Double(order?.busyNanoseconds ?? 0) / 1e9
+    blockedSeconds = Double(order?.blockedNanoseconds ?? 0) / 1e9
+  }
+}
+
+extension PipelineReport {
+  /// Of each source, how far it is.
+  fileprivate static func texts(of position: Position, _ sources: [String]) -> [String: String] {
+    if sources.count == 1 { return [sources[0]: position.text] }
+    do throws(Failure) {
+      if let vector = try VectorPosition(position) {
+        return Dictionary(vector.components.map { ($0.name, $0.progress.text) }) { first, _ in first }
+      }
+    } catch {
+      return ["damaged": error.description]
+    }
+    return [:]
+  }
+}
+
+extension EventTime {
+  fileprivate var known: Int64? { self == .distantPast ? nil : microseconds }
 }

@@ -17,10 +17,12 @@ package final class PipelineRun: Sendable {
   private let state = Mutex((state: PipelineState.starting, retries: UInt64(0)))
 
   package init(definition: PipelineDefinition, logger: Logger) {
-    precondition(!definition.sinks.isEmpty, "a pipeline has a sink")
+    precondition(!definition.sinks.isEmpty && !definition.sources.isEmpty, "a pipeline has a source and a sink")
     self.definition = definition
     self.logger = logger
-    meters = PipelineMeters(sinks: definition.sinks.map(\.name), hasTransforms: !definition.transforms.isEmpty)
+    meters = PipelineMeters(
+      sources: definition.sources.map(\.name), sinks: definition.sinks.map(\.name),
+      hasTransforms: !definition.transforms.isEmpty)
   }
 
   /// Asks the source to end; what was read is delivered, then `run` returns. May be called from any thread, more than once.
@@ -33,6 +35,7 @@ package final class PipelineRun: Sendable {
   /// - Throws: the `Failure` that a person must look at, or `CancellationError`. `report` tells what was done by then.
   package func run(until: Until) async throws {
     do {
+      try checkEnd(until)
       try prepareStateDirectory()
       try await attempts(until)
       state.withLock { $0.state = .finished }
@@ -54,12 +57,14 @@ package final class PipelineRun: Sendable {
     }
     return PipelineStatus(
       pipeline: definition.name, state: state, retries: retries,
-      seconds: Double(MonotonicTime.now() &- started) / 1e9, source: meters.source.reading,
+      seconds: Double(MonotonicTime.now() &- started) / 1e9,
+      sources: meters.sources.map { PipelineStatus.Source(name: $0.name, reading: $0.reading) },
+      order: definition.sources.count > 1 ? meters.order.reading : nil,
       transforms: meters.transforms?.reading,
       sinks: sinks.map { PipelineStatus.Sink(name: $0.name, reading: $0.reading) })
   }
 
-  package var report: PipelineReport { PipelineReport(status, sourceName: definition.source.name) }
+  package var report: PipelineReport { PipelineReport(status) }
 
   private func attempts(_ until: Until) async throws {
     var backoff = RetryBackoff()
@@ -97,10 +102,21 @@ package final class PipelineRun: Sendable {
     }
   }
 
-  /// Creates the state directory and its parents, for this user only.
+  private func checkEnd(_ until: Until) throws(Failure) {
+    guard definition.sources.count > 1, case .position(let text) = until else { return }
+    throw Failure(
+      .usage, "a position is one of a single source, and the pipeline has several", at: text,
+      hint: "end at `now`, or at a time")
+  }
+
+  /// Creates the state directory, those of its sources, and its parents, for this user only.
   private func prepareStateDirectory() throws(Failure) {
-    var path = definition.stateDirectory.hasPrefix("/") ? "/" : ""
-    for component in definition.stateDirectory.split(separator: "/") {
+    for source in definition.sources { try prepare(definition.stateDirectory(of: source)) }
+  }
+
+  private func prepare(_ directory: String) throws(Failure) {
+    var path = directory.hasPrefix("/") ? "/" : ""
+    for component in directory.split(separator: "/") {
       path += (path.isEmpty || path == "/" ? "" : "/") + component
       guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw stateFailure("cannot create", path, errno) }
     }

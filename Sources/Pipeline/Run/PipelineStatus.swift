@@ -10,14 +10,57 @@ package struct PipelineStatus: Sendable {
     package var reading: SinkMeter.Reading
   }
 
+  package struct Source: Sendable {
+    package var name: String
+    package var reading: SourceMeter.Reading
+  }
+
   package var pipeline: String
   package var state: PipelineState
   /// Attempts after the first.
   package var retries: UInt64
   /// Since the run began.
   package var seconds: Double
-  package var source: SourceMeter.Reading
+  /// In the order of the pipeline's list; at least one.
+  package var sources: [Source]
+  /// Nil when the pipeline has one source.
+  package var order: OrderMeter.Reading?
   /// Nil when the pipeline has no transforms.
   package var transforms: TransformMeter.Reading?
   package var sinks: [Sink]
+
+  /// All sources taken together.
+  package var source: SourceMeter.Reading {
+    var sum = sources[0].reading
+    for source in sources.dropFirst() { sum.add(source.reading) }
+    return sum
+  }
+
+  /// How much a source's clock is behind the one that is furthest ahead, in microseconds, as far as the least delays tell.
+  package func clockSkew(of source: Source) -> Int64? {
+    guard sources.count > 1, let mine = source.reading.leastDelay else { return nil }
+    return mine - (sources.compactMap(\.reading.leastDelay).min() ?? mine)
+  }
+}
+
+extension SourceMeter.Reading {
+  fileprivate mutating func add(_ other: SourceMeter.Reading) {
+    rows += other.rows
+    transactions += other.transactions
+    bytes += other.bytes
+    busyNanoseconds += other.busyNanoseconds
+    blockedNanoseconds += other.blockedNanoseconds
+    watermark = min(watermark, other.watermark)
+    position = nil
+    if let lag, let more = other.lag { self.lag = more.p99 > lag.p99 ? more : lag } else { lag = lag ?? other.lag }
+    guard var copied = snapshot, let more = other.snapshot else {
+      snapshot = snapshot ?? other.snapshot
+      return
+    }
+    copied.tablesDone += more.tablesDone
+    copied.tables += more.tables
+    copied.rowsDone += more.rowsDone
+    copied.rowsEstimated += more.rowsEstimated
+    snapshot = copied
+  }
 }

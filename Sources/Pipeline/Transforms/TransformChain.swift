@@ -31,6 +31,9 @@ package final class TransformChain {
     return result
   }
 
+  /// What a table is called behind all transforms.
+  func name(for table: TableName) -> TableName { transforms.reduce(table) { $1.name(for: $0) } }
+
   package func apply(to batch: consuming Batch) throws(Failure) -> Batch {
     draft.begin(batch)
     draft.rejected.removeAll()

@@ -32,8 +32,8 @@ struct PlanCommand: AsyncParsableCommand {
 /// What the source and the sinks of a pipeline say about a run.
 struct PipelinePlan {
   let pipeline: String
-  let source: SourcePlan
-  /// The tables as the sinks get them, in the order of the source's; nil when the pipeline has no transforms.
+  let sources: [(name: String, plan: SourcePlan)]
+  /// The tables as the sinks get them, in the order of the sources'; nil when the pipeline has no transforms.
   let transformed: [TableSchema]?
   let sinks: [(name: String, plan: SinkPlan)]
 
@@ -43,15 +43,19 @@ struct PipelinePlan {
     let thread = DedicatedThread(name: "plan")
     defer { thread.stop() }
     let description = SourceDescription()
-    func context(_ name: String) -> ConnectorContext {
+    func context(_ name: String, state: String? = nil) -> ConnectorContext {
       ConnectorContext(
-        pipeline: definition.name, name: name, stateDirectory: definition.stateDirectory,
+        pipeline: definition.name, name: name, stateDirectory: state ?? definition.stateDirectory,
         memoryLimit: definition.memoryLimit / 4, schemaChangePolicy: definition.schemaChangePolicy,
         badRowPolicy: definition.badRowPolicy, thread: thread, logger: logger, source: description)
     }
     return try await withTaskExecutorPreference(thread) {
-      let source = try await definition.source.definition.plan(context(definition.source.name))
-      let tables = source.tables.map(\.schema)
+      var sources: [(name: String, plan: SourcePlan)] = []
+      for source in definition.sources {
+        let context = context(source.name, state: definition.stateDirectory(of: source))
+        sources.append((source.name, try await source.definition.plan(context)))
+      }
+      let tables = sources.flatMap { $0.plan.tables.map(\.schema) }
       let transformed = try transformed(tables, definition, logger)
       var sinks: [(name: String, plan: SinkPlan)] = []
       for sink in definition.sinks {
@@ -59,7 +63,7 @@ struct PipelinePlan {
           for: PipelinePlan.distinct(transformed ?? tables), context(sink.name))
         sinks.append((sink.name, plan))
       }
-      return PipelinePlan(pipeline: definition.name, source: source, transformed: transformed, sinks: sinks)
+      return PipelinePlan(pipeline: definition.name, sources: sources, transformed: transformed, sinks: sinks)
     }
   }
 

@@ -5,19 +5,22 @@ import PipelineConfiguration
 extension PipelinePlan {
   /// For people: tables with keys and types, then what happens at each target.
   var text: String {
-    var text = "pipeline \(pipeline)\nsource: \(TextTable.printable(source.server))\n"
-    text += "  start \(TextTable.printable(start))\n  log's end \(TextTable.printable(source.end))\n"
-    text += warnings(source.warnings)
-    if !source.tables.isEmpty {
-      text += "\n" + TextTable.text(header: ["TABLE", "ROWS", "KEY"], source.tables.map(row))
-      text +=
-        "\n" + TextTable.text(header: ["TABLE", "COLUMN", "TYPE", ""], source.tables.flatMap { columns($0.schema) })
+    var text = "pipeline \(pipeline)\n"
+    for source in sources {
+      text += "\(title(of: source.name)): \(TextTable.printable(source.plan.server))\n"
+      text += "  start \(TextTable.printable(start(of: source.plan)))\n"
+      text += "  log's end \(TextTable.printable(source.plan.end))\n"
+      text += warnings(source.plan.warnings)
+    }
+    if !tables.isEmpty {
+      text += "\n" + TextTable.text(header: ["TABLE", "ROWS", "KEY"], tables.map(row))
+      text += "\n" + TextTable.text(header: ["TABLE", "COLUMN", "TYPE", ""], tables.flatMap { columns($0.schema) })
     }
     if let transformed, !transformed.isEmpty {
       text += "\nbehind the transforms:\n"
       text += TextTable.text(
         header: ["FROM", "TABLE", "KEY"],
-        zip(source.tables, transformed).map { [$0.schema.name.description, $1.name.description, key(of: $1)] })
+        zip(tables, transformed).map { [$0.schema.name.description, $1.name.description, key(of: $1)] })
       text += "\n" + TextTable.text(header: ["TABLE", "COLUMN", "TYPE", ""], transformed.flatMap(columns))
     }
     for sink in sinks {
@@ -32,8 +35,13 @@ extension PipelinePlan {
     return text
   }
 
+  /// Those of all sources.
+  private var tables: [PlannedTable] { sources.flatMap(\.plan.tables) }
+
+  private func title(of name: String) -> String { sources.count == 1 ? "source" : "source \(name)" }
+
   /// The source says where it would begin without a checkpoint; sinks that have one go on from there.
-  private var start: String {
+  private func start(of source: SourcePlan) -> String {
     let known = sinks.filter { $0.plan.checkpoint != nil }.count
     if known == 0 { return source.start }
     return known == sinks.count ? "at the sinks' checkpoints" : "at the checkpoints; without one: \(source.start)"
@@ -70,15 +78,11 @@ extension PipelinePlan {
 
   /// For programs.
   var json: JSONValue {
-    .object([
+    var members: [String: JSONValue] = [
       "pipeline": .string(pipeline),
-      "source": .object([
-        "server": .string(source.server), "start": .string(source.start), "end": .string(source.end),
-        "warnings": .array(source.warnings.map(JSONValue.string)), "tables": .array(source.tables.map(json)),
-      ]),
       "transformed": transformed.map { tables in
         .array(
-          zip(source.tables, tables).map {
+          zip(self.tables, tables).map {
             .object(json($1).merging(["from": .string($0.schema.name.description)]) { $1 })
           })
       } ?? .null,
@@ -87,6 +91,19 @@ extension PipelinePlan {
           uniqueKeysWithValues: sinks.map { sink in
             (sink.name, json(sink.plan))
           })),
+    ]
+    if sources.count == 1 {
+      members["source"] = json(sources[0].plan)
+    } else {
+      members["sources"] = .object(Dictionary(uniqueKeysWithValues: sources.map { ($0.name, json($0.plan)) }))
+    }
+    return .object(members)
+  }
+
+  private func json(_ source: SourcePlan) -> JSONValue {
+    .object([
+      "server": .string(source.server), "start": .string(source.start), "end": .string(source.end),
+      "warnings": .array(source.warnings.map(JSONValue.string)), "tables": .array(source.tables.map(json)),
     ])
   }
 

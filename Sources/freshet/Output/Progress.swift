@@ -1,3 +1,5 @@
+import Change
+import Flow
 import Foundation
 import Logging
 import Pipeline
@@ -42,6 +44,13 @@ struct Progress {
     if let snapshot = status.source.snapshot {
       metadata["snapshot"] = "\(ProgressText.snapshot(snapshot, seconds: status.seconds))"
     }
+    if status.sources.count > 1 {
+      for source in status.sources {
+        metadata["\(source.name).rows"] = "\(source.reading.rows)"
+        if let position = source.reading.position { metadata["\(source.name).position"] = "\(position.text)" }
+      }
+      if let holder = ProgressText.holder(status) { metadata["waiting_for"] = "\(holder)" }
+    }
     logger.info("progress", metadata: metadata)
   }
 }
@@ -65,10 +74,19 @@ enum ProgressText {
       parts.append("lag \(milliseconds(lag)) ms")
     }
     if queued > 0 { parts.append("\(grouped(UInt64(queued))) waiting") }
+    if let holder = holder(status) { parts.append("waiting for \(holder)") }
     if copies, let snapshot = status.source.snapshot {
       parts.append("snapshot \(self.snapshot(snapshot, seconds: status.seconds))")
     }
     return parts.joined(separator: "  ")
+  }
+
+  /// The source that all others have been waiting for, for more than a second.
+  static func holder(_ status: PipelineStatus) -> String? {
+    let now = MonotonicTime.now()
+    return status.sources.first { source in
+      source.reading.order.holdsSince.map { now > $0 && now - $0 > 1_000_000_000 } ?? false
+    }?.name
   }
 
   /// `45 % (2 of 5 tables), 0:35 left`; the estimate may be off, so a copy that goes on never claims more than 99 %.

@@ -1,0 +1,114 @@
+extension BatchBuilder {
+  /// Copies whole parts of a batch behind what was collected, for a reader that makes one batch of several.
+  ///
+  /// *Cost*: the cells and the log's bytes that the parts use are copied in one piece each; each cell and change is looked
+  /// at twice. The builder must have no transaction open and belong to nobody who opens one.
+  /// - Parameter relabel: what is to be said of each part, before it is placed.
+  /// - Precondition: `hasRoom(for:)`.
+  public func append(
+    _ parts: Range<Int>, of batch: Batch, relabel: (inout TransactionPart) -> Void
+  ) {
+    precondition(open == nil, "gathered parts are whole")
+    guard let first = parts.first, let last = parts.last else { return }
+    let range = batch.transactions[first].range.lowerBound..<batch.transactions[last].range.upperBound
+    let base = Int32(changes.count) - Int32(range.lowerBound)
+    if !range.isEmpty { appendChanges(range, of: batch) }
+    for index in parts {
+      var part = batch.transactions[index]
+      let identifier = arena.count
+      arena.append(contentsOf: batch.arena[part.identifier.range])
+      part.identifier = Range32(offset: identifier, length: arena.count - identifier)
+      part.first += base
+      relabel(&part)
+      transactions.append(part)
+    }
+  }
+
+  /// Whether the schemas of another batch still fit behind those that were collected.
+  public func hasRoom(for batch: Batch) -> Bool { schemas.count + batch.schemas.count < Int(UInt16.max) }
+
+  private func appendChanges(_ range: Range<Int>, of batch: Batch) {
+    let run = BatchBuilder.cells(of: range, in: batch)
+    let delta = UInt32(truncatingIfNeeded: cells.count - run.lowerBound)
+    if !run.isEmpty { appendCells(run, of: batch) }
+    let first = changes.count
+    changes.append(contentsOf: batch.changes[range])
+    // Runs of changes of one schema are the rule: it is looked up when another one comes.
+    var known: (source: UInt16, index: UInt16)?
+    for position in first..<changes.count {
+      if changes[position].operation == .schema {
+        schemaChanges.append(batch.schemaChanges[Int(changes[position].row)])
+        changes[position].row = UInt32(schemaChanges.count - 1)
+        continue
+      }
+      let source = changes[position].schema
+      if known?.source != source { known = (source, index(of: batch.schemas[Int(source)])) }
+      changes[position].schema = known?.index ?? 0
+      if changes[position].hasBefore { changes[position].before &+= delta }
+      if changes[position].hasAfter { changes[position].after &+= delta }
+    }
+  }
+
+  /// The smallest range that holds the cells of all changes.
+  private static func cells(of range: Range<Int>, in batch: Batch) -> Range<Int> {
+    var (low, high) = (UInt32.max, UInt32(0))
+    var known: (schema: UInt16, width: UInt32)?
+    batch.changes.withUnsafeBufferPointer { changes in
+      for position in range {
+        let change = unsafe changes[position]
+        if change.operation == .schema { continue }
+        if known?.schema != change.schema {
+          known = (change.schema, UInt32(batch.schemas[Int(change.schema)].columns.count))
+        }
+        let width = known?.width ?? 0
+        if change.hasBefore {
+          low = min(low, change.before)
+          high = max(high, change.before + width)
+        }
+        if change.hasAfter {
+          low = min(low, change.after)
+          high = max(high, change.after + width)
+        }
+      }
+    }
+    return low < high ? Int(low)..<Int(high) : 0..<0
+  }
+
+  /// Copies a run of cells with the bytes that they stand for.
+  private func appendCells(_ run: Range<Int>, of batch: Batch) {
+    var (low, high, used) = (Int.max, 0, 0)
+    batch.cells.withUnsafeBufferPointer { cells in
+      for index in run {
+        let cell = unsafe cells[index]
+        guard cell.isSlice, cell.length > 0 else { continue }
+        low = min(low, cell.offset)
+        high = max(high, cell.offset + cell.length)
+        used += cell.length
+      }
+    }
+    let first = cells.count
+    cells.append(contentsOf: batch.cells[run])
+    guard low < high else { return }
+    // Where the bytes lie far apart, what is between them is not worth its memory.
+    if high - low > 4096, (high - low) / 16 > used { return copyBytes(ofCellsFrom: first, of: batch) }
+    let moved = arena.count - low
+    arena.append(contentsOf: batch.arena[low..<high])
+    cells.withUnsafeMutableBufferPointer { cells in
+      for index in first..<cells.count {
+        let cell = unsafe cells[index]
+        guard cell.isSlice else { continue }
+        let offset = cell.length > 0 ? cell.offset + moved : 0
+        unsafe cells[index] = .slice(cell.tag, offset: offset, length: cell.length, scale: cell.scale)
+      }
+    }
+  }
+
+  private func copyBytes(ofCellsFrom first: Int, of batch: Batch) {
+    for index in first..<cells.count where cells[index].isSlice {
+      let cell = cells[index]
+      let offset = arena.count
+      arena.append(contentsOf: batch.arena[cell.range])
+      cells[index] = .slice(cell.tag, offset: offset, length: cell.length, scale: cell.scale)
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import Change
+
+/// What a pipeline's sources make of its sinks' checkpoints: where each begins, and what each sink already has.
+///
+/// A pipeline with one source stores that source's positions as they are, one with several a ``VectorPosition``.
+struct ResumePlan: Sendable {
+  /// By source, then by sink: nil where nothing of the source is at the sink.
+  let progress: [[SourceProgress?]]
+  /// The least watermark that any sink has stored; what is promised stays promised.
+  let watermark: EventTime
+
+  /// - Throws: `.identity` when a checkpoint was made by a pipeline with other sources.
+  init(_ checkpoints: [Position?], sources names: [String]) throws(Failure) {
+    if names.count == 1 {
+      for case let checkpoint? in checkpoints {
+        guard try VectorPosition(checkpoint) == nil else {
+          throw Failure(
+            .identity, "the checkpoint is one of several sources, and the pipeline has one", at: checkpoint.text,
+            hint: "name the same sources again, or reset the sink")
+        }
+      }
+      progress = [checkpoints.map { $0.map { SourceProgress(position: $0) } }]
+      watermark = .distantPast
+      return
+    }
+    var vectors: [VectorPosition?] = []
+    for checkpoint in checkpoints {
+      vectors.append(try checkpoint.map { position throws(Failure) in try ResumePlan.vector(position, names) })
+    }
+    progress = names.map { name in vectors.map { $0?[name] } }
+    watermark = vectors.map { $0?.watermark ?? .distantPast }.min() ?? .distantPast
+  }
+
+  private static func vector(_ checkpoint: Position, _ names: [String]) throws(Failure) -> VectorPosition {
+    guard let vector = try VectorPosition(checkpoint) else {
+      throw Failure(
+        .identity, "the checkpoint is one of a single source, and the pipeline has several", at: checkpoint.text,
+        hint: "give the pipeline that merges them a name of its own, or reset the sink")
+    }
+    if let unknown = vector.components.first(where: { !names.contains($0.name) }) {
+      throw Failure(
+        .identity, "the checkpoint has a source \"\(unknown.name)\" that the pipeline does not name",
+        at: checkpoint.text,
+        hint: "a source keeps its name; to take one out of a pipeline, reset its sinks")
+    }
+    return vector
+  }
+
+  /// The progress of a source that all sinks share: what was left of it behind its position needs to go to none of them.
+  func shared(by source: Int) -> SourceProgress? {
+    guard let first = progress[source].first, let first, progress[source].allSatisfy({ $0 == first }) else {
+      return nil
+    }
+    return first
+  }
+
+  /// Where a source begins: what all sinks share, or the position that is furthest behind.
+  func start(of source: Int, _ coverage: any PositionCoverage) throws(Failure) -> SourceProgress {
+    if let shared = shared(by: source) { return shared }
+    var start: Position?
+    for sink in progress[source] {
+      guard let position = sink?.position else { return SourceProgress() }
+      guard let known = start else {
+        start = position
+        continue
+      }
+      if try coverage.hasReached(position, at: known) { start = position }
+    }
+    return SourceProgress(position: start)
+  }
+
+  /// What each source has at a sink; nil: it has nothing, everything is new to it.
+  func catchUps(of sink: Int) -> [SourceProgress?] {
+    progress.indices.map { source in
+      guard let mine = progress[source][sink] else { return nil }
+      return shared(by: source) == nil ? mine : SourceProgress(position: mine.position)
+    }
+  }
+}

@@ -1,0 +1,127 @@
+package import Change
+
+/// What the order of several sources knows of one of them: the batches that have come, and what was promised.
+package struct SourceLane: Sendable {
+  package let index: UInt16
+  package let name: String
+  /// The newest first; the last one is next.
+  private var batches: [Batch] = []
+  /// The next part of the batch that is next.
+  package private(set) var cursor = 0
+  /// Nothing at or before it will still come.
+  package private(set) var watermark = EventTime.distantPast
+  package private(set) var progress: SourceProgress
+  /// Nothing will come behind the batches.
+  package private(set) var isEnded = false
+  /// It ended because it was asked to: what its log still has comes at the next start, before what is later.
+  package private(set) var isStopped = false
+  /// The source was silent for so long that nobody waits for it.
+  package var isIdle = false
+  /// It reads its tables: nothing is known of the times of what comes after.
+  package private(set) var isReadingTables = false
+  /// When the source was heard of last, nanoseconds of the monotonic clock.
+  package private(set) var heardAt: UInt64
+  /// The last transaction of the checkpoint, until it was met: what comes before it is everywhere already.
+  private var skipsThrough: LogMark?
+  private var hasMetLast = false
+  private let coverage: any PositionCoverage
+
+  package init(
+    index: UInt16, name: String, progress: SourceProgress, coverage: any PositionCoverage, now: UInt64
+  ) {
+    self.index = index
+    self.name = name
+    self.progress = progress
+    self.coverage = coverage
+    skipsThrough = progress.last
+    heardAt = now
+  }
+
+  package var isEmpty: Bool { batches.isEmpty }
+  package var head: Batch? { batches.last }
+
+  /// The commit time of the part that is next; meaningful only when the lane is not empty.
+  private(set) var headTime = EventTime.distantPast
+
+  /// What is next is a snapshot's, which has no place in the order of commits.
+  private(set) var isHeadSnapshot = false
+
+  /// Takes what has come, into an empty lane.
+  /// - Returns: whether the source is further than it was, although perhaps nothing of it is to leave.
+  package mutating func receive(
+    _ received: [Batch], watermark promise: EventTime, isLast: Bool, isStopped: Bool, now: UInt64
+  ) throws(Failure) -> Bool {
+    precondition(batches.isEmpty, "a lane takes more when it is empty")
+    if !received.isEmpty || promise > watermark { heardAt = now }
+    let before = progress
+    batches = received.reversed()
+    cursor = 0
+    if promise > watermark { isReadingTables = false }
+    watermark = max(watermark, promise)
+    isEnded = isLast
+    self.isStopped = isLast && isStopped
+    try settle()
+    return progress != before
+  }
+
+  /// The parts before `end` leave.
+  package mutating func leave(through end: Int) throws(Failure) {
+    guard let batch = batches.last else { return }
+    for part in batch.transactions[cursor..<end] where part.ends && !part.isSnapshot { progress.leave(part.mark) }
+    cursor = end
+    try settle()
+  }
+
+  /// The whole batch leaves; the lane has no reference to it any more.
+  package mutating func removeHead() throws(Failure) -> Batch? {
+    guard let batch = batches.popLast() else { return nil }
+    progress.reach(batch.position)
+    cursor = 0
+    try settle()
+    return batch
+  }
+
+  /// Passes over batches that are used up, and transactions that every sink has.
+  private mutating func settle() throws(Failure) {
+    while let batch = batches.last {
+      skipKnown(batch)
+      guard cursor == batch.transactions.count else { break }
+      batches.removeLast()
+      try reach(batch.position)
+      cursor = 0
+    }
+    guard let part = batches.last?.transactions[cursor] else {
+      isHeadSnapshot = false
+      return
+    }
+    headTime = part.commitTime
+    isHeadSnapshot = part.isSnapshot
+    isReadingTables = part.isSnapshot
+  }
+
+  /// The snapshot is over, although nothing of the log has come yet.
+  mutating func endReadingTables() { isReadingTables = false }
+
+  private mutating func reach(_ position: Position) throws(Failure) {
+    guard let last = skipsThrough, !hasMetLast else { return progress.reach(position) }
+    // The end of the skipped ones has not come: the checkpoint that is known is further.
+    guard try coverage.covers(last, isSnapshot: false, in: position) else { return }
+    throw Failure(
+      .identity, "the log of source \"\(name)\" does not have the last transaction of the checkpoint",
+      at: progress.text, hint: "the source reads other tables than before, or another server; reset the sinks")
+  }
+
+  private mutating func skipKnown(_ batch: Batch) {
+    guard let last = skipsThrough else { return }
+    while cursor < batch.transactions.count {
+      let part = batch.transactions[cursor]
+      let isLast = part.mark.isSameTransaction(as: last)
+      if part.isSnapshot || (hasMetLast && !isLast) {
+        skipsThrough = nil
+        return
+      }
+      hasMetLast = hasMetLast || isLast
+      cursor += 1
+    }
+  }
+}
