@@ -76,11 +76,13 @@ extension BatchBuilder {
 
   /// Copies a run of cells with the bytes that they stand for.
   private func appendCells(_ run: Range<Int>, of batch: Batch) {
-    var (low, high, used) = (Int.max, 0, 0)
+    var (low, high, used, slices) = (Int.max, 0, 0, 0)
     batch.cells.withUnsafeBufferPointer { cells in
       for index in run {
         let cell = unsafe cells[index]
-        guard cell.isSlice, cell.length > 0 else { continue }
+        guard cell.isSlice else { continue }
+        slices += 1
+        guard cell.length > 0 else { continue }
         low = min(low, cell.offset)
         high = max(high, cell.offset + cell.length)
         used += cell.length
@@ -88,11 +90,12 @@ extension BatchBuilder {
     }
     let first = cells.count
     cells.append(contentsOf: batch.cells[run])
-    guard low < high else { return }
+    guard slices > 0 else { return }
     // Where the bytes lie far apart, what is between them is not worth its memory.
-    if high - low > 4096, (high - low) / 16 > used { return copyBytes(ofCellsFrom: first, of: batch) }
+    let span = max(0, high - low)
+    if span > 4096, span / 16 > used { return copyBytes(ofCellsFrom: first, of: batch) }
     let moved = arena.count - low
-    arena.append(contentsOf: batch.arena[low..<high])
+    if span > 0 { arena.append(contentsOf: batch.arena[low..<high]) }
     cells.withUnsafeMutableBufferPointer { cells in
       for index in first..<cells.count {
         let cell = unsafe cells[index]

@@ -104,7 +104,7 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
     WrongFile(topLine: "order: { idle: 5s }", "p.yaml:4:10: unknown key \"idle\""),
     WrongFile(
       topLine: "order: { idle_after: soon }",
-      "p.yaml:4:22: \"idle_after\" must be a duration such as 250ms, 5s or 1m, or one of never, not \"soon\""),
+      "p.yaml:4:22: \"idle_after\" must be a duration such as 250ms, 5s or 1m, or \"never\", not \"soon\""),
     WrongFile(topLine: "order: { late: drop }", "p.yaml:4:16: \"late\" must be one of emit, stop, not \"drop\""),
     WrongFile(topLine: "control: {}", "p.yaml:4:1: \"control\" is not available in this version"),
     WrongFile(topLine: "pipline: p", "p.yaml:4:1: unknown key \"pipline\" (did you mean \"pipeline\"?)"),
@@ -133,7 +133,7 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
     WrongFile(
       "two sources of one name",
       "pipeline: p\nsinks: [{ type: blackhole }]\nsources:\n- { name: a, type: mariadb, url: a }\n- { name: a, type: mariadb, url: b }\n",
-      "p.yaml:5:9: two sources are called \"a\""),
+      "p.yaml:5:11: two sources are called \"a\""),
     WrongFile(
       "an empty list of sources", "pipeline: p\nsinks: [{ type: blackhole }]\nsources: []\n",
       "p.yaml:3:10: \"sources\" holds no source"),

@@ -45,8 +45,8 @@ import Testing
     let first = Shop.merge(sources, into: [("copy", MemorySinkDefinition(target: target))])
     let running = Task { try await first.run(until: .never) }
     // What the second source has promised lets three of the nine pass, which came in one batch.
-    try await target.wait { $0.journal.count == 3 }
-    #expect(target.content.checkpoint?.position.text == "a=0+3")
+    try await target.wait { $0.journal.count == 4 }
+    #expect(target.content.checkpoint?.position.text == "a=+3 b=1")
     running.cancel()
     await #expect(throws: CancellationError.self) { try await running.value }
     logs[1].append(MergeTests.transaction(55, 101))
@@ -194,9 +194,14 @@ import Testing
 
   @Test func aFailedSourceEndsTheAttemptAndAllGoOnFromTheVector() async throws {
     let target = MemoryTarget()
-    for visit in [2, 5, 6] { target.faults.fail(.commit, visit: visit, with: Failure(.conflict, "a deadlock")) }
-    let logs = (0..<3).map { source in
-      MemoryLog((1...40).map { MergeTests.transaction($0 * 10 + Int64(source), $0 + Int64(source) * 100) })
+    for visit in [2, 4, 5] { target.faults.fail(.commit, visit: visit, with: Failure(.conflict, "a deadlock")) }
+    let text = String(repeating: "x", count: 30_000)
+    let logs: [MemoryLog] = (0..<3).map { source in
+      let transactions: [MemoryTransaction] = (1...40).map { number in
+        let time = EventTime(microseconds: Int64(number * 10 + source))
+        return MemoryTransaction(at: time, [.insert(Shop.orders, [.int(Int64(number + source * 100)), .text(text)])])
+      }
+      return MemoryLog(transactions)
     }
     let run = Shop.merge(
       logs.map { MemorySourceDefinition(log: $0, transactionsPerBatch: 7) },

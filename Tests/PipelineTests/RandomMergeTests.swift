@@ -171,10 +171,14 @@ struct MergeTrial {
   /// The target holds the first rows of the one order, each once, and no transaction in part.
   private func expectABeginning(_ sink: (name: String, definition: MemorySinkDefinition)) {
     let seen = Shop.keys(sink.definition.target)
-    #expect(seen == Array(right.prefix(seen.count)), "seed \(seed) \(sink.name) at \(seen.count) of \(right.count)")
+    let wrong = seen.indices.first { $0 >= right.count || seen[$0] != right[$0] }
+    #expect(
+      wrong == nil,
+      "seed \(seed) \(sink.name): row \(wrong ?? 0) of \(right.count) is \(seen.dropFirst(wrong ?? 0).prefix(3))")
     let content = sink.definition.target.content
     var commits: [Int: Set<Int>] = [:]
     for (key, record) in zip(seen, content.journal) { commits[owners[key] ?? -1, default: []].insert(record.commit) }
-    #expect(commits.values.allSatisfy { $0.count == 1 }, "seed \(seed) \(sink.name): a transaction is torn")
+    let areWhole = commits.values.allSatisfy { $0.count == 1 }
+    #expect(areWhole, "seed \(seed) \(sink.name): a transaction is torn")
   }
 }

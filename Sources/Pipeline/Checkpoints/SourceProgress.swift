@@ -5,7 +5,7 @@ package import Change
 /// A source tells a position for each batch, and the order of several may cut between the batch's transactions. So a
 /// checkpoint is a position and the transaction behind it that was the last to leave.
 package struct SourceProgress: Hashable, Sendable {
-  /// Nil: nothing of the source has left.
+  /// Nil before the source's first batch has left as a whole.
   package var position: Position?
   /// Transactions behind `position` that have left, too.
   package var ended: UInt64
@@ -17,6 +17,9 @@ package struct SourceProgress: Hashable, Sendable {
     self.ended = ended
     self.last = last
   }
+
+  /// Nothing of the source has left.
+  package var isNothing: Bool { position == nil && last == nil }
 
   /// Another transaction behind the position has left.
   package mutating func leave(_ mark: LogMark) {

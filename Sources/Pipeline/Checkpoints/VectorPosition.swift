@@ -4,7 +4,8 @@ import Foundation
 /// The position of a pipeline with several sources: the progress of each, and the watermark that was promised for all.
 ///
 /// Its token is `{"watermark":…,"sources":[{"name":…,"text":…,"token":…,"ended":…,"mark":[…]}]}` in the order of the
-/// pipeline's list; a source of which nothing has left is not in it. Its text is `a=0-1-42 b=0-2-7+3`.
+/// pipeline's list; a source of which nothing has left is not in it,
+/// and one of whose first batch only a part has left has no position. Its text is `a=0-1-42 b=0-2-7+3`.
 package struct VectorPosition: Hashable, Sendable {
   package struct Component: Hashable, Sendable {
     package var name: String
@@ -29,7 +30,7 @@ package struct VectorPosition: Hashable, Sendable {
   // MARK: Writing
 
   package var position: Position {
-    let known = components.filter { $0.progress.position != nil }
+    let known = components.filter { !$0.progress.isNothing }
     return Position(
       text: known.map { "\($0.name)=\($0.progress.text)" }.joined(separator: " "),
       token: VectorPosition.token(watermark, known.compactMap(VectorPosition.rendered)))
@@ -43,9 +44,11 @@ package struct VectorPosition: Hashable, Sendable {
 
   /// One object of JSON; nil when nothing of the source has left.
   static func rendered(_ component: Component) -> String? {
-    guard let position = component.progress.position else { return nil }
-    var text =
-      #"{"name":\#(quoted(component.name)),"text":\#(quoted(position.text)),"token":\#(quoted(position.token))"#
+    if component.progress.isNothing { return nil }
+    var text = #"{"name":\#(quoted(component.name))"#
+    if let position = component.progress.position {
+      text += #","text":\#(quoted(position.text)),"token":\#(quoted(position.token))"#
+    }
     if let last = component.progress.last {
       let numbers = [
         last.streamHigh, last.streamLow, last.sequence, last.endOffset, UInt64(last.file), UInt64(last.server),
@@ -76,8 +79,8 @@ package struct VectorPosition: Hashable, Sendable {
   private struct Stored: Decodable {
     struct Source: Decodable {
       var name: String
-      var text: String
-      var token: String
+      var text: String?
+      var token: String?
       var ended: UInt64?
       var mark: [UInt64]?
     }
@@ -98,7 +101,8 @@ package struct VectorPosition: Hashable, Sendable {
     watermark = stored.watermark.map { EventTime(microseconds: $0) } ?? .distantPast
     components = []
     for source in stored.sources {
-      var progress = SourceProgress(position: Position(text: source.text, token: source.token))
+      var progress = SourceProgress(
+        position: source.token.map { Position(text: source.text ?? "", token: $0) })
       if let mark = source.mark {
         guard mark.count == 6, let file = UInt32(exactly: mark[4]), let server = UInt32(exactly: mark[5]),
           let ended = source.ended, ended > 0, self[source.name] == nil

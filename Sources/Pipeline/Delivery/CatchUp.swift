@@ -29,8 +29,7 @@ struct CatchUp {
     guard let vector = try VectorPosition(position) else { return false }
     return try components.allSatisfy { component in
       guard let component else { return true }
-      guard let reached = vector[component.name]?.position else { return false }
-      return try component.isDone(at: reached)
+      return try component.isDone(at: vector[component.name]?.position)
     }
   }
 
@@ -59,8 +58,9 @@ extension CatchUp.Component {
   }
 
   fileprivate mutating func covers(_ part: TransactionPart) throws(Failure) -> Bool {
-    guard let position = progress.position else { return false }
-    if try coverage.covers(part.mark, isSnapshot: part.isSnapshot, in: position) { return true }
+    if let position = progress.position, try coverage.covers(part.mark, isSnapshot: part.isSnapshot, in: position) {
+      return true
+    }
     guard let last = progress.last, !part.isSnapshot, !hasPassedLast else { return false }
     if part.mark.isSameTransaction(as: last) {
       hasMetLast = true
@@ -70,15 +70,14 @@ extension CatchUp.Component {
     return !hasPassedLast
   }
 
-  fileprivate func isDone(at reached: Position) throws(Failure) -> Bool {
-    guard let position = progress.position else { return true }
-    guard try coverage.hasReached(position, at: reached) else { return false }
-    guard let last = progress.last, !hasMetLast else { return true }
-    guard try !coverage.covers(last, isSnapshot: false, in: reached) else {
-      throw Failure(
-        .identity, "the log of source \"\(name)\" does not have the last transaction of the checkpoint",
-        at: progress.text, hint: "the source reads other tables than before, or another server; reset the sink")
+  fileprivate func isDone(at reached: Position?) throws(Failure) -> Bool {
+    if let position = progress.position {
+      guard let reached, try coverage.hasReached(position, at: reached) else { return false }
     }
-    return false
+    guard let last = progress.last, !hasMetLast else { return true }
+    guard let reached, try coverage.covers(last, isSnapshot: false, in: reached) else { return false }
+    throw Failure(
+      .identity, "the log of source \"\(name)\" does not have the last transaction of the checkpoint",
+      at: progress.text, hint: "the source reads other tables than before, or another server; reset the sink")
   }
 }

@@ -247,7 +247,7 @@ final class OrderStage {
       let lane = order.lanes[index]
       rendered[index] = (lane.progress, VectorPosition.rendered(.init(name: lane.name, progress: lane.progress)))
     }
-    let known = order.lanes.filter { $0.progress.position != nil }
+    let known = order.lanes.filter { !$0.progress.isNothing }
     return Position(
       text: known.map { "\($0.name)=\($0.progress.text)" }.joined(separator: " "),
       token: VectorPosition.token(order.watermark, rendered.compactMap(\.text)))

@@ -72,7 +72,7 @@ package final class PipelineRun: Sendable {
       let commitsBefore = meters.commits
       do {
         state.withLock { if $0.state != .draining { $0.state = .running } }
-        let control = SourceControl(until: until, stop: stop)
+        let control = SourceControl(until: until, stop: stop, tellsStart: definition.sources.count > 1)
         try await PipelineAttempt(definition: definition, meters: meters, control: control, logger: logger).run()
         return
       } catch let failure as Failure {

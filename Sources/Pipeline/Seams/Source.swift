@@ -70,10 +70,14 @@ package enum Until: Hashable, Sendable {
 package struct SourceControl: Sendable {
   package let until: Until
   package let stop: StopSignal
+  /// Whether the source tells where it begins, by a batch that holds nothing but a position, when it begins at a place that
+  /// another start would not find again. The order of several sources asks for it, which may cut its first batch.
+  package let tellsStart: Bool
 
-  package init(until: Until, stop: StopSignal) {
+  package init(until: Until, stop: StopSignal, tellsStart: Bool = false) {
     self.until = until
     self.stop = stop
+    self.tellsStart = tellsStart
   }
 }
 

@@ -30,7 +30,20 @@ struct SourceAttempt {
       guard let position = try await run.run() else { return }
       point = try server.startPoint(after: position)
     }
+    if control.tellsStart, position == nil, checkpoints.contains(where: { $0 == nil }) { try await tellStart(point) }
     try await stream(from: point, to: end, catalog)
+  }
+
+  /// Sends nothing but the position at which the log is read from here on.
+  private func tellStart(_ point: StartPoint) async throws {
+    let place = point.decoder
+    let start = MariaDBPosition(
+      gtids: point.tracksGTIDs ? place.gtids : GTIDSet(), log: LogPlace(file: place.file, offset: place.offset),
+      server: server.facts.identity)
+    try await output.send(
+      Batch(
+        arena: [], cells: [], changes: [], transactions: [], schemas: [], schemaChanges: [], position: start.position,
+        logBytes: 0, readAt: MonotonicTime.now()))
   }
 
   /// Behind the snapshot, or at the checkpoint of the sink that is furthest behind. One without a checkpoint begins at
