@@ -30,6 +30,44 @@ import Testing
     }
   }
 
+  @Test func whoReadsUpToTheWatermarkMissesNothingOfAnySource() async throws {
+    var random = SeededRandom(seed: 7)
+    var times: [Int64: Int64] = [:]
+    var logs: [MemoryLog] = []
+    for source in Int64(0)..<4 {
+      var time: Int64 = 0
+      let transactions: [MemoryTransaction] = (Int64(0)..<400).map { number in
+        time += Int64.random(in: 1...50, using: &random)
+        let key = source * 1000 + number
+        times[key] = time
+        return MergeTests.transaction(time, key)
+      }
+      logs.append(MemoryLog(transactions))
+    }
+    let target = MemoryTarget()
+    let run = Shop.merge(
+      logs.map { MemorySourceDefinition(log: $0, transactionsPerBatch: 3) },
+      into: [("copy", MemorySinkDefinition(target: target, traits: SinkTraits(groupBytes: 1)))])
+    let running = Task { try await run.run(until: .now) }
+    var looks = 0
+    while true {
+      let content = target.content
+      let promised = content.checkpoint?.watermark.microseconds ?? .min
+      let seen = Set(
+        content.journal.compactMap { record -> Int64? in
+          guard case .int(let key)? = record.after?.first else { return nil }
+          return key
+        })
+      let missing = times.filter { $0.value <= promised && !seen.contains($0.key) }
+      #expect(missing.isEmpty, "at \(promised): \(missing.prefix(3))")
+      if !seen.isEmpty, promised > .min { looks += 1 }
+      if seen.count == times.count { break }
+      try await Task.sleep(nanoseconds: 300_000)
+    }
+    try await running.value
+    #expect(looks > 1)
+  }
+
   /// Writes to the logs in bursts, with clocks that differ and pauses of any length; returns how many rows.
   private static func write(_ logs: [MemoryLog], _ random: inout SeededRandom) async throws -> Int {
     var clocks = logs.map { _ in Int64.random(in: 0...50, using: &random) }

@@ -3,21 +3,22 @@ import Synchronization
 /// A request to stop gracefully that wakes whoever is blocked. Made once, never taken back.
 package final class StopSignal: Sendable {
   private struct State {
-    var isRequested = false
     var wakers: [UInt64: @Sendable () -> Void] = [:]
     var nextID: UInt64 = 0
   }
 
   private let state = Mutex(State())
+  /// Written under the lock. Read without: sources may ask for each transaction, all of them the same signal.
+  private let requested = Atomic<Bool>(false)
 
   package init() {}
 
-  package var isRequested: Bool { state.withLock { $0.isRequested } }
+  package var isRequested: Bool { requested.load(ordering: .acquiring) }
 
   /// Asks everybody to stop. Each waker runs once, on the calling thread.
   package func request() {
     let wakers = state.withLock { state in
-      state.isRequested = true
+      requested.store(true, ordering: .releasing)
       defer { state.wakers = [:] }
       return Array(state.wakers.values)
     }
@@ -28,8 +29,9 @@ package final class StopSignal: Sendable {
   package func whenRequested(_ wake: @escaping @Sendable () -> Void) -> UInt64 {
     let (id, isRequested) = state.withLock { state in
       state.nextID += 1
-      if !state.isRequested { state.wakers[state.nextID] = wake }
-      return (state.nextID, state.isRequested)
+      let isRequested = requested.load(ordering: .acquiring)
+      if !isRequested { state.wakers[state.nextID] = wake }
+      return (state.nextID, isRequested)
     }
     if isRequested { wake() }
     return id
