@@ -40,8 +40,40 @@ import Testing
     print("\(workloads.map(\.transactions)) transactions, \(reads) sums")
   }
 
+  @Test func logsWithoutASnapshotGoOnWhereTheyBeganAlsoBeforeAnythingCame() throws {
+    let servers = try (1...2).map { _ in try PrivateMariaDB() }
+    for (index, server) in servers.enumerated() { try ShardWorkload.prepare(server, shard: index + 1, rows: 5) }
+    let directory = try TemporaryDirectory(prefix: "freshet-merge-start")
+    let pipeline = try MergeKillTests.pipeline(servers, copy: nil, in: directory, snapshot: "never")
+    let log = directory.appending("run.log")
+    let first = try FreshetProcess(["run", pipeline], log: log)
+    let database = directory.appending("copy.db")
+    #expect(try eventually { try MergeKillTests.hasCheckpoint(database, of: ["shard1", "shard2"]) })
+    first.kill()
+    for (index, server) in servers.enumerated() {
+      let schema = ShardWorkload.schema(index + 1)
+      try server.execute("INSERT INTO \(schema).orders VALUES (\(index + 1), 1.5, 'while nobody looked')")
+    }
+    let second = try FreshetProcess(["run", pipeline, "--until", "now"], log: log)
+    #expect(second.wait() == 0, "\(second.messages)")
+    let connection = try SQLiteConnection(path: database, mode: .readOnly)
+    let statement = try SQLiteStatement(connection, "SELECT group_concat(id) FROM (SELECT id FROM orders ORDER BY id)")
+    #expect(try statement.step())
+    #expect(statement.string(0) == "1,2")
+  }
+
+  private static func hasCheckpoint(_ database: String, of sources: [String]) throws -> Bool {
+    guard FileManager.default.fileExists(atPath: database) else { return false }
+    // The table may not be there yet, or the file busy.
+    guard let connection = try? SQLiteConnection(path: database, mode: .readWrite),
+      let statement = try? SQLiteStatement(connection, "SELECT position FROM _freshet_checkpoint"),
+      (try? statement.step()) == true, let position = statement.string(0)
+    else { return false }
+    return sources.allSatisfy { position.contains("\($0)=") }
+  }
+
   private static func pipeline(
-    _ servers: [PrivateMariaDB], copy: PrivateMariaDB, in directory: TemporaryDirectory
+    _ servers: [PrivateMariaDB], copy: PrivateMariaDB?, in directory: TemporaryDirectory, snapshot: String = "initial"
   ) throws -> String {
     let sources = servers.enumerated().map { index, server in
       """
@@ -49,7 +81,7 @@ import Testing
           type: mariadb
           url: \(server.url())
           tables: ["shop_\(index + 1).*"]
-          snapshot: { mode: initial, threads: 2, chunk_rows: 1000 }
+          snapshot: { mode: \(snapshot), threads: 2, chunk_rows: 1000 }
       """
     }
     let text = """
@@ -61,7 +93,7 @@ import Testing
         - route: { from: 'shop_[0-9]+\\.(.*)', to: 'shop.$1', merge: true }
       sinks:
         - { name: local, type: sqlite, path: "\(directory.appending("copy.db"))" }
-        - { name: copy, type: mariadb, url: "\(copy.url())" }
+      \(copy.map { "  - { name: copy, type: mariadb, url: \"\($0.url())\" }" } ?? "")
       state: "\(directory.appending("state"))"
 
       """

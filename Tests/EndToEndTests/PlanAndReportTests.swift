@@ -18,7 +18,7 @@ import Testing
   private func object(_ value: Any?) throws -> [String: Any] { try #require(value as? [String: Any]) }
 
   private static let names: Set = [
-    "pipeline", "state", "seconds", "cpu_seconds", "peak_memory_bytes", "retries", "read", "sinks", "stages",
+    "pipeline", "state", "seconds", "cpu_seconds", "peak_memory_bytes", "retries", "read", "sources", "sinks", "stages",
   ]
 
   @Test func theReportOfARunHasTheNamesThatScriptsKnow() throws {

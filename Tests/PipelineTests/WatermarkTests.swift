@@ -34,13 +34,16 @@ import Testing
     var random = SeededRandom(seed: 7)
     var times: [Int64: Int64] = [:]
     var logs: [MemoryLog] = []
+    // So much that it comes in many batches.
+    let text = String(repeating: "x", count: 20_000)
     for source in Int64(0)..<4 {
       var time: Int64 = 0
       let transactions: [MemoryTransaction] = (Int64(0)..<400).map { number in
         time += Int64.random(in: 1...50, using: &random)
         let key = source * 1000 + number
         times[key] = time
-        return MergeTests.transaction(time, key)
+        return MemoryTransaction(
+          at: EventTime(microseconds: time), [.insert(Shop.orders, [.int(key), .text(text)])])
       }
       logs.append(MemoryLog(transactions))
     }
