@@ -63,7 +63,7 @@ extension CatchUp.Component {
     }
     guard let last = progress.last, !part.isSnapshot, !hasPassedLast else { return false }
     if part.mark.isSameTransaction(as: last) {
-      hasMetLast = true
+      hasMetLast = hasMetLast || part.ends
       return true
     }
     hasPassedLast = hasMetLast

@@ -120,7 +120,8 @@ package struct SourceLane: Sendable {
         skipsThrough = nil
         return
       }
-      hasMetLast = hasMetLast || isLast
+      // Its end: until that has come, the source's positions are before it.
+      hasMetLast = hasMetLast || (isLast && part.ends)
       cursor += 1
     }
   }
