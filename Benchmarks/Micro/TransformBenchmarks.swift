@@ -51,7 +51,7 @@ private func addTransformBenchmark(
   _ name: String, _ steps: [Step], count: Int = rowCount, _ make: @escaping @Sendable () -> [Batch]
 ) {
   Benchmark(name) { benchmark in
-    let context = TransformContext(badRowPolicy: .stop, logger: Logger(label: "benchmark"))
+    let context = TransformContext(badRowPolicy: .stop, hasOneSource: true, logger: Logger(label: "benchmark"))
     let chain = try TransformChain(try steps.map { try $0.definition() }, context)
     var batches = make()
     try benchmark.measure(count) {

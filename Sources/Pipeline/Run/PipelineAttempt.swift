@@ -73,7 +73,9 @@ struct PipelineAttempt: Sendable {
     return TransformStage(
       input: BatchChannel(name: "transform", byteLimit: shares.channel), outputs: channels,
       definitions: definition.transforms,
-      context: TransformContext(badRowPolicy: definition.badRowPolicy, logger: logger), meter: meter)
+      context: TransformContext(
+        badRowPolicy: definition.badRowPolicy, hasOneSource: definition.sources.count == 1, logger: logger),
+      meter: meter)
   }
 
   private func read(
@@ -106,7 +108,9 @@ struct PipelineAttempt: Sendable {
       tables = try SharedTables(
         directory: definition.stateDirectory, names: definition.sources.map(\.name),
         chain: TransformChain(
-          definition.transforms, TransformContext(badRowPolicy: definition.badRowPolicy, logger: logger)))
+          definition.transforms,
+          TransformContext(
+            badRowPolicy: definition.badRowPolicy, hasOneSource: definition.sources.count == 1, logger: logger)))
     } catch {
       for channel in inputs + entries { channel.fail(error) }
       throw error

@@ -117,7 +117,7 @@ package struct TransformContext: Sendable {
   package var hasOneSource: Bool
   package var logger: Logger
 
-  package init(badRowPolicy: BadRowPolicy, hasOneSource: Bool = true, logger: Logger) {
+  package init(badRowPolicy: BadRowPolicy, hasOneSource: Bool, logger: Logger) {
     self.badRowPolicy = badRowPolicy
     self.hasOneSource = hasOneSource
     self.logger = logger

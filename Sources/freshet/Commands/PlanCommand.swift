@@ -72,7 +72,9 @@ struct PipelinePlan {
   ) throws(Failure) -> [TableSchema]? {
     if definition.transforms.isEmpty { return nil }
     let chain = try TransformChain(
-      definition.transforms, TransformContext(badRowPolicy: definition.badRowPolicy, logger: logger))
+      definition.transforms,
+      TransformContext(
+        badRowPolicy: definition.badRowPolicy, hasOneSource: definition.sources.count == 1, logger: logger))
     var transformed: [TableSchema] = []
     for table in tables { transformed.append(try chain.schema(for: table)) }
     return transformed
