@@ -15,7 +15,7 @@ public final class BatchDraft {
   public var schemaChanges: [SchemaChange] = []
   /// Whose changes they are, and what was left out.
   public var accounts = ChangeAccounts(origins: [], changeOrigins: [])
-  public private(set) var position = Position(text: "", token: "")
+  public var position = Position(text: "", token: "")
   private var logBytes = 0
   private var readAt: UInt64 = 0
   private var memory: BatchMemory?

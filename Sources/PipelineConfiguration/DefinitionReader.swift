@@ -25,11 +25,12 @@ struct DefinitionReader {
     let name = pipelineName(block)
     let source = readSource(block)
     let transforms = readTransforms(block)
+    let windows = readWindows(block)
     let sinks = readSinks(block)
     let memory = memoryLimit(block)
     guard problems.isEmpty, let name, let source else { return nil }
     return PipelineDefinition(
-      name: name, source: source, transforms: transforms, sinks: sinks,
+      name: name, source: source, transforms: transforms, windows: windows, sinks: sinks,
       schemaChangePolicy: block.string("on_schema_change").flatMap(SchemaChangePolicy.init) ?? .evolve,
       badRowPolicy: block.string("on_bad_row").flatMap(BadRowPolicy.init) ?? .stop, memoryLimit: memory,
       stateDirectory: block.string("state") ?? ".freshet/\(name)")

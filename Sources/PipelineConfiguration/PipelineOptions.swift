@@ -14,6 +14,7 @@ enum PipelineOptions {
     Option("source", .anything, "Where changes come from."),
     Option("sources", .list(.anything), "The same as a list of one."),
     Option("transforms", .list(.anything), "What happens to changes on their way, in order: each a block of one verb."),
+    Option("windows", .list(.anything), "Aggregates over spans of time, each a block with a name."),
     Option("sinks", .list(.anything), isRequired: true, "Where changes go, each a block with a type."),
     Option(
       "on_schema_change", .choice(SchemaChangePolicy.allCases.map(\.rawValue)), default: "evolve",
@@ -26,7 +27,7 @@ enum PipelineOptions {
   ]
 
   /// Keys of the interface that this version does not carry out, and must not ignore.
-  static let unavailable = ["order", "windows", "control"]
+  static let unavailable = ["order", "control"]
 
   /// The keys of every source and sink block.
   static func common(_ types: [String]) -> [Option] {

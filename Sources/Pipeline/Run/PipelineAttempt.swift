@@ -22,28 +22,35 @@ struct PipelineAttempt: Sendable {
 
   func run() async throws {
     let shares = MemoryShares(
-      limit: definition.memoryLimit, sinks: definition.sinks.count, hasTransforms: !definition.transforms.isEmpty)
+      limit: definition.memoryLimit, sinks: definition.sinks.count, hasTransforms: !definition.transforms.isEmpty,
+      hasWindows: !definition.windows.isEmpty)
     let channels = definition.sinks.map { BatchChannel(name: "deliver.\($0.name)", byteLimit: shares.channel) }
     let checkpoints = Rendezvous<Position?>(count: definition.sinks.count)
     let coverage = Rendezvous<any PositionCoverage>(count: 1)
     let delay = SourceDelay()
     let delays = LagSamples(delay: delay)
     meters.attach(channels)
-    // What the source fills: the sinks' own channels, unless transforms lie between.
-    let transforms = transformStage(into: channels, shares)
-    let entries = transforms.map { [$0.input] } ?? channels
+    // What the source fills: the sinks' own channels, unless transforms or windows lie between.
+    let windows = windowStage(into: channels, shares)
+    let behindTransforms = windows.map { [$0.input] } ?? channels
+    let transforms = transformStage(into: behindTransforms, shares)
+    let entries = transforms.map { [$0.input] } ?? behindTransforms
     let sourceThread = DedicatedThread(name: "source")
     let transformThread = transforms.map { _ in DedicatedThread(name: "transform") }
+    let windowThread = windows.map { _ in DedicatedThread(name: "window") }
     let sinkThreads = definition.sinks.map { DedicatedThread(name: "deliver.\($0.name)") }
-    defer { for thread in sinkThreads + [sourceThread, transformThread].compactMap(\.self) { thread.stop() } }
+    defer { for thread in sinkThreads + [sourceThread, transformThread, windowThread].compactMap(\.self) { thread.stop() } }
     try await withThrowingTaskGroup { group in
       group.addTask(name: "source", executorPreference: sourceThread) {
         let context = context(definition.source.name, thread: sourceThread, memory: shares.source)
         let order = OrderStage(channels: entries, meter: meters.source, delay: delay)
-        try await read(context, checkpoints: checkpoints, coverage: coverage, into: order, entries)
+        try await read(context, checkpoints: checkpoints, coverage: coverage, windows, into: order, entries)
       }
       if let transforms {
         group.addTask(name: "transform", executorPreference: transformThread) { try await transforms.run() }
+      }
+      if let windows {
+        group.addTask(name: "window", executorPreference: windowThread) { try await windows.run() }
       }
       for (index, sink) in definition.sinks.enumerated() {
         let thread = sinkThreads[index]
@@ -67,14 +74,26 @@ struct PipelineAttempt: Sendable {
       context: TransformContext(badRowPolicy: definition.badRowPolicy, logger: logger), meter: meter)
   }
 
+  private func windowStage(into channels: [BatchChannel], _ shares: MemoryShares) -> WindowStage? {
+    guard let meter = meters.windows else { return nil }
+    var logger = logger
+    logger[metadataKey: "stage"] = "window"
+    return WindowStage(
+      input: BatchChannel(name: "window", byteLimit: shares.channel), outputs: channels,
+      definitions: definition.windows, stateDirectory: definition.stateDirectory, memoryLimit: shares.windows,
+      sinks: meters.sinks, meter: meter, logger: logger)
+  }
+
   private func read(
     _ context: ConnectorContext, checkpoints: Rendezvous<Position?>, coverage: Rendezvous<any PositionCoverage>,
-    into order: OrderStage, _ channels: [BatchChannel]
+    _ windows: WindowStage?, into order: OrderStage, _ channels: [BatchChannel]
   ) async throws {
     do {
       let source = try definition.source.definition.makeSource(context)
-      coverage.arrive(0, with: source.coverage)
-      let start = try await checkpoints.all()
+      coverage.arrive(0, with: windows.map { _ in WindowCoverage(log: source.coverage) } ?? source.coverage)
+      var start = try await checkpoints.all()
+      // The source begins where the state of the windows is, too, and knows nothing of results.
+      if let windows { start = try windows.begin(at: start, source.coverage) }
       try await source.run(from: start, into: order, control: control)
       for channel in channels { channel.finish() }
     } catch {
@@ -119,15 +138,17 @@ struct PipelineAttempt: Sendable {
 
 /// How a pipeline's memory limit is divided, in bytes. What is left is for the program itself and its libraries.
 struct MemoryShares {
-  /// A quarter for the source, half for the sinks with their channels.
+  /// A quarter for the source, half for the sinks with their channels; windows take theirs from both.
   let source: Int
   let sink: Int
   let channel: Int
+  let windows: Int
 
-  init(limit: Int, sinks: Int, hasTransforms: Bool) {
-    source = limit / 4
-    // The channel in front of the transforms takes its part from those of the sinks.
-    channel = max(1 << 20, min(16 << 20, limit / 8 / (hasTransforms ? sinks + 1 : sinks)))
-    sink = max(4 << 20, limit * 3 / 8 / sinks)
+  init(limit: Int, sinks: Int, hasTransforms: Bool, hasWindows: Bool) {
+    source = limit / (hasWindows ? 8 : 4)
+    // The channels in front of the transforms and windows take their part from those of the sinks.
+    channel = max(1 << 20, min(16 << 20, limit / 8 / (sinks + (hasTransforms ? 1 : 0) + (hasWindows ? 1 : 0))))
+    sink = max(4 << 20, limit * (hasWindows ? 1 : 3) / 8 / sinks)
+    windows = hasWindows ? limit * 3 / 8 : 0
   }
 }

@@ -24,6 +24,8 @@ package struct PipelineDefinition: Sendable {
   package var source: NamedSource
   /// In the order in which changes go through them; may be empty.
   package var transforms: [any TransformDefinition]
+  /// Behind the transforms; may be empty.
+  package var windows: [WindowDefinition]
   /// At least one; names are unique.
   package var sinks: [NamedSink]
   package var schemaChangePolicy: SchemaChangePolicy
@@ -34,13 +36,15 @@ package struct PipelineDefinition: Sendable {
   package var stateDirectory: String
 
   package init(
-    name: String, source: NamedSource, transforms: [any TransformDefinition] = [], sinks: [NamedSink],
+    name: String, source: NamedSource, transforms: [any TransformDefinition] = [],
+    windows: [WindowDefinition] = [], sinks: [NamedSink],
     schemaChangePolicy: SchemaChangePolicy = .evolve, badRowPolicy: BadRowPolicy = .stop,
     memoryLimit: Int = 256 << 20, stateDirectory: String
   ) {
     self.name = name
     self.source = source
     self.transforms = transforms
+    self.windows = windows
     self.sinks = sinks
     self.schemaChangePolicy = schemaChangePolicy
     self.badRowPolicy = badRowPolicy

@@ -20,7 +20,9 @@ package final class PipelineRun: Sendable {
     precondition(!definition.sinks.isEmpty, "a pipeline has a sink")
     self.definition = definition
     self.logger = logger
-    meters = PipelineMeters(sinks: definition.sinks.map(\.name), hasTransforms: !definition.transforms.isEmpty)
+    meters = PipelineMeters(
+      sinks: definition.sinks.map(\.name), hasTransforms: !definition.transforms.isEmpty,
+      hasWindows: !definition.windows.isEmpty)
   }
 
   /// Asks the source to end; what was read is delivered, then `run` returns. May be called from any thread, more than once.
@@ -55,7 +57,7 @@ package final class PipelineRun: Sendable {
     return PipelineStatus(
       pipeline: definition.name, state: state, retries: retries,
       seconds: Double(MonotonicTime.now() &- started) / 1e9, source: meters.source.reading,
-      transforms: meters.transforms?.reading,
+      transforms: meters.transforms?.reading, windows: meters.windows?.reading,
       sinks: sinks.map { PipelineStatus.Sink(name: $0.name, reading: $0.reading) })
   }
 

@@ -19,5 +19,7 @@ package struct PipelineStatus: Sendable {
   package var source: SourceMeter.Reading
   /// Nil when the pipeline has no transforms.
   package var transforms: TransformMeter.Reading?
+  /// Nil when the pipeline has no windows.
+  package var windows: TransformMeter.Reading?
   package var sinks: [Sink]
 }
