@@ -120,7 +120,7 @@ import Testing
     let log = [
       WindowTrial.transaction(
         100, [.insert(WindowTrial.orders, row(1, 0)), .insert(WindowTrial.orders, row(2, 15))]),
-      // Both are complete now.
+      // The second is complete now, too.
       WindowTrial.transaction(101, [.insert(WindowTrial.orders, WindowTests.order(9, "b", 100, 60))]),
       // Joins them.
       WindowTrial.transaction(102, [.insert(WindowTrial.orders, row(3, 8))]),
@@ -131,7 +131,7 @@ import Testing
     let output = try WindowTrial.run(block, log)
     #expect(
       output.panes.map { $0.map(WindowTrial.told) } == [
-        ["insert 0 10 a 1 1.00 on_time 0 false", "insert 15 25 a 1 1.00 on_time 0 false"],
+        ["insert 0 10 a 1 1.00 on_time 0 false"], ["insert 15 25 a 1 1.00 on_time 0 false"],
         ["update 0 25 a 3 3.00 late 1 false", "delete 15 25 a 1 1.00 on_time 0 false"],
         ["update 0 10 a 1 1.00 late 2 false", "insert 15 25 a 1 1.00 late 0 false"],
         ["delete 0 10 a 1 1.00 late 2 false"],

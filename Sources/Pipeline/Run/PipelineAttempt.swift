@@ -81,7 +81,7 @@ struct PipelineAttempt: Sendable {
     return WindowStage(
       input: BatchChannel(name: "window", byteLimit: shares.channel), outputs: channels,
       definitions: definition.windows, stateDirectory: definition.stateDirectory, memoryLimit: shares.windows,
-      sinks: meters.sinks, meter: meter, logger: logger)
+      interval: definition.windowStateInterval, sinks: meters.sinks, meter: meter, logger: logger)
   }
 
   private func read(

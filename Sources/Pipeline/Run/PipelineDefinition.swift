@@ -34,6 +34,8 @@ package struct PipelineDefinition: Sendable {
   package var memoryLimit: Int
   /// Created on the first run, readable by its owner only.
   package var stateDirectory: String
+  /// Nanoseconds between two stored states of the windows, at least.
+  package var windowStateInterval: UInt64 = 1_000_000_000
 
   package init(
     name: String, source: NamedSource, transforms: [any TransformDefinition] = [],

@@ -97,9 +97,6 @@ final class GroupIndex {
     if records[Int(number)].references == 0 { remove(number) }
   }
 
-  /// Forgets a group that nothing refers to.
-  func removeIfUnused(_ number: UInt32) { if records[Int(number)].references == 0 { remove(number) } }
-
   private func remove(_ number: UInt32) {
     let mask = places.count - 1
     var hole = Int(truncatingIfNeeded: records[Int(number)].hash) & mask

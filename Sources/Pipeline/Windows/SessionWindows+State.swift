@@ -22,6 +22,12 @@ extension SessionWindows {
         renderer.encodeTold(told.words(entry), to: &writer)
       }
     }
+    writer.append(timers.timers.count)
+    for timer in timers.timers {
+      groups.withKey(timer.group) { writer.append($0) }
+      writer.append(timer.at)
+      writer.append(timer.time)
+    }
   }
 
   private func encode(_ moment: UInt32, to writer: inout StateWriter) {
@@ -41,7 +47,10 @@ extension SessionWindows {
       let waits = try reader.integer()
       wait(group, early: waits & 1 != 0, late: waits & 2 != 0)
       for _ in 0..<(try reader.count(least: 16)) {
-        let words = moments.words(moment(at: try reader.integer(), group))
+        guard let moment = restoreMoment(at: try reader.integer(), group) else {
+          throw StateReader.damaged("has event times out of order")
+        }
+        let words = moments.words(moment)
         words[EntryTable.rows] = try reader.unsigned()
         try layout.decode(into: words + EntryTable.headerWidth, from: &reader)
       }
@@ -51,6 +60,11 @@ extension SessionWindows {
         sessions[Int(group)].told.append(entry)
         try renderer.decodeTold(into: told.words(entry), from: &reader)
       }
+    }
+    for _ in 0..<(try reader.count(least: 24)) {
+      let group = try renderer.decodeGroup(from: &reader)
+      while sessions.count <= Int(group) { sessions.append(Group()) }
+      setTimer(Timer(at: try reader.integer(), group: group, time: try reader.integer()))
     }
   }
 }

@@ -37,7 +37,7 @@ final class SessionWindows: WindowState {
 
   /// By the group's number.
   @exclusivity(unchecked) var sessions: [Group] = []
-  @exclusivity(unchecked) private var timers = TimerHeap()
+  @exclusivity(unchecked) private(set) var timers = TimerHeap()
   /// Groups to be looked at at the end of the transaction, and at the next multiple of a trigger's period.
   @exclusivity(unchecked) private var pending: [UInt32] = []
   @exclusivity(unchecked) private var early: [UInt32] = []
@@ -128,7 +128,7 @@ final class SessionWindows: WindowState {
     return low
   }
 
-  func moment(at time: Int64, _ group: UInt32) -> UInt32 {
+  private func moment(at time: Int64, _ group: UInt32) -> UInt32 {
     let index = position(of: time, in: sessions[Int(group)].moments)
     if index < sessions[Int(group)].moments.count {
       let found = sessions[Int(group)].moments[index]
@@ -137,11 +137,20 @@ final class SessionWindows: WindowState {
     let moment = moments.insert(end: time, group: group)
     groups.retain(group)
     sessions[Int(group)].moments.insert(moment, at: index)
-    timers.push(Timer(at: time + gap - 1, group: group, time: time))
-    if definition.allowedLateness > 0 {
-      timers.push(Timer(at: time + gap - 1 + definition.allowedLateness, group: group, time: time))
-    }
+    setTimers(time, group)
     return moment
+  }
+
+  /// The watermark that ends a session whose last row is at `time`, and the one behind which it is gone.
+  private func setTimers(_ time: Int64, _ group: UInt32) {
+    setTimer(Timer(at: time + gap - 1, group: group, time: time))
+    guard definition.allowedLateness > 0 else { return }
+    setTimer(Timer(at: time + gap - 1 + definition.allowedLateness, group: group, time: time))
+  }
+
+  func setTimer(_ timer: Timer) {
+    groups.retain(timer.group)
+    timers.push(timer)
   }
 
   private func remove(_ moment: UInt32, _ group: UInt32) {
@@ -149,13 +158,7 @@ final class SessionWindows: WindowState {
     sessions[Int(group)].moments.remove(at: index)
     free(moment)
     // What stays may have ended earlier than it looked.
-    if index > 0 {
-      let before = moments.end(sessions[Int(group)].moments[index - 1])
-      timers.push(Timer(at: before + gap - 1, group: group, time: before))
-      if definition.allowedLateness > 0 {
-        timers.push(Timer(at: before + gap - 1 + definition.allowedLateness, group: group, time: before))
-      }
-    }
+    if index > 0 { setTimers(moments.end(sessions[Int(group)].moments[index - 1]), group) }
   }
 
   private func free(_ moment: UInt32) {
@@ -214,8 +217,8 @@ final class SessionWindows: WindowState {
   private func pass(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
     while let timer = timers.first, timer.at <= clock.watermark {
       timers.pop()
-      guard Int(timer.group) < sessions.count, endsSession(timer) else { continue }
-      try tell(timer.group, tellsOpen: false, tellsClosed: false, clock, writer)
+      if endsSession(timer) { try tell(timer.group, tellsOpen: false, tellsClosed: false, clock, writer) }
+      groups.release(timer.group)
     }
     passed = max(passed, clock.watermark)
   }
@@ -330,6 +333,15 @@ final class SessionWindows: WindowState {
     let old = sessions[Int(group)].told
     sessions[Int(group)].told = old.filter { told.end($0) > last }
     for entry in old where told.end(entry) <= last { freeTold(entry) }
+  }
+
+  /// After a restart: the next event time of a group, which has its timers already; nil when it does not come next.
+  func restoreMoment(at time: Int64, _ group: UInt32) -> UInt32? {
+    if let last = sessions[Int(group)].moments.last, moments.end(last) >= time { return nil }
+    let moment = moments.insert(end: time, group: group)
+    groups.retain(group)
+    sessions[Int(group)].moments.append(moment)
+    return moment
   }
 
   /// After a restart: what waited for a multiple of a period goes on waiting.

@@ -1,6 +1,6 @@
 /// Timers of sessions, the earliest first. A binary heap in one array.
 struct TimerHeap {
-  private var timers: [SessionWindows.Timer] = []
+  private(set) var timers: [SessionWindows.Timer] = []
 
   var first: SessionWindows.Timer? { timers.first }
 

@@ -14,21 +14,23 @@ final class WindowHistory: Sendable {
     var lastStored: UInt64 = 0
     var lastPanes: UInt64 = 0
     var lastLog: Position?
-    var pause = WindowHistory.interval
+    var pause: UInt64
   }
 
-  /// Nanoseconds between two generations, at least.
-  private static let interval: UInt64 = 5_000_000_000
   private static let pendingLimit = 4
 
   private let state: Mutex<State>
   private let coverage: WindowCoverage
+  /// Nanoseconds between two generations, at least.
+  private let interval: UInt64
 
   /// Chooses the state that the sinks' checkpoints fit.
   init(
-    directory: String, definitions: [WindowDefinition], checkpoints: [Position?], coverage: WindowCoverage
+    directory: String, definitions: [WindowDefinition], checkpoints: [Position?], coverage: WindowCoverage,
+    interval: UInt64
   ) throws(Failure) {
     self.coverage = coverage
+    self.interval = interval
     let fingerprint = definitions.map(\.fingerprint).joined(separator: "\n\n")
     if checkpoints.allSatisfy({ $0 == nil }) { try WindowHistory.removeAll(directory) }
     var store = try WindowStore(directory: directory, fingerprint: fingerprint)
@@ -43,7 +45,7 @@ final class WindowHistory: Sendable {
     }
     // A state that is ahead of a sink would leave rows out of its results.
     try store.remove { (generation) throws(Failure) in generation != chosen }
-    var state = State(store: store)
+    var state = State(store: store, pause: interval)
     if let chosen {
       state.beginning = (chosen, try store.state(of: chosen))
       state.lastPanes = chosen.panes
@@ -134,7 +136,7 @@ final class WindowHistory: Sendable {
       try state.store.append(log: log, panes: panes, state: windows.encode(told))
       (state.lastLog, state.lastPanes) = (log, windows.panes)
       state.lastStored = MonotonicTime.now()
-      state.pause = max(WindowHistory.interval, 20 * (state.lastStored &- now))
+      state.pause = max(interval, 20 * (state.lastStored &- now))
     }
   }
 

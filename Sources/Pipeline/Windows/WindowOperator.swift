@@ -143,10 +143,11 @@ final class WindowOperator {
     do throws(Failure) {
       try GroupKey.make(row, plan.groupColumns, into: &key)
       let group = key.withUnsafeBytes { state.groups.number(of: $0) }
+      state.groups.retain(group)
+      defer { state.groups.release(group) }
       try state.add(row, group: group, clock: clock) { (end) throws(Failure) in
         try writeLate(row, end: end, plan, writer)
       }
-      state.groups.removeIfUnused(group)
     } catch {
       throw error.at("window \"\(definition.name)\" over table \"\(plan.schema.name)\"")
     }

@@ -14,6 +14,8 @@ struct WindowStage: Sendable {
   let stateDirectory: String
   /// Bytes that the state may take in memory.
   let memoryLimit: Int
+  /// Nanoseconds between two stored states, at least.
+  let interval: UInt64
   let sinks: [SinkMeter]
   let meter: TransformMeter
   let logger: Logger
@@ -22,13 +24,14 @@ struct WindowStage: Sendable {
 
   init(
     input: BatchChannel, outputs: [BatchChannel], definitions: [WindowDefinition], stateDirectory: String,
-    memoryLimit: Int, sinks: [SinkMeter], meter: TransformMeter, logger: Logger
+    memoryLimit: Int, interval: UInt64, sinks: [SinkMeter], meter: TransformMeter, logger: Logger
   ) {
     self.input = input
     self.outputs = outputs
     self.definitions = definitions
     self.stateDirectory = stateDirectory
     self.memoryLimit = memoryLimit
+    self.interval = interval
     self.sinks = sinks
     self.meter = meter
     self.logger = logger
@@ -39,7 +42,7 @@ struct WindowStage: Sendable {
   func begin(at checkpoints: [Position?], _ coverage: any PositionCoverage) throws -> [Position?] {
     let chosen = try WindowHistory(
       directory: stateDirectory, definitions: definitions, checkpoints: checkpoints,
-      coverage: WindowCoverage(log: coverage))
+      coverage: WindowCoverage(log: coverage), interval: interval)
     history.arrive(0, with: chosen)
     let starts = checkpoints.map { $0.map { WindowPosition($0).log } }
     guard let state = chosen.start else { return starts }
