@@ -13,4 +13,5 @@ let benchmarks: @Sendable () -> Void = {
   addEncodingBenchmarks()
   addDecodingBenchmarks()
   addTransformBenchmarks()
+  addWindowBenchmarks()
 }

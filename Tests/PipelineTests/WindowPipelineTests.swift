@@ -62,7 +62,7 @@ import Testing
     }
   }
 
-  @Test(arguments: 0..<10) func everyResultIsDeliveredOnceWhateverFails(_ seed: Int) async throws {
+  @Test(arguments: 0..<5) func everyResultIsDeliveredOnceWhateverFails(_ seed: Int) async throws {
     let log = WindowPipelineTests.work(UInt64(seed))
     let whole = MemoryTarget()
     try await WindowPipelineTests.withDirectory { directory in
@@ -144,7 +144,7 @@ import Testing
       try await plain.run(until: .now)
       _ = try await WindowPipelineTests.run(log, into: [target], directory)
       let held = try #require(target.content.tables[WindowTrial.results])
-      #expect(held.rows.map { $0.map(WindowTrial.text)[..<4].joined(separator: " ") } == ["0 30 a 19"])
+      #expect(held.rows.map { $0.map(WindowTrial.text)[..<4].joined(separator: " ") } .sorted() == ["0 30 a 19", "30 60 a 9"])
     }
   }
 }

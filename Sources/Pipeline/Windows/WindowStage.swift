@@ -43,10 +43,10 @@ struct WindowStage: Sendable {
     let chosen = try WindowHistory(
       directory: stateDirectory, definitions: definitions, checkpoints: checkpoints,
       coverage: WindowCoverage(log: coverage), interval: interval)
+    let starts = checkpoints.map { $0.map { WindowPosition($0).log } } + (chosen.start.map { [$0] } ?? [])
+    // From here on the state is the stage's.
     history.arrive(0, with: chosen)
-    let starts = checkpoints.map { $0.map { WindowPosition($0).log } }
-    guard let state = chosen.start else { return starts }
-    return starts + [state]
+    return starts
   }
 
   func run() async throws {
@@ -93,7 +93,15 @@ struct WindowStage: Sendable {
 
   private func send(_ batches: [Batch]) async throws {
     let sent = MonotonicTime.now()
-    for batch in batches { for output in outputs { try await output.send(batch) } }
+    for batch in batches {
+      if batch.transactions.contains(where: { WindowPosition.isPane($0.mark) }) { try await waitForFirstCommits() }
+      for output in outputs { try await output.send(batch) }
+    }
     meter.add(blocked: MonotonicTime.now() &- sent, processor: ProcessUsage.threadNanoseconds())
+  }
+
+  /// Until every sink has a checkpoint, none is given results: one without could not begin together with one that has some.
+  private func waitForFirstCommits() async throws {
+    while sinks.contains(where: { $0.reading.position == nil }) { try await Task.sleep(nanoseconds: 1_000_000) }
   }
 }
