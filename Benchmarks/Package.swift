@@ -31,7 +31,7 @@ let package = Package(
   targets: [
     .target(name: "Change"),
     .target(name: "Flow", dependencies: ["Change", deque]),
-    .target(name: "Expressions", dependencies: ["Change", "PatternMatching"]),
+    .target(name: "Expressions", dependencies: ["Change", "PatternMatching", "MessageDigest"]),
     .target(name: "Pipeline", dependencies: ["Change", "Flow", "Expressions", "MessageDigest", log, histogram]),
     .target(name: "Formats", dependencies: ["Change", "Pipeline"]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
