@@ -9,7 +9,8 @@ import Testing
 /// source gives.
 @Suite(.serialized) struct WindowTests {
   private static let failpoints = [
-    "windows.before_rename:1", "windows.stored:1", "windows.before_rename:2", "windows.stored:2", "sqlite.before_commit:2",
+    "windows.before_rename:1", "windows.stored:1", "windows.before_rename:2", "windows.stored:2",
+    "sqlite.before_commit:2",
     "sqlite.after_commit:3", "sqlite.before_commit:1", "sqlite.after_commit:1",
   ]
 
@@ -48,7 +49,7 @@ import Testing
     switch Int.random(in: 0..<10, using: &random) {
     case 0..<5:
       try server.execute(
-        "INSERT INTO shop.orders (status, amount, happened) SELECT \(status), (\(cents) + seq) / 100, \(time)"
+        "INSERT INTO shop.orders (status, amount, happened) SELECT \(status), (\(cents) + CAST(seq AS SIGNED)) / 100, \(time)"
           + " FROM shop.seq_1_to_\(Int.random(in: 1...20, using: &random))")
     case 5..<8:
       try server.execute(

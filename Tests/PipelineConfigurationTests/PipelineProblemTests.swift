@@ -100,7 +100,9 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
   ]
 
   static let topLevel = [
-    WrongFile(topLine: "windows: {}", "p.yaml:4:10: \"windows\" must be a list, each item a value, not a block of keys and values"),
+    WrongFile(
+      topLine: "windows: {}",
+      "p.yaml:4:10: \"windows\" must be a list, each item a value, not a block of keys and values"),
     WrongFile(topLine: "order: { idle_after: 5s }", "p.yaml:4:1: \"order\" is not available in this version"),
     WrongFile(topLine: "control: {}", "p.yaml:4:1: \"control\" is not available in this version"),
     WrongFile(topLine: "pipline: p", "p.yaml:4:1: unknown key \"pipline\" (did you mean \"pipeline\"?)"),

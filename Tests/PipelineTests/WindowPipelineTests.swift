@@ -144,7 +144,8 @@ import Testing
       try await plain.run(until: .now)
       _ = try await WindowPipelineTests.run(log, into: [target], directory)
       let held = try #require(target.content.tables[WindowTrial.results])
-      #expect(held.rows.map { $0.map(WindowTrial.text)[..<4].joined(separator: " ") } .sorted() == ["0 30 a 19", "30 60 a 9"])
+      #expect(
+        held.rows.map { $0.map(WindowTrial.text)[..<4].joined(separator: " ") }.sorted() == ["0 30 a 19", "30 60 a 9"])
     }
   }
 }

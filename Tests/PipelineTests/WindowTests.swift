@@ -181,7 +181,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "window: { tumbling: 1m }, aggregate: { n: sum(nothing) }", "window: { tumbling: 1m }, aggregate: { n: sum(status) }",
+    "window: { tumbling: 1m }, aggregate: { n: sum(nothing) }",
+    "window: { tumbling: 1m }, aggregate: { n: sum(status) }",
     "window: { tumbling: 1m }, group_by: [nothing], aggregate: { n: count() }",
     "window: { tumbling: 1m }, aggregate: { status: count() }, group_by: [status]",
     "window: { tumbling: 1m }, event_time: status, aggregate: { n: count() }",
@@ -195,7 +196,8 @@ import Testing
 
   @Test(arguments: [
     "window: { tumbling: 1m }, aggregate: { n: summ(amount) }", "window: { tumbling: 0s }, aggregate: { n: count() }",
-    "window: {}, aggregate: { n: count() }", "window: { tumbling: 1m, session: { gap: 1s } }, aggregate: { n: count() }",
+    "window: {}, aggregate: { n: count() }",
+    "window: { tumbling: 1m, session: { gap: 1s } }, aggregate: { n: count() }",
     "window: { tumbling: 1m }, aggregate: { n: 'percentile(amount, 2)' }", "window: { tumbling: 1m }, aggregate: {}",
     "window: { tumbling: 1m }, aggregate: { n: count() }, max_delay: 1s",
     "window: { hopping: { size: 1m, every: 2m } }, aggregate: { n: count() }",

@@ -152,7 +152,9 @@ struct WindowTrial {
   }
 
   /// What a target holds after the changes of a table, by key.
-  static func applied(_ rows: [TransformedRow], key: [Int], table: TableName = results) throws -> [[MemoryValue]: [MemoryValue]] {
+  static func applied(_ rows: [TransformedRow], key: [Int], table: TableName = results) throws -> [[MemoryValue]:
+    [MemoryValue]]
+  {
     var held: [[MemoryValue]: [MemoryValue]] = [:]
     for row in rows where row.table == table {
       if let before = row.before {

@@ -39,7 +39,9 @@ struct PipelineAttempt: Sendable {
     let transformThread = transforms.map { _ in DedicatedThread(name: "transform") }
     let windowThread = windows.map { _ in DedicatedThread(name: "window") }
     let sinkThreads = definition.sinks.map { DedicatedThread(name: "deliver.\($0.name)") }
-    defer { for thread in sinkThreads + [sourceThread, transformThread, windowThread].compactMap(\.self) { thread.stop() } }
+    defer {
+      for thread in sinkThreads + [sourceThread, transformThread, windowThread].compactMap(\.self) { thread.stop() }
+    }
     try await withThrowingTaskGroup { group in
       group.addTask(name: "source", executorPreference: sourceThread) {
         let context = context(definition.source.name, thread: sourceThread, memory: shares.source)

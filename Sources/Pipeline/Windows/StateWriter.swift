@@ -39,7 +39,8 @@ struct StateReader {
   static func damaged(_ what: String = "ends too early") -> Failure {
     Failure(
       .corruptState, "the stored state of the windows \(what)",
-      hint: "remove windows.state from the state directory, and the tables and checkpoints of the sinks; then begin anew")
+      hint:
+        "remove windows.state from the state directory, and the tables and checkpoints of the sinks; then begin anew")
   }
 
   mutating func integer() throws(Failure) -> Int64 {

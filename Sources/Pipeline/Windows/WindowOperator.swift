@@ -62,7 +62,8 @@ final class WindowOperator {
 
   private func check(_ change: SchemaChange) throws(Failure) {
     guard change.table == definition.from, change.kind == .truncate || change.kind == .rename else { return }
-    let what = change.kind == .truncate ? "was emptied by one statement: its rows are gone without a word" : "was renamed"
+    let what =
+      change.kind == .truncate ? "was emptied by one statement: its rows are gone without a word" : "was renamed"
     throw Failure(
       .schemaChange, "the table of window \"\(definition.name)\" \(what)", at: "table \"\(definition.from)\"",
       hint: "begin anew: remove windows.state from the state directory, and the tables and checkpoints of the sinks")
@@ -167,7 +168,8 @@ final class WindowOperator {
 
   private func missing(_ plan: WindowPlan) -> Failure {
     Failure(
-      .badValue, "a change does not hold the row before or after it, which window \"\(definition.name)\" must take back",
+      .badValue,
+      "a change does not hold the row before or after it, which window \"\(definition.name)\" must take back",
       at: "table \"\(plan.schema.name)\"",
       hint: "let the source log whole rows: binlog_row_image=FULL, or REPLICA IDENTITY FULL")
   }

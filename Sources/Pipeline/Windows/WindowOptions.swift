@@ -133,7 +133,8 @@ package enum WindowOptions {
       entries.count <= 60
     else {
       throw Failure(
-        .configuration, "\"aggregate\" must be a block of 1 to 60 columns and functions", at: block.place(of: "aggregate"),
+        .configuration, "\"aggregate\" must be a block of 1 to 60 columns and functions",
+        at: block.place(of: "aggregate"),
         hint: "aggregate: { orders: count(), revenue: sum(amount) }")
     }
     var aggregates: [Aggregate] = []

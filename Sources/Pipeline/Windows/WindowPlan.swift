@@ -76,7 +76,8 @@ final class WindowPlan {
     if let column = schema.column(named: name) { return column }
     let near = NearestName.suggestion(for: name, in: schema.columns.map(\.name))
     throw Failure(
-      .schemaMismatch, "`\(key)` names a column \(NearestName.quoted(name)) that \"\(schema.name)\" does not have\(near)",
+      .schemaMismatch,
+      "`\(key)` names a column \(NearestName.quoted(name)) that \"\(schema.name)\" does not have\(near)",
       at: definition.place)
   }
 
@@ -129,7 +130,8 @@ final class WindowPlan {
       var seen: Set<String> = []
       for column in table.columns where !seen.insert(column.name.lowercased()).inserted {
         throw Failure(
-          .configuration, "the table \"\(table.name)\" of window \"\(definition.name)\" has two columns \"\(column.name)\"",
+          .configuration,
+          "the table \"\(table.name)\" of window \"\(definition.name)\" has two columns \"\(column.name)\"",
           at: definition.place, hint: "name the aggregate differently")
       }
     }

@@ -21,7 +21,8 @@ package final class WindowSet {
   package init(_ definitions: [WindowDefinition]) {
     operators = definitions.map(WindowOperator.init)
     // A table is left out only where each of its windows says so.
-    replaced = Set(definitions.filter(\.replaces).map(\.from)).subtracting(definitions.filter { !$0.replaces }.map(\.from))
+    replaced = Set(definitions.filter(\.replaces).map(\.from)).subtracting(
+      definitions.filter { !$0.replaces }.map(\.from))
   }
 
   /// How many transactions of results there were.
