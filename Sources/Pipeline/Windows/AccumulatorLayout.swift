@@ -8,7 +8,9 @@ final class AccumulatorLayout {
   typealias Words = UnsafeMutablePointer<UInt64>
 
   /// Replaced by others with the same state when the table's schema changes.
-  var measures: [Measure]
+  var measures: [Measure] { didSet { steps = AccumulatorLayout.steps(measures) } }
+  /// What a row does to each state: without a reference, so that none is counted for a row.
+  @exclusivity(unchecked) private var steps: [Step]
   let width: Int
   /// Sets of values, named from the words by index plus 1; 0 stands for an empty one.
   @exclusivity(unchecked) var sets: [SortedCounts] = []
@@ -18,9 +20,29 @@ final class AccumulatorLayout {
 
   init(_ measures: [Measure], width: Int, isCommitTime: Bool) {
     self.measures = measures
+    steps = AccumulatorLayout.steps(measures)
     self.width = width
     keepsValues = measures.contains(where: \.keepsValues)
     countsTime = !isCommitTime
+  }
+
+  private struct Step {
+    var function: Aggregate.Function
+    var form: ValueForm
+    /// The column that is the argument; -1: it is computed.
+    var column: Int
+    var offset: Int
+    /// Index into `measures`.
+    var measure: Int
+  }
+
+  private static func steps(_ measures: [Measure]) -> [Step] {
+    measures.indices.filter { !measures[$0].countsRows }.map { index in
+      let measure = measures[index]
+      return Step(
+        function: measure.function, form: measure.form, column: measure.column ?? -1, offset: measure.offset,
+        measure: index)
+    }
   }
 
   /// One row that comes (`sign` 1) or goes (-1).
@@ -36,21 +58,28 @@ final class AccumulatorLayout {
     var order: Int64
   }
 
-  @inline(__always) private func cell(_ measure: Measure, _ row: Row) -> Cell {
-    if let column = measure.column { return row.reader.cells[row.first + column] }
-    return row.isBefore ? measure.before[row.index] : measure.after[row.index]
-  }
-
   @inline(__always) func add(_ row: Row, to words: Words) throws(Failure) {
-    for measure in measures where !measure.countsRows {
-      let cell = cell(measure, row)
+    for index in steps.indices {
+      let step = steps[index]
+      let cell = step.column >= 0 ? row.reader.cells[row.first + step.column] : computed(step, row)
       guard cell.hasValue else { continue }
       do throws(ValueProblem) {
-        try add(cell, row, measure, to: words + measure.offset)
+        if step.function == .sum, case .exact(let scale) = step.form {
+          let state = words + step.offset
+          state[2] &+= UInt64(bitPattern: row.sign)
+          try AccumulatorLayout.add(try row.reader.exact(cell, scale: scale), row.sign, to: state)
+        } else {
+          try add(cell, row, step, to: words + step.offset)
+        }
       } catch {
-        throw AccumulatorLayout.failure(error, measure)
+        throw AccumulatorLayout.failure(error, measures[step.measure])
       }
     }
+  }
+
+  private func computed(_ step: Step, _ row: Row) -> Cell {
+    let measure = measures[step.measure]
+    return row.isBefore ? measure.before[row.index] : measure.after[row.index]
   }
 
   static func failure(_ problem: ValueProblem, _ measure: Measure) -> Failure {
@@ -66,25 +95,25 @@ final class AccumulatorLayout {
     }
   }
 
-  @inline(__always) private func add(
-    _ cell: Cell, _ row: Row, _ measure: Measure, to words: Words
+  private func add(
+    _ cell: Cell, _ row: Row, _ step: Step, to words: Words
   ) throws(ValueProblem) {
-    switch measure.function {
+    switch step.function {
     case .count: words[0] &+= UInt64(bitPattern: row.sign)
     case .sum, .avg:
       words[2] &+= UInt64(bitPattern: row.sign)
-      if case .exact(let scale) = measure.form {
+      if case .exact(let scale) = step.form {
         try AccumulatorLayout.add(try row.reader.exact(cell, scale: scale), row.sign, to: words)
       } else {
         AccumulatorLayout.add(try row.reader.float(cell) * Double(row.sign), to: words)
       }
-    case .stddev: try addSquare(cell, row, measure, to: words)
+    case .stddev: try addSquare(cell, row, step, to: words)
     case .distinct, .min, .max:
-      sets[set(words)].add(try row.reader.key(cell, measure.form), row.sign)
+      sets[set(words)].add(try row.reader.key(cell, step.form), row.sign)
     case .percentile:
-      let key = SortedCounts.Key(value: Int128(Percentile.bucket(try number(cell, row, measure))))
+      let key = SortedCounts.Key(value: Int128(Percentile.bucket(try number(cell, row, step))))
       sets[set(words)].add(key, row.sign)
-    case .first, .last: try addOrdered(cell, row, measure, to: words)
+    case .first, .last: try addOrdered(cell, row, step, to: words)
     }
   }
 
@@ -112,14 +141,14 @@ final class AccumulatorLayout {
     words[1] = (Double(bitPattern: words[1]) + lost).bitPattern
   }
 
-  private func number(_ cell: Cell, _ row: Row, _ measure: Measure) throws(ValueProblem) -> Double {
-    guard case .exact(let scale) = measure.form else { return try row.reader.float(cell) }
+  private func number(_ cell: Cell, _ row: Row, _ step: Step) throws(ValueProblem) -> Double {
+    guard case .exact(let scale) = step.form else { return try row.reader.float(cell) }
     return Double(try row.reader.exact(cell, scale: scale)) / pow(10, Double(scale))
   }
 
-  private func addSquare(_ cell: Cell, _ row: Row, _ measure: Measure, to words: Words) throws(ValueProblem) {
+  private func addSquare(_ cell: Cell, _ row: Row, _ step: Step, to words: Words) throws(ValueProblem) {
     words[4] &+= UInt64(bitPattern: row.sign)
-    guard case .exact(let scale) = measure.form else {
+    guard case .exact(let scale) = step.form else {
       let value = try row.reader.float(cell)
       AccumulatorLayout.add(value * Double(row.sign), to: words)
       AccumulatorLayout.add(value * value * Double(row.sign), to: words + 2)
@@ -132,8 +161,8 @@ final class AccumulatorLayout {
     try AccumulatorLayout.add(square, row.sign, to: words + 2)
   }
 
-  private func addOrdered(_ cell: Cell, _ row: Row, _ measure: Measure, to words: Words) throws(ValueProblem) {
-    var key = try row.reader.key(cell, measure.form)
+  private func addOrdered(_ cell: Cell, _ row: Row, _ step: Step, to words: Words) throws(ValueProblem) {
+    var key = try row.reader.key(cell, step.form)
     (key.time, key.order) = (row.time, row.order)
     let set = set(words)
     if row.sign > 0 { return sets[set].add(key, 1) }

@@ -22,8 +22,8 @@ final class EntryTable {
   static let pendingFlag: UInt64 = 2
 
   let stride: Int
-  private var memory: Words
-  private var capacity: Int
+  @exclusivity(unchecked) private var memory: Words
+  @exclusivity(unchecked) private var capacity: Int
   @exclusivity(unchecked) private var used = 0
   @exclusivity(unchecked) private var freeHead = EntryTable.none
   @exclusivity(unchecked) private(set) var count = 0

@@ -26,6 +26,7 @@ final class FixedWindows: WindowState {
   /// Entries to be told at the end of the transaction.
   @exclusivity(unchecked) private var pending: [UInt32] = []
   @exclusivity(unchecked) private var ends: [Int64] = []
+  @exclusivity(unchecked) private var recentEnd = Int64.min / 2
 
   init(_ plan: WindowPlan) {
     definition = plan.definition
@@ -41,9 +42,15 @@ final class FixedWindows: WindowState {
   func add(
     _ row: AccumulatorLayout.Row, group: UInt32, clock: WindowClock, late: (Int64) throws(Failure) -> Void
   ) throws(Failure) {
-    if bounds.isSingle { return try add(row, group, end: bounds.end(of: row.time), clock, late) }
-    bounds.ends(of: row.time, into: &ends)
-    for end in ends { try add(row, group, end: end, clock, late) }
+    if bounds.isSingle {
+      // Most rows lie in the window of the row before.
+      if row.time < recentEnd - bounds.size || row.time >= recentEnd { recentEnd = bounds.end(of: row.time) }
+      try add(row, group, end: recentEnd, clock, late)
+    } else {
+      bounds.ends(of: row.time, into: &ends)
+      for end in ends { try add(row, group, end: end, clock, late) }
+    }
+    groups.removeIfUnused(group)
   }
 
   @inline(__always) private func add(

@@ -13,12 +13,12 @@ final class GroupIndex {
     var recentEnd: Int64
   }
 
-  private(set) var records: [Record] = []
-  private(set) var bytes: [UInt8] = []
-  private var garbage = 0
-  private var places: [UInt32] = Array(repeating: .max, count: 64)
-  private var free: [UInt32] = []
-  private(set) var count = 0
+  @exclusivity(unchecked) private var records: [Record] = []
+  @exclusivity(unchecked) private var bytes: [UInt8] = []
+  @exclusivity(unchecked) private var garbage = 0
+  @exclusivity(unchecked) private var places: [UInt32] = Array(repeating: .max, count: 64)
+  @exclusivity(unchecked) private var free: [UInt32] = []
+  @exclusivity(unchecked) private(set) var count = 0
 
   init() {}
 
@@ -91,6 +91,11 @@ final class GroupIndex {
   }
 
   func retain(_ number: UInt32) { records[Int(number)].references += 1 }
+
+  /// Forgets a group that nothing refers to.
+  @inline(__always) func removeIfUnused(_ number: UInt32) {
+    if records[Int(number)].references == 0 { remove(number) }
+  }
 
   func release(_ number: UInt32) {
     records[Int(number)].references -= 1

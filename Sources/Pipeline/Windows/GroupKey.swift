@@ -3,28 +3,6 @@ import Change
 /// The values that tell a group from the others, as bytes: for each column a tag and a scale, then a number, or a length
 /// and a text.
 enum GroupKey {
-  /// Writes a row's group over the buffer's content.
-  static func make(_ row: AccumulatorLayout.Row, _ columns: [Int], into key: inout [UInt8]) throws(Failure) {
-    key.removeAll(keepingCapacity: true)
-    for column in columns {
-      let cell = row.reader.cells[row.first + column]
-      guard cell.hasValue else {
-        throw Failure(
-          .badValue, "a row has no value in a column that tells its group",
-          hint: "give it one with `compute`, for example coalesce(name, ''), or leave such rows out with `filter`")
-      }
-      key.append(cell.tag.rawValue)
-      key.append(cell.scale)
-      if cell.isSlice {
-        let bytes = row.reader.bytes(of: cell)
-        withUnsafeBytes(of: UInt32(bytes.count).littleEndian) { key.append(contentsOf: $0) }
-        key.append(contentsOf: bytes)
-      } else {
-        withUnsafeBytes(of: cell.payload.littleEndian) { key.append(contentsOf: $0) }
-      }
-    }
-  }
-
   /// Appends the group's values to a row of the result.
   static func write(_ key: UnsafeRawBufferPointer, _ plan: WindowPlan, to writer: PaneWriter) throws(Failure) {
     var offset = 0
@@ -49,5 +27,56 @@ enum GroupKey {
 
   private static func damaged() -> Failure {
     Failure(.corruptState, "the state of a window holds a group that cannot be read")
+  }
+}
+
+/// Where the key of a row's group is made, again and again. *Thread*: one at a time.
+final class GroupKeyBuffer {
+  @exclusivity(unchecked) private var memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 256, alignment: 8)
+  @exclusivity(unchecked) private var count = 0
+
+  deinit { memory.deallocate() }
+
+  /// The key that was made last.
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<count]) }
+
+  /// Makes the key of a row.
+  @inline(__always) func set(_ row: AccumulatorLayout.Row, _ columns: [Int]) throws(Failure) {
+    count = 0
+    for index in columns.indices {
+      let cell = row.reader.cells[row.first + columns[index]]
+      guard cell.hasValue else { throw missing() }
+      if count + 16 > memory.count { grow(16) }
+      memory[count] = cell.tag.rawValue
+      memory[count + 1] = cell.scale
+      if cell.isSlice {
+        append(row.reader.bytes(of: cell))
+      } else {
+        memory.storeBytes(of: cell.payload.littleEndian, toByteOffset: count + 2, as: UInt64.self)
+        count += 10
+      }
+    }
+  }
+
+  @inline(__always) private func append(_ text: UnsafeRawBufferPointer) {
+    if count + 6 + text.count > memory.count { grow(6 + text.count) }
+    memory.storeBytes(of: UInt32(text.count).littleEndian, toByteOffset: count + 2, as: UInt32.self)
+    UnsafeMutableRawBufferPointer(rebasing: memory[(count + 6)...]).copyMemory(from: text)
+    count += 6 + text.count
+  }
+
+  private func grow(_ more: Int) {
+    let grown = UnsafeMutableRawBufferPointer.allocate(byteCount: 2 * (memory.count + more), alignment: 8)
+    grown.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[..<count]))
+    // The tag and scale of the column that is being written lie behind the count.
+    if count + 2 <= memory.count { (grown[count], grown[count + 1]) = (memory[count], memory[count + 1]) }
+    memory.deallocate()
+    memory = grown
+  }
+
+  private func missing() -> Failure {
+    Failure(
+      .badValue, "a row has no value in a column that tells its group",
+      hint: "give it one with `compute`, for example coalesce(name, ''), or leave such rows out with `filter`")
   }
 }

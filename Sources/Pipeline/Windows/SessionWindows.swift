@@ -70,7 +70,11 @@ final class SessionWindows: WindowState {
   func add(
     _ row: AccumulatorLayout.Row, group: UInt32, clock: WindowClock, late tooLate: (Int64) throws(Failure) -> Void
   ) throws(Failure) {
+    groups.retain(group)
+    defer { groups.release(group) }
     while sessions.count <= Int(group) { sessions.append(Group()) }
+    // The number may have been another group's; what it counted is gone with it.
+    if sessions[Int(group)].moments.isEmpty, sessions[Int(group)].told.isEmpty { sessions[Int(group)].changes = 0 }
     let end = endOfSession(holding: row.time, group)
     if end - 1 <= clock.watermark, end - 1 + clock.allowedLateness <= clock.watermark { return try tooLate(end) }
     let moment = moment(at: row.time, group)

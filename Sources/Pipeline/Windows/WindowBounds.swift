@@ -2,7 +2,7 @@
 ///
 /// Windows begin at multiples of their period since 1970-01-01T00:00:00Z, moved by the offset.
 struct WindowBounds {
-  private let size: Int64
+  let size: Int64
   private let every: Int64
   private let offset: Int64
   private let isCumulative: Bool

@@ -22,7 +22,11 @@ final class WindowOperator {
   @exclusivity(unchecked) private var before: [UInt32] = []
   @exclusivity(unchecked) private var nextAfter = 0
   @exclusivity(unchecked) private var nextBefore = 0
-  @exclusivity(unchecked) private var key: [UInt8] = []
+  private let key = GroupKeyBuffer()
+  // What every row needs of the plan and the state.
+  @exclusivity(unchecked) private var needed: [Int] = []
+  @exclusivity(unchecked) private var groupColumns: [Int] = []
+  @exclusivity(unchecked) private var groups = GroupIndex()
   /// Whether the open transaction has rows of the table.
   private var hasRows = false
   private var isComputed = false
@@ -32,7 +36,11 @@ final class WindowOperator {
     clock = WindowClock(definition)
   }
 
-  func adopt(_ plan: WindowPlan, _ state: any WindowState) { (self.plan, self.state) = (plan, state) }
+  func adopt(_ plan: WindowPlan, _ state: any WindowState) {
+    (self.plan, self.state) = (plan, state)
+    (needed, groupColumns, groups) = (plan.needed, plan.groupColumns, state.groups)
+    isComputed = plan.measures.contains { $0.evaluator != nil }
+  }
 
   static func state(for plan: WindowPlan) -> any WindowState {
     if case .session(let gap) = plan.definition.kind { return SessionWindows(plan, gap: gap) }
@@ -72,9 +80,7 @@ final class WindowOperator {
   private func bind(_ schema: TableSchema) throws(Failure) {
     guard let old = plan else {
       let plan = try WindowPlan(definition, schema)
-      adopt(plan, WindowOperator.state(for: plan))
-      isComputed = plan.measures.contains { $0.evaluator != nil }
-      return
+      return adopt(plan, WindowOperator.state(for: plan))
     }
     guard old.schema !== schema else { return }
     let plan = try WindowPlan(definition, schema)
@@ -84,9 +90,9 @@ final class WindowOperator {
         at: "table \"\(schema.name)\"", hint: "begin the window anew under another name")
     }
     plan.keepTables(of: old)
-    self.plan = plan
-    state?.rebind(plan)
-    isComputed = plan.measures.contains { $0.evaluator != nil }
+    guard let state else { return }
+    state.rebind(plan)
+    adopt(plan, state)
   }
 
   /// Takes the rows of a part of a transaction in.
@@ -131,8 +137,8 @@ final class WindowOperator {
     _ row: AccumulatorLayout.Row, _ plan: WindowPlan, _ state: any WindowState, _ writer: PaneWriter
   ) throws(Failure) {
     var row = row
-    for column in plan.needed {
-      let tag = row.reader.cells[row.first + column].tag
+    for index in needed.indices {
+      let tag = row.reader.cells[row.first + needed[index]].tag
       if tag == .absent || tag == .unavailable { throw missing(plan) }
     }
     if let column = plan.timeColumn {
@@ -142,10 +148,8 @@ final class WindowOperator {
       if row.sign > 0 { clock.see(time) }
     }
     do throws(Failure) {
-      try GroupKey.make(row, plan.groupColumns, into: &key)
-      let group = key.withUnsafeBytes { state.groups.number(of: $0) }
-      state.groups.retain(group)
-      defer { state.groups.release(group) }
+      try key.set(row, groupColumns)
+      let group = groups.number(of: key.bytes)
       try state.add(row, group: group, clock: clock) { (end) throws(Failure) in
         try writeLate(row, end: end, plan, writer)
       }

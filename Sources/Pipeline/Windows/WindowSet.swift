@@ -25,6 +25,26 @@ package final class WindowSet {
       definitions.filter { !$0.replaces }.map(\.from))
   }
 
+  /// The tables that windows write to, for `plan`.
+  /// - Throws: `.configuration` or `.schemaMismatch` when a window does not fit its table, or there is none.
+  package static func tables(
+    of definitions: [WindowDefinition], over tables: [TableSchema]
+  ) throws(Failure) -> [TableSchema] {
+    var results: [TableSchema] = []
+    for definition in definitions {
+      guard let table = tables.first(where: { $0.name == definition.from }) else {
+        let near = NearestName.suggestion(for: definition.from.description, in: tables.map(\.name.description))
+        throw Failure(
+          .configuration,
+          "window \"\(definition.name)\" is over a table \"\(definition.from)\" that does not come\(near)",
+          at: definition.place)
+      }
+      let plan = try WindowPlan(definition, table)
+      results += [plan.result] + (plan.lateTable.map { [$0] } ?? [])
+    }
+    return results
+  }
+
   /// How many transactions of results there were.
   package var panes: UInt64 { writer.count }
   /// The place behind the last transaction that was taken in.

@@ -10,7 +10,7 @@ protocol WindowState: AnyObject {
   /// How many windows and groups have a state.
   var entryCount: Int { get }
 
-  /// Takes a row in, in every window that it belongs to; calls `late` with the end of each that is gone already.
+  /// Takes a row in, in every window that it belongs to, and forgets the group when nothing came of it; calls `late` with the end of each that is gone already.
   func add(
     _ row: AccumulatorLayout.Row, group: UInt32, clock: WindowClock, late: (Int64) throws(Failure) -> Void
   ) throws(Failure)
