@@ -15,4 +15,5 @@ let benchmarks: @Sendable () -> Void = {
   addExpressionBenchmarks()
   addTransformBenchmarks()
   addMergeBenchmarks()
+  addWindowBenchmarks()
 }

@@ -17,7 +17,7 @@ public final class BatchDraft {
   public var accounts = ChangeAccounts(origins: [], changeOrigins: [])
   /// What transforms have set aside of this batch; stays while the draft is finished and begun again.
   public var rejected: [RejectedChange] = []
-  public private(set) var position = Position(text: "", token: "")
+  public var position = Position(text: "", token: "")
   private var logBytes = 0
   private var readAt: UInt64 = 0
   private var memory: BatchMemory?

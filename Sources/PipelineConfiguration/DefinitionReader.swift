@@ -25,11 +25,18 @@ struct DefinitionReader {
     let name = pipelineName(block)
     let sources = readSources(block)
     let transforms = readTransforms(block)
+    let windows = readWindows(block)
+    if sources.count > 1, let node = block.node("windows"), !windows.isEmpty {
+      problems.append(
+        Failure(
+          .configuration, "windows over several sources are not available in this version", at: node.place,
+          hint: "merge the sources into Kafka or a database first, and put the windows over that"))
+    }
     let sinks = readSinks(block)
     let memory = memoryLimit(block)
     guard problems.isEmpty, let name, !sources.isEmpty else { return nil }
     return PipelineDefinition(
-      name: name, sources: sources, order: readOrder(block), transforms: transforms, sinks: sinks,
+      name: name, sources: sources, order: readOrder(block), transforms: transforms, windows: windows, sinks: sinks,
       schemaChangePolicy: block.string("on_schema_change").flatMap(SchemaChangePolicy.init) ?? .evolve,
       badRowPolicy: block.string("on_bad_row").flatMap(BadRowPolicy.init) ?? .stop, memoryLimit: memory,
       stateDirectory: block.string("state") ?? ".freshet/\(name)")

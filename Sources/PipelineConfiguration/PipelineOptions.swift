@@ -27,6 +27,7 @@ enum PipelineOptions {
     Option("sources", .list(.anything), "Where changes come from: several sources, merged by commit time."),
     Option("order", .block(order), "How several sources are brought into one order."),
     Option("transforms", .list(.anything), "What happens to changes on their way, in order: each a block of one verb."),
+    Option("windows", .list(.anything), "Aggregates over spans of time, each a block with a name."),
     Option("sinks", .list(.anything), isRequired: true, "Where changes go, each a block with a type."),
     Option(
       "on_schema_change", .choice(SchemaChangePolicy.allCases.map(\.rawValue)), default: "evolve",
@@ -39,7 +40,7 @@ enum PipelineOptions {
   ]
 
   /// Keys of the interface that this version does not carry out, and must not ignore.
-  static let unavailable = ["windows", "control"]
+  static let unavailable = ["control"]
 
   /// The keys of every source and sink block.
   static func common(_ types: [String]) -> [Option] {

@@ -13,6 +13,7 @@ package enum PipelineSchema {
     properties["transforms"] = .object([
       "type": .string("array"), "items": .object(["oneOf": .array(Verbs.all.map(block))]),
     ])
+    properties["windows"] = .object(["type": .string("array"), "items": block(WindowOptions.all)])
     return .object([
       "$schema": .string("https://json-schema.org/draft/2020-12/schema"),
       "title": .string("Freshet pipeline"),

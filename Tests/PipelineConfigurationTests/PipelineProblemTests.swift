@@ -100,7 +100,9 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
   ]
 
   static let topLevel = [
-    WrongFile(topLine: "windows: []", "p.yaml:4:1: \"windows\" is not available in this version"),
+    WrongFile(
+      topLine: "windows: {}",
+      "p.yaml:4:10: \"windows\" must be a list, each item a value, not a block of keys and values"),
     WrongFile(topLine: "order: { idle: 5s }", "p.yaml:4:10: unknown key \"idle\""),
     WrongFile(
       topLine: "order: { idle_after: soon }",
@@ -212,12 +214,12 @@ struct PipelineProblemTests {
   }
 
   @Test func allProblemsOfAFileAreToldAtOnceInTheOrderOfTheirPlaces() {
-    let text = "pipelin: p\nsource: { type: mariadb, urk: x }\nsinks: [{ type: blackhole, a: b }]\nwindows: 1\n"
+    let text = "pipelin: p\nsource: { type: mariadb, urk: x }\nsinks: [{ type: blackhole, a: b }]\ncontrol: 1\n"
     #expect(
       problems(text) == [
         "p.yaml:1:1: unknown key \"pipelin\" (did you mean \"pipeline\"?)", "p.yaml:1:1: \"pipeline\" is missing",
         "p.yaml:2:9: \"url\" is missing", "p.yaml:2:26: unknown key \"urk\" (did you mean \"url\"?)",
-        "p.yaml:3:28: unknown key \"a\"", "p.yaml:4:1: \"windows\" is not available in this version",
+        "p.yaml:3:28: unknown key \"a\"", "p.yaml:4:1: \"control\" is not available in this version",
       ])
   }
 

@@ -24,14 +24,16 @@ enum Shop {
 
   static func run(
     _ source: MemorySourceDefinition, into sinks: [(name: String, definition: any SinkDefinition)],
-    transforms: [any TransformDefinition] = [], badRows: BadRowPolicy = .stop, name: String = "shop"
+    transforms: [any TransformDefinition] = [], badRows: BadRowPolicy = .stop, name: String = "shop",
+    windows: [WindowDefinition] = [],
+    stateDirectory: String = FileManager.default.temporaryDirectory.appending(path: "freshet-pipeline-tests").path
   ) -> PipelineRun {
-    PipelineRun(
-      definition: PipelineDefinition(
-        name: name, source: .init(name: "source", definition: source), transforms: transforms,
-        sinks: sinks.map { .init(name: $0.name, definition: $0.definition) }, badRowPolicy: badRows,
-        stateDirectory: FileManager.default.temporaryDirectory.appending(path: "freshet-pipeline-tests").path),
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    var definition = PipelineDefinition(
+      name: name, source: .init(name: "source", definition: source), transforms: transforms, windows: windows,
+      sinks: sinks.map { .init(name: $0.name, definition: $0.definition) }, badRowPolicy: badRows,
+      stateDirectory: stateDirectory)
+    definition.windowStateInterval = 0
+    return PipelineRun(definition: definition, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }
 
   /// A pipeline that merges logs, called `a`, `b` and so on unless `names` says otherwise.

@@ -1,18 +1,20 @@
 /// How a pipeline's memory limit is divided, in bytes. What is left is for the program itself and its libraries.
 struct MemoryShares {
-  /// A quarter for the sources, half for the sinks with their channels.
+  /// A quarter for the sources, half for the sinks with their channels; windows take theirs from both.
   let source: Int
   let sink: Int
   let channel: Int
   /// The channel between one of several sources and their order, which holds as much again outside of it.
   let lane: Int
+  let windows: Int
 
-  init(limit: Int, sources: Int, sinks: Int, hasTransforms: Bool) {
-    source = limit / 4 / sources
+  init(limit: Int, sources: Int, sinks: Int, hasTransforms: Bool, hasWindows: Bool) {
+    source = limit / (hasWindows ? 8 : 4) / sources
     lane = max(1 << 20, min(8 << 20, limit / 16 / sources))
-    // The channel in front of the transforms takes its part from those of the sinks.
-    let parts = (sources > 1 ? 8 : 6) * (hasTransforms ? sinks + 1 : sinks)
+    // The channels in front of the transforms and windows take their part from those of the sinks.
+    let parts = (sources > 1 || hasWindows ? 8 : 6) * (sinks + (hasTransforms ? 1 : 0) + (hasWindows ? 1 : 0))
     channel = max(1 << 20, min(48 << 20, limit / parts))
-    sink = max(4 << 20, limit * 3 / 8 / sinks)
+    sink = max(4 << 20, limit * (hasWindows ? 1 : 3) / 8 / sinks)
+    windows = hasWindows ? limit * 3 / 8 : 0
   }
 }

@@ -23,27 +23,31 @@ struct PipelineAttempt: Sendable {
   func run() async throws {
     let shares = MemoryShares(
       limit: definition.memoryLimit, sources: definition.sources.count, sinks: definition.sinks.count,
-      hasTransforms: !definition.transforms.isEmpty)
+      hasTransforms: !definition.transforms.isEmpty, hasWindows: !definition.windows.isEmpty)
     let channels = definition.sinks.map { BatchChannel(name: "deliver.\($0.name)", byteLimit: shares.channel) }
     let resume = Resume(definition)
     meters.attach(channels)
-    // What the sources fill: the sinks' own channels, unless transforms or the order of several sources lie between.
-    let transforms = transformStage(into: channels, shares)
-    let entries = transforms.map { [$0.input] } ?? channels
+    // What the sources fill: the sinks' own channels, unless transforms, windows or the order of several sources lie between.
+    let windows = windowStage(into: channels, shares)
+    let behindTransforms = windows.map { [$0.input] } ?? channels
+    let transforms = transformStage(into: behindTransforms, shares)
+    let entries = transforms.map { [$0.input] } ?? behindTransforms
     let intakes = SourceIntakes(definition, entries: entries, laneBytes: shares.lane, meters: meters)
     let delays = LagSamples(delays: intakes.delays)
     let sourceThreads = intakes.stageNames.map { DedicatedThread(name: $0) }
     let orderThread = intakes.bell.map { _ in DedicatedThread(name: "order") }
     let transformThread = transforms.map { _ in DedicatedThread(name: "transform") }
+    let windowThread = windows.map { _ in DedicatedThread(name: "window") }
     let sinkThreads = definition.sinks.map { DedicatedThread(name: "deliver.\($0.name)") }
     defer {
-      for thread in sinkThreads + sourceThreads + [orderThread, transformThread].compactMap(\.self) { thread.stop() }
+      let stages = [orderThread, transformThread, windowThread].compactMap(\.self)
+      for thread in sinkThreads + sourceThreads + stages { thread.stop() }
     }
     try await withThrowingTaskGroup { group in
       for index in definition.sources.indices {
         let thread = sourceThreads[index]
         group.addTask(name: thread.name, executorPreference: thread) {
-          try await read(index, on: thread, memory: shares.source, resume: resume, into: intakes)
+          try await read(index, on: thread, memory: shares.source, resume: resume, windows, into: intakes)
         }
       }
       if let bell = intakes.bell {
@@ -53,6 +57,9 @@ struct PipelineAttempt: Sendable {
       }
       if let transforms {
         group.addTask(name: "transform", executorPreference: transformThread) { try await transforms.run() }
+      }
+      if let windows {
+        group.addTask(name: "window", executorPreference: windowThread) { try await windows.run() }
       }
       for (index, sink) in definition.sinks.enumerated() {
         let thread = sinkThreads[index]
@@ -78,15 +85,28 @@ struct PipelineAttempt: Sendable {
       meter: meter)
   }
 
+  private func windowStage(into channels: [BatchChannel], _ shares: MemoryShares) -> WindowStage? {
+    guard let meter = meters.windows else { return nil }
+    var logger = logger
+    logger[metadataKey: "stage"] = "window"
+    return WindowStage(
+      input: BatchChannel(name: "window", byteLimit: shares.channel), outputs: channels,
+      definitions: definition.windows, stateDirectory: definition.stateDirectory, memoryLimit: shares.windows,
+      interval: definition.windowStateInterval, sinks: meters.sinks, meter: meter, logger: logger)
+  }
+
   private func read(
-    _ index: Int, on thread: DedicatedThread, memory: Int, resume: Resume, into intakes: SourceIntakes
+    _ index: Int, on thread: DedicatedThread, memory: Int, resume: Resume, _ windows: WindowStage?,
+    into intakes: SourceIntakes
   ) async throws {
     let named = definition.sources[index]
     do {
       let source = try named.definition.makeSource(
         context(named.name, thread: thread, memory: memory, state: definition.stateDirectory(of: named)))
-      resume.coverage.arrive(index, with: source.coverage)
-      let start = try await resume.plan().progress[index].map { $0?.position }
+      resume.coverage.arrive(index, with: windows.map { _ in WindowCoverage(log: source.coverage) } ?? source.coverage)
+      var start = try await resume.plan().progress[index].map { $0?.position }
+      // The source begins where the state of the windows is, too, and knows nothing of results.
+      if let windows { start = try windows.begin(at: start, source.coverage) }
       try await source.run(from: start, into: intakes.outputs[index], control: control)
       for channel in intakes.channels[index] { channel.finish() }
     } catch {

@@ -27,6 +27,8 @@ package struct PipelineDefinition: Sendable {
   package var order: OrderSettings
   /// In the order in which changes go through them; may be empty.
   package var transforms: [any TransformDefinition]
+  /// Behind the transforms; may be empty.
+  package var windows: [WindowDefinition]
   /// At least one; names are unique.
   package var sinks: [NamedSink]
   package var schemaChangePolicy: SchemaChangePolicy
@@ -35,10 +37,12 @@ package struct PipelineDefinition: Sendable {
   package var memoryLimit: Int
   /// Created on the first run, readable by its owner only.
   package var stateDirectory: String
+  /// Nanoseconds between two stored states of the windows, at least.
+  package var windowStateInterval: UInt64 = 1_000_000_000
 
   package init(
     name: String, sources: [NamedSource], order: OrderSettings = OrderSettings(),
-    transforms: [any TransformDefinition] = [], sinks: [NamedSink],
+    transforms: [any TransformDefinition] = [], windows: [WindowDefinition] = [], sinks: [NamedSink],
     schemaChangePolicy: SchemaChangePolicy = .evolve, badRowPolicy: BadRowPolicy = .stop,
     memoryLimit: Int = 256 << 20, stateDirectory: String
   ) {
@@ -46,6 +50,7 @@ package struct PipelineDefinition: Sendable {
     self.sources = sources
     self.order = order
     self.transforms = transforms
+    self.windows = windows
     self.sinks = sinks
     self.schemaChangePolicy = schemaChangePolicy
     self.badRowPolicy = badRowPolicy
@@ -55,13 +60,15 @@ package struct PipelineDefinition: Sendable {
 
   /// A pipeline with one source.
   package init(
-    name: String, source: NamedSource, transforms: [any TransformDefinition] = [], sinks: [NamedSink],
+    name: String, source: NamedSource, transforms: [any TransformDefinition] = [],
+    windows: [WindowDefinition] = [], sinks: [NamedSink],
     schemaChangePolicy: SchemaChangePolicy = .evolve, badRowPolicy: BadRowPolicy = .stop,
     memoryLimit: Int = 256 << 20, stateDirectory: String
   ) {
     self.init(
-      name: name, sources: [source], transforms: transforms, sinks: sinks, schemaChangePolicy: schemaChangePolicy,
-      badRowPolicy: badRowPolicy, memoryLimit: memoryLimit, stateDirectory: stateDirectory)
+      name: name, sources: [source], transforms: transforms, windows: windows, sinks: sinks,
+      schemaChangePolicy: schemaChangePolicy, badRowPolicy: badRowPolicy, memoryLimit: memoryLimit,
+      stateDirectory: stateDirectory)
   }
 
   /// Where a source keeps what it knows of its server: the state directory, or one of its own in it where there are several.

@@ -10,12 +10,15 @@ final class PipelineMeters: Sendable {
   let sinks: [SinkMeter]
   /// Nil when the pipeline has no transforms.
   let transforms: TransformMeter?
+  /// Nil when the pipeline has no windows.
+  let windows: TransformMeter?
   private let channels = Mutex<[BatchChannel]>([])
 
-  init(sources: [String], sinks: [String], hasTransforms: Bool) {
+  init(sources: [String], sinks: [String], hasTransforms: Bool, hasWindows: Bool) {
     self.sources = sources.map(SourceMeter.init(name:))
     self.sinks = sinks.map(SinkMeter.init(name:))
     transforms = hasTransforms ? TransformMeter() : nil
+    windows = hasWindows ? TransformMeter() : nil
   }
 
   /// Names the channels of the running attempt.

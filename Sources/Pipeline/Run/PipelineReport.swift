@@ -116,6 +116,11 @@ package struct PipelineReport: Encodable, Sendable {
         busySeconds: Double(transforms.busyNanoseconds) / 1e9,
         blockedSeconds: Double(transforms.blockedNanoseconds) / 1e9, lagMs: nil)
     }
+    if let windows = status.windows {
+      stages["window"] = Stage(
+        busySeconds: Double(windows.busyNanoseconds) / 1e9, blockedSeconds: Double(windows.blockedNanoseconds) / 1e9,
+        lagMs: nil)
+    }
     for sink in status.sinks {
       sinks[sink.name] = Sink(sink.reading, seconds: status.seconds, sources: status.sources.map(\.name))
       stages["deliver.\(sink.name)"] = Stage(

@@ -22,7 +22,7 @@ package final class PipelineRun: Sendable {
     self.logger = logger
     meters = PipelineMeters(
       sources: definition.sources.map(\.name), sinks: definition.sinks.map(\.name),
-      hasTransforms: !definition.transforms.isEmpty)
+      hasTransforms: !definition.transforms.isEmpty, hasWindows: !definition.windows.isEmpty)
   }
 
   /// Asks the source to end; what was read is delivered, then `run` returns. May be called from any thread, more than once.
@@ -60,7 +60,7 @@ package final class PipelineRun: Sendable {
       seconds: Double(MonotonicTime.now() &- started) / 1e9,
       sources: meters.sources.map { PipelineStatus.Source(name: $0.name, reading: $0.reading) },
       order: definition.sources.count > 1 ? meters.order.reading : nil,
-      transforms: meters.transforms?.reading,
+      transforms: meters.transforms?.reading, windows: meters.windows?.reading,
       sinks: sinks.map { PipelineStatus.Sink(name: $0.name, reading: $0.reading) })
   }
 

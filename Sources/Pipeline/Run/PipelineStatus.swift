@@ -27,6 +27,8 @@ package struct PipelineStatus: Sendable {
   package var order: OrderMeter.Reading?
   /// Nil when the pipeline has no transforms.
   package var transforms: TransformMeter.Reading?
+  /// Nil when the pipeline has no windows.
+  package var windows: TransformMeter.Reading?
   package var sinks: [Sink]
 
   /// All sources taken together.

@@ -57,10 +57,11 @@ struct PipelinePlan {
       }
       let tables = sources.flatMap { $0.plan.tables.map(\.schema) }
       let transformed = try transformed(tables, definition, logger)
+      let results = try WindowSet.tables(of: definition.windows, over: transformed ?? tables)
       var sinks: [(name: String, plan: SinkPlan)] = []
       for sink in definition.sinks {
         let plan = try await sink.definition.plan(
-          for: PipelinePlan.distinct(transformed ?? tables), context(sink.name))
+          for: PipelinePlan.distinct((transformed ?? tables) + results), context(sink.name))
         sinks.append((sink.name, plan))
       }
       return PipelinePlan(pipeline: definition.name, sources: sources, transformed: transformed, sinks: sinks)

@@ -1,0 +1,103 @@
+import Benchmark
+import Change
+import Pipeline
+
+private let rowCount = 500_000
+
+/// One thread takes batches from memory through one window, with the results as batches: rows of 60 minutes, out of order by
+/// up to 5 s, in transactions of 100.
+func addWindowBenchmarks() {
+  let sums = [("count", text("count()")), ("total", text("sum(amount)"))]
+  let time: [(String, OptionNode)] = [("event_time", text("happened")), ("max_delay", text("5s"))]
+  let tumbling = ("window", map([("tumbling", text("1m"))]))
+  let hopping = ("window", map([("hopping", map([("size", text("5m")), ("every", text("1m"))]))]))
+  let session = ("window", map([("session", map([("gap", text("10s"))]))]))
+  addWindowBenchmark("window tumbling by status", time + [tumbling, ("group_by", text("status"))], sums, keys: 10_000)
+  addWindowBenchmark("window hopping by status", time + [hopping, ("group_by", text("status"))], sums, keys: 10_000)
+  addWindowBenchmark("window session 10,000 keys", time + [session, ("group_by", text("key"))], sums, keys: 10_000)
+  addWindowBenchmark(
+    "window tumbling 1,000,000 keys", time + [tumbling, ("group_by", text("key"))], sums, keys: 1_000_000)
+  addWindowBenchmark(
+    "window over updates by status", [tumbling, ("group_by", text("status"))], sums, keys: 10_000, updates: true)
+}
+
+private func addWindowBenchmark(
+  _ name: String, _ entries: [(String, OptionNode)], _ aggregates: [(String, OptionNode)], keys: Int64,
+  updates: Bool = false
+) {
+  Benchmark(name) { benchmark in
+    let block = map(
+      [("name", text("result")), ("from", text("bench.events")), ("aggregate", map(aggregates))] + entries)
+    let windows = WindowSet([try WindowOptions.definition(OptionBlock(block, options: WindowOptions.all))])
+    var batches = WindowRows(keys: keys, updates: updates).batches(rowCount)
+    batches.reverse()
+    try benchmark.measure(rowCount) {
+      while let batch = batches.popLast() { blackHole(try windows.take(batch)) }
+    }
+  }
+}
+
+/// Rows of BIGINT id, one of four statuses, a key, DECIMAL(12,2) and an event time.
+private struct WindowRows {
+  let keys: Int64
+  /// Every change is an update, with the row before it.
+  let updates: Bool
+
+  private static let schema = TableSchema(
+    name: TableName(namespace: "bench", table: "events"),
+    columns: [
+      ColumnSchema(name: "id", type: .integer(bits: 64, unsigned: false), isNullable: false),
+      ColumnSchema(name: "status", type: .text(length: 16), isNullable: false),
+      ColumnSchema(name: "key", type: .integer(bits: 64, unsigned: false), isNullable: false),
+      ColumnSchema(name: "amount", type: .decimal(precision: 12, scale: 2, unsigned: false), isNullable: false),
+      ColumnSchema(name: "happened", type: .timestamp(fraction: 6), isNullable: false),
+    ], key: [0])
+  private static let statuses = ["new", "paid", "sent", "returned"].map { Array($0.utf8) }
+
+  func batches(_ count: Int) -> [Batch] {
+    let builder = BatchBuilder()
+    var batches: [Batch] = []
+    var random: UInt64 = 0x9e37_79b9_7f4a_7c15
+    for row in 0..<count {
+      let time = EventTime(microseconds: ShopRows.start + Int64(row) * 3_600_000_000 / Int64(count))
+      if row % 100 == 0 { builder.begin(commitTime: time, mark: mark(row), identifier: "0-1-\(row)") }
+      random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      let before = updates ? append(row, random >> 3, time, builder) : RowChange.noCells
+      let after = append(row, random, time, builder)
+      builder.append(
+        RowChange(
+          operation: updates ? .update : .insert, schema: builder.index(of: Self.schema), before: before,
+          after: after, time: time))
+      if row % 100 == 99 {
+        builder.end(mark: mark(row))
+        if builder.isFull { batches.append(builder.take(position: position(row))) }
+      }
+    }
+    if !builder.isEmpty { batches.append(builder.take(position: position(count))) }
+    return batches
+  }
+
+  private func mark(_ row: Int) -> LogMark { LogMark(sequence: UInt64(row / 100 + 1), endOffset: UInt64(row)) }
+  private func position(_ row: Int) -> Position { Position(text: "\(row)", token: "{}") }
+
+  private func append(_ row: Int, _ random: UInt64, _ time: EventTime, _ builder: BatchBuilder) -> UInt32 {
+    let status = Self.statuses[Int(random >> 60 & 3)]
+    let offset = status.withUnsafeBytes { builder.append($0) }
+    let first = UInt32(builder.cellCount)
+    let late = Int64((random >> 20) % 5_000_000)
+    builder.cells.append(.int(Int64(row)))
+    builder.cells.append(.slice(.text, offset: offset, length: status.count))
+    builder.cells.append(.int(Int64(random >> 24) % keys))
+    builder.cells.append(.decimal64(unscaled: Int64(random >> 40 & 0xfffff), scale: 2))
+    builder.cells.append(.timestamp(microseconds: time.microseconds - late))
+    return first
+  }
+}
+
+private let place = Place(file: "benchmark", line: 0, column: 0)
+
+private func text(_ text: String) -> OptionNode { OptionNode(.scalar(text, isPlain: true), at: place) }
+
+private func map(_ entries: [(String, OptionNode)]) -> OptionNode {
+  OptionNode(.map(entries.map { OptionNode.Entry(key: $0.0, keyPlace: place, value: $0.1) }), at: place)
+}

@@ -1,0 +1,232 @@
+import Change
+
+/// Windows whose bounds the calendar gives: tumbling, hopping and cumulative ones.
+///
+/// *Thread*: one at a time. *Memory*: an entry for each window and group, until the window is gone.
+final class FixedWindows: WindowState {
+  /// A window with its entries, in the order in which their groups came.
+  struct Span {
+    var end: Int64
+    var head: UInt32
+    var tail: UInt32
+    /// How many entries have changed since their last pane.
+    var changed = 0
+  }
+
+  let layout: AccumulatorLayout
+  let groups = GroupIndex()
+  let renderer: PaneRenderer
+  let table: EntryTable
+  private let bounds: WindowBounds
+  private let definition: WindowDefinition
+
+  /// By end. Those that the watermark has passed are the first `passedCount`.
+  @exclusivity(unchecked) var spans: [Span] = []
+  @exclusivity(unchecked) var passedCount = 0
+  /// Entries to be told at the end of the transaction.
+  @exclusivity(unchecked) private var pending: [UInt32] = []
+  @exclusivity(unchecked) private var ends: [Int64] = []
+  @exclusivity(unchecked) private var recentEnd = Int64.min / 2
+
+  init(_ plan: WindowPlan) {
+    definition = plan.definition
+    layout = AccumulatorLayout(plan.measures, width: plan.width, isCommitTime: plan.timeColumn == nil)
+    renderer = PaneRenderer(plan: plan, layout: layout, groups: groups)
+    table = EntryTable(stride: renderer.stride)
+    bounds = WindowBounds(plan.definition)
+  }
+
+  var byteCount: Int { table.byteCount + groups.byteCount }
+  var entryCount: Int { table.count }
+
+  func add(
+    _ row: AccumulatorLayout.Row, group: UInt32, clock: WindowClock, late: (Int64) throws(Failure) -> Void
+  ) throws(Failure) {
+    if bounds.isSingle {
+      // Most rows lie in the window of the row before.
+      if row.time < recentEnd - bounds.size || row.time >= recentEnd { recentEnd = bounds.end(of: row.time) }
+      try add(row, group, end: recentEnd, clock, late)
+    } else {
+      bounds.ends(of: row.time, into: &ends)
+      for end in ends { try add(row, group, end: end, clock, late) }
+    }
+    groups.removeIfUnused(group)
+  }
+
+  @inline(__always) private func add(
+    _ row: AccumulatorLayout.Row, _ group: UInt32, end: Int64, _ clock: WindowClock,
+    _ late: (Int64) throws(Failure) -> Void
+  ) throws(Failure) {
+    if end - 1 <= clock.watermark, end - 1 + clock.allowedLateness <= clock.watermark { return try late(end) }
+    var entry = groups.recent(group, end: end)
+    if entry == EntryTable.none {
+      entry = table.find(end: end, group: group)
+      if entry == EntryTable.none { entry = insert(end: end, group, clock) }
+      groups.setRecent(group, end: end, entry: entry)
+    }
+    let words = table.words(entry)
+    try layout.add(row, to: words + renderer.stateOffset)
+    words[EntryTable.rows] &+= UInt64(bitPattern: row.sign)
+    words[EntryTable.changes] &+= 1
+    let changes = Int(words[EntryTable.changes] & 0xffff_ffff)
+    if changes == 1 { spans[span(end)].changed += 1 }
+    let isPassed = end - 1 <= clock.watermark
+    if isPassed {
+      if definition.late == .each { setPending(entry, words) }
+    } else if case .changes(let limit) = definition.early, changes >= limit {
+      setPending(entry, words)
+    }
+  }
+
+  @inline(__always) private func setPending(_ entry: UInt32, _ words: EntryTable.Words) {
+    guard words[EntryTable.flags] & EntryTable.pendingFlag == 0 else { return }
+    words[EntryTable.flags] |= EntryTable.pendingFlag
+    pending.append(entry)
+  }
+
+  /// Where a window is in `spans`, or would be.
+  private func span(_ end: Int64) -> Int {
+    var (low, high) = (0, spans.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if spans[middle].end < end { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  private func insert(end: Int64, _ group: UInt32, _ clock: WindowClock) -> UInt32 {
+    let known = spans.count
+    let entry = append(end: end, group)
+    if spans.count > known, end - 1 <= clock.watermark { passedCount += 1 }
+    return entry
+  }
+
+  /// Adds an entry to its window, behind the others.
+  func append(end: Int64, _ group: UInt32) -> UInt32 {
+    let entry = table.insert(end: end, group: group)
+    groups.retain(group)
+    let index = span(end)
+    if index == spans.count || spans[index].end != end {
+      spans.insert(Span(end: end, head: entry, tail: entry), at: index)
+    } else {
+      table.setNext(spans[index].tail, entry)
+      spans[index].tail = entry
+    }
+    return entry
+  }
+
+  func rebind(_ plan: WindowPlan) {
+    layout.measures = plan.measures
+    renderer.plan = plan
+  }
+
+  func nextInstant(_ clock: WindowClock) -> Int64? {
+    guard !spans.isEmpty else { return nil }
+    var next = Int64.max
+    if passedCount < spans.count, let instant = clock.instant(ofWatermark: spans[passedCount].end - 1) {
+      next = min(next, instant)
+    }
+    if passedCount > 0, let instant = clock.instant(ofWatermark: spans[0].end - 1 + clock.allowedLateness) {
+      next = min(next, instant)
+    }
+    if case .every(let period) = definition.early, spans[passedCount...].contains(where: { $0.changed > 0 }) {
+      next = min(next, WindowBounds.multiple(of: period, behind: clock.now))
+    }
+    if case .every(let period) = definition.late, spans[..<passedCount].contains(where: { $0.changed > 0 }) {
+      next = min(next, WindowBounds.multiple(of: period, behind: clock.now))
+    }
+    return next == .max ? nil : max(next, clock.now)
+  }
+
+  func fire(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
+    try pass(clock, to: writer)
+    if case .every(let period) = definition.early, WindowBounds.isMultiple(clock.now, of: period) {
+      for index in passedCount..<spans.count { try tellChanged(index, .early, clock, writer) }
+    }
+    if case .every(let period) = definition.late, WindowBounds.isMultiple(clock.now, of: period) {
+      for index in 0..<passedCount { try tellChanged(index, .late, clock, writer) }
+    }
+    try expire(clock, to: writer)
+  }
+
+  func endTransaction(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
+    for entry in pending {
+      let words = table.words(entry)
+      words[EntryTable.flags] &= ~EntryTable.pendingFlag
+      let index = span(table.end(entry))
+      try tell(entry, index, index < passedCount ? .late : .early, clock, writer)
+    }
+    pending.removeAll(keepingCapacity: true)
+    try pass(clock, to: writer)
+    try expire(clock, to: writer)
+  }
+
+  /// Tells the windows that are complete now.
+  private func pass(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
+    while passedCount < spans.count, spans[passedCount].end - 1 <= clock.watermark {
+      let index = passedCount
+      passedCount += 1
+      var entry = spans[index].head
+      while entry != EntryTable.none {
+        try tell(entry, index, .onTime, clock, writer)
+        entry = table.next(entry)
+      }
+    }
+  }
+
+  private func tellChanged(
+    _ index: Int, _ timing: PaneTiming, _ clock: WindowClock, _ writer: PaneWriter
+  ) throws(Failure) {
+    guard spans[index].changed > 0 else { return }
+    var entry = spans[index].head
+    while entry != EntryTable.none {
+      if table.changes(entry) > 0 { try tell(entry, index, timing, clock, writer) }
+      entry = table.next(entry)
+    }
+  }
+
+  private func tell(
+    _ entry: UInt32, _ index: Int, _ timing: PaneTiming, _ clock: WindowClock, _ writer: PaneWriter
+  ) throws(Failure) {
+    let end = spans[index].end
+    let words = table.words(entry)
+    if table.changes(entry) > 0 { spans[index].changed -= 1 }
+    let isLast = timing != .early && end - 1 + clock.allowedLateness <= clock.watermark
+    let pane = PaneRenderer.Pane(start: bounds.start(ofEnd: end), end: end, timing: timing, isLast: isLast)
+    let state = words + renderer.stateOffset
+    try renderer.emit(pane, words, state: state, rows: Int64(bitPattern: words[EntryTable.rows]), to: writer)
+    guard definition.accumulation == .discarding else { return }
+    layout.clear(state)
+    words[EntryTable.rows] = 0
+  }
+
+  /// Forgets the windows that nothing can change any more.
+  private func expire(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
+    var gone = 0
+    while gone < passedCount, spans[gone].end - 1 + clock.allowedLateness <= clock.watermark {
+      try tellChanged(gone, .late, clock, writer)
+      var entry = spans[gone].head
+      while entry != EntryTable.none {
+        let next = table.next(entry)
+        release(entry)
+        entry = next
+      }
+      gone += 1
+    }
+    guard gone > 0 else { return }
+    spans.removeSubrange(..<gone)
+    passedCount -= gone
+  }
+
+  private func release(_ entry: UInt32) {
+    let words = table.words(entry)
+    renderer.forget(words)
+    layout.clear(words + renderer.stateOffset)
+    let group = table.group(entry)
+    if groups.recent(group, end: table.end(entry)) == entry {
+      groups.setRecent(group, end: 0, entry: EntryTable.none)
+    }
+    table.remove(entry)
+    groups.release(group)
+  }
+}

@@ -1,0 +1,364 @@
+import Change
+
+/// Sessions: the rows of a group that follow each other closer than the gap. A session ends one gap behind its last row.
+///
+/// Each event time of a group has a state of its own, so that a row that comes in between joins two sessions, and one that
+/// goes parts them: what a query over all rows would find. They are put together when a session is told.
+///
+/// *Thread*: one at a time. *Memory*: an entry for each group and event time until the session is gone.
+final class SessionWindows: WindowState {
+  struct Group {
+    /// Entries of event times, ascending.
+    var moments: [UInt32] = []
+    /// Entries of sessions that were told, by their start.
+    var told: [UInt32] = []
+    /// Changes since the last pane of an open session.
+    var changes = 0
+    var isPending = false
+    var waitsForEarly = false
+    var waitsForLate = false
+  }
+
+  /// A moment of the watermark at which a session may end or be gone.
+  struct Timer {
+    var at: Int64
+    var group: UInt32
+    /// The row that would be its last.
+    var time: Int64
+  }
+
+  let layout: AccumulatorLayout
+  let groups = GroupIndex()
+  let renderer: PaneRenderer
+  let moments: EntryTable
+  let told: EntryTable
+  private let definition: WindowDefinition
+  let gap: Int64
+
+  /// By the group's number.
+  @exclusivity(unchecked) var sessions: [Group] = []
+  @exclusivity(unchecked) private(set) var timers = TimerHeap()
+  /// Groups to be looked at at the end of the transaction, and at the next multiple of a trigger's period.
+  @exclusivity(unchecked) private var pending: [UInt32] = []
+  @exclusivity(unchecked) private var early: [UInt32] = []
+  @exclusivity(unchecked) private var late: [UInt32] = []
+  /// The watermark up to which sessions were told as complete.
+  @exclusivity(unchecked) var passed = Int64.min
+  private let merged: AccumulatorLayout.Words
+
+  init(_ plan: WindowPlan, gap: Int64) {
+    definition = plan.definition
+    self.gap = gap
+    layout = AccumulatorLayout(plan.measures, width: plan.width, isCommitTime: plan.timeColumn == nil)
+    renderer = PaneRenderer(plan: plan, layout: layout, groups: groups)
+    moments = EntryTable(stride: EntryTable.headerWidth + plan.width)
+    told = EntryTable(stride: renderer.stateOffset)
+    merged = .allocate(capacity: plan.width + 1)
+    merged.initialize(repeating: 0, count: plan.width + 1)
+  }
+
+  deinit { merged.deallocate() }
+
+  var byteCount: Int { moments.byteCount + told.byteCount + groups.byteCount + sessions.capacity * 32 }
+  var entryCount: Int { moments.count }
+
+  func rebind(_ plan: WindowPlan) {
+    layout.measures = plan.measures
+    renderer.plan = plan
+  }
+
+  func add(
+    _ row: AccumulatorLayout.Row, group: UInt32, clock: WindowClock, late tooLate: (Int64) throws(Failure) -> Void
+  ) throws(Failure) {
+    groups.retain(group)
+    defer { groups.release(group) }
+    while sessions.count <= Int(group) { sessions.append(Group()) }
+    // The number may have been another group's; what it counted is gone with it.
+    if sessions[Int(group)].moments.isEmpty, sessions[Int(group)].told.isEmpty { sessions[Int(group)].changes = 0 }
+    let end = endOfSession(holding: row.time, group)
+    if end - 1 <= clock.watermark, end - 1 + clock.allowedLateness <= clock.watermark { return try tooLate(end) }
+    let moment = moment(at: row.time, group)
+    let words = moments.words(moment)
+    try layout.add(row, to: words + EntryTable.headerWidth)
+    words[EntryTable.rows] &+= UInt64(bitPattern: row.sign)
+    if words[EntryTable.rows] == 0, renderer.plan.timeColumn != nil { remove(moment, group) }
+    noteChange(group, isClosed: end - 1 <= clock.watermark)
+  }
+
+  private func noteChange(_ group: UInt32, isClosed: Bool) {
+    let index = Int(group)
+    sessions[index].changes += 1
+    var isDue = false
+    if isClosed {
+      isDue = definition.late == .each
+      if case .every = definition.late, !sessions[index].waitsForLate {
+        sessions[index].waitsForLate = true
+        groups.retain(group)
+        late.append(group)
+      }
+    } else if case .changes(let limit) = definition.early {
+      isDue = sessions[index].changes >= limit
+    } else if case .every = definition.early, !sessions[index].waitsForEarly {
+      sessions[index].waitsForEarly = true
+      groups.retain(group)
+      early.append(group)
+    }
+    guard isDue, !sessions[index].isPending else { return }
+    sessions[index].isPending = true
+    groups.retain(group)
+    pending.append(group)
+  }
+
+  /// The end of the session that a row at `time` would belong to.
+  private func endOfSession(holding time: Int64, _ group: UInt32) -> Int64 {
+    let list = sessions[Int(group)].moments
+    var index = position(of: time, in: list)
+    var last = time
+    while index < list.count, moments.end(list[index]) - last < gap {
+      last = moments.end(list[index])
+      index += 1
+    }
+    return last + gap
+  }
+
+  /// Where a time is in a list, or would be; most rows come near the end.
+  private func position(of time: Int64, in list: [UInt32]) -> Int {
+    if let last = list.last, moments.end(last) < time { return list.count }
+    var (low, high) = (0, list.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if moments.end(list[middle]) < time { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  private func moment(at time: Int64, _ group: UInt32) -> UInt32 {
+    let index = position(of: time, in: sessions[Int(group)].moments)
+    if index < sessions[Int(group)].moments.count {
+      let found = sessions[Int(group)].moments[index]
+      if moments.end(found) == time { return found }
+    }
+    let moment = moments.insert(end: time, group: group)
+    groups.retain(group)
+    sessions[Int(group)].moments.insert(moment, at: index)
+    setTimers(time, group)
+    return moment
+  }
+
+  /// The watermark that ends a session whose last row is at `time`, and the one behind which it is gone.
+  private func setTimers(_ time: Int64, _ group: UInt32) {
+    setTimer(Timer(at: time + gap - 1, group: group, time: time))
+    guard definition.allowedLateness > 0 else { return }
+    setTimer(Timer(at: time + gap - 1 + definition.allowedLateness, group: group, time: time))
+  }
+
+  func setTimer(_ timer: Timer) {
+    groups.retain(timer.group)
+    timers.push(timer)
+  }
+
+  private func remove(_ moment: UInt32, _ group: UInt32) {
+    let index = position(of: moments.end(moment), in: sessions[Int(group)].moments)
+    sessions[Int(group)].moments.remove(at: index)
+    free(moment)
+    // What stays may have ended earlier than it looked.
+    if index > 0 { setTimers(moments.end(sessions[Int(group)].moments[index - 1]), group) }
+  }
+
+  private func free(_ moment: UInt32) {
+    let group = moments.group(moment)
+    layout.clear(moments.words(moment) + EntryTable.headerWidth)
+    moments.remove(moment)
+    groups.release(group)
+  }
+
+  func nextInstant(_ clock: WindowClock) -> Int64? {
+    var next = Int64.max
+    if let first = timers.first, let instant = clock.instant(ofWatermark: first.at) { next = instant }
+    if case .every(let period) = definition.early, !early.isEmpty {
+      next = min(next, WindowBounds.multiple(of: period, behind: clock.now))
+    }
+    if case .every(let period) = definition.late, !late.isEmpty {
+      next = min(next, WindowBounds.multiple(of: period, behind: clock.now))
+    }
+    return next == .max ? nil : max(next, clock.now)
+  }
+
+  func fire(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
+    try pass(clock, to: writer)
+    if case .every(let period) = definition.early, WindowBounds.isMultiple(clock.now, of: period) {
+      let list = early
+      early.removeAll(keepingCapacity: true)
+      for group in list {
+        sessions[Int(group)].waitsForEarly = false
+        try tell(group, tellsOpen: true, tellsClosed: false, clock, writer)
+        groups.release(group)
+      }
+    }
+    if case .every(let period) = definition.late, WindowBounds.isMultiple(clock.now, of: period) {
+      let list = late
+      late.removeAll(keepingCapacity: true)
+      for group in list {
+        sessions[Int(group)].waitsForLate = false
+        try tell(group, tellsOpen: false, tellsClosed: true, clock, writer)
+        groups.release(group)
+      }
+    }
+  }
+
+  func endTransaction(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
+    let list = pending
+    pending.removeAll(keepingCapacity: true)
+    for group in list {
+      sessions[Int(group)].isPending = false
+      try tell(group, tellsOpen: true, tellsClosed: definition.late == .each, clock, writer)
+      groups.release(group)
+    }
+    try pass(clock, to: writer)
+  }
+
+  /// Tells the sessions that are complete now, and forgets those that are gone.
+  private func pass(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
+    while let timer = timers.first, timer.at <= clock.watermark {
+      timers.pop()
+      if endsSession(timer) { try tell(timer.group, tellsOpen: false, tellsClosed: false, clock, writer) }
+      groups.release(timer.group)
+    }
+    passed = max(passed, clock.watermark)
+  }
+
+  /// Whether the row is still there, and none follows it within the gap.
+  private func endsSession(_ timer: Timer) -> Bool {
+    let list = sessions[Int(timer.group)].moments
+    let index = position(of: timer.time, in: list)
+    guard index < list.count, moments.end(list[index]) == timer.time else {
+      // It went; what it told must go as well.
+      return !sessions[Int(timer.group)].told.isEmpty
+    }
+    return index + 1 == list.count || moments.end(list[index + 1]) - timer.time >= gap
+  }
+
+  /// Looks at all sessions of a group, and tells those that are due.
+  private func tell(
+    _ group: UInt32, tellsOpen: Bool, tellsClosed: Bool, _ clock: WindowClock, _ writer: PaneWriter
+  ) throws(Failure) {
+    groups.retain(group)
+    if tellsOpen { sessions[Int(group)].changes = 0 }
+    var starts: Set<Int64> = []
+    var index = 0
+    var gone = 0
+    while index < sessions[Int(group)].moments.count {
+      let range = session(from: index, group)
+      let start = moments.end(sessions[Int(group)].moments[index])
+      let end = moments.end(sessions[Int(group)].moments[range.upperBound - 1]) + gap
+      let isGone = end - 1 + clock.allowedLateness <= clock.watermark
+      starts.insert(start)
+      let isComplete = end - 1 <= clock.watermark
+      let isNew = isComplete && end - 1 > passed
+      if isNew || isGone || (isComplete ? tellsClosed : tellsOpen) {
+        let timing: PaneTiming = isNew ? .onTime : isComplete ? .late : .early
+        let pane = PaneRenderer.Pane(start: start, end: end, timing: timing, isLast: isGone)
+        try tell(pane, range, group, isAlways: isNew, writer)
+      }
+      if isGone { gone = range.upperBound }
+      index = range.upperBound
+    }
+    try retract(group, except: starts, writer)
+    if gone > 0 { forget(group, gone) }
+    groups.release(group)
+  }
+
+  /// The moments of the session that begins at an index.
+  private func session(from first: Int, _ group: UInt32) -> Range<Int> {
+    let list = sessions[Int(group)].moments
+    var end = first + 1
+    while end < list.count, moments.end(list[end]) - moments.end(list[end - 1]) < gap { end += 1 }
+    return first..<end
+  }
+
+  private func tell(
+    _ pane: PaneRenderer.Pane, _ range: Range<Int>, _ group: UInt32, isAlways: Bool, _ writer: PaneWriter
+  ) throws(Failure) {
+    var rows: Int64 = 0
+    for index in range {
+      let words = moments.words(sessions[Int(group)].moments[index])
+      rows += Int64(bitPattern: words[EntryTable.rows])
+      try layout.merge(words + EntryTable.headerWidth, into: merged)
+    }
+    defer { layout.clear(merged) }
+    let entry = toldEntry(pane.start, group)
+    let words = told.words(entry)
+    if !isAlways, try renderer.isTold(words, end: pane.end, state: merged, rows: rows) { return }
+    try renderer.emit(pane, words, state: merged, rows: rows, to: writer)
+    // The row before the next change has the end that was told.
+    words[EntryTable.rows] = UInt64(bitPattern: pane.end)
+  }
+
+  private func toldEntry(_ start: Int64, _ group: UInt32) -> UInt32 {
+    let found = told.find(end: start, group: group)
+    if found != EntryTable.none { return found }
+    let entry = told.insert(end: start, group: group)
+    groups.retain(group)
+    sessions[Int(group)].told.append(entry)
+    return entry
+  }
+
+  /// Takes back the sessions that begin where none begins any more: they have been joined, parted or emptied.
+  private func retract(_ group: UInt32, except starts: Set<Int64>, _ writer: PaneWriter) throws(Failure) {
+    var kept: [UInt32] = []
+    for entry in sessions[Int(group)].told {
+      let start = told.end(entry)
+      if starts.contains(start) {
+        kept.append(entry)
+        continue
+      }
+      let words = told.words(entry)
+      let end = Int64(bitPattern: words[EntryTable.rows])
+      try renderer.retract(
+        PaneRenderer.Pane(start: start, end: end, timing: .late, isLast: false), words, to: writer)
+      freeTold(entry)
+    }
+    sessions[Int(group)].told = kept
+  }
+
+  private func freeTold(_ entry: UInt32) {
+    let group = told.group(entry)
+    renderer.forget(told.words(entry))
+    told.remove(entry)
+    groups.release(group)
+  }
+
+  /// Forgets the first moments of a group, and what was told of them.
+  private func forget(_ group: UInt32, _ count: Int) {
+    let list = sessions[Int(group)].moments
+    let last = moments.end(list[count - 1])
+    sessions[Int(group)].moments.removeFirst(count)
+    for moment in list[..<count] { free(moment) }
+    let old = sessions[Int(group)].told
+    sessions[Int(group)].told = old.filter { told.end($0) > last }
+    for entry in old where told.end(entry) <= last { freeTold(entry) }
+  }
+
+  /// After a restart: the next event time of a group, which has its timers already; nil when it does not come next.
+  func restoreMoment(at time: Int64, _ group: UInt32) -> UInt32? {
+    if let last = sessions[Int(group)].moments.last, moments.end(last) >= time { return nil }
+    let moment = moments.insert(end: time, group: group)
+    groups.retain(group)
+    sessions[Int(group)].moments.append(moment)
+    return moment
+  }
+
+  /// After a restart: what waited for a multiple of a period goes on waiting.
+  func wait(_ group: UInt32, early isEarly: Bool, late isLate: Bool) {
+    if isEarly {
+      sessions[Int(group)].waitsForEarly = true
+      groups.retain(group)
+      early.append(group)
+    }
+    if isLate {
+      sessions[Int(group)].waitsForLate = true
+      groups.retain(group)
+      late.append(group)
+    }
+  }
+}

@@ -1,0 +1,151 @@
+import Change
+import Flow
+import Synchronization
+
+/// The state of a pipeline's windows over its attempts: chosen at the start by what the sinks have, stored now and then,
+/// and forgotten when every sink has gone beyond the next.
+///
+/// *Exactly once*: results are numbered by the log alone, so a state may lie behind the sinks, which leave out what they
+/// have, but never ahead of one of them. *Cost*: storing takes at most a twentieth of the time.
+final class WindowHistory: Sendable {
+  private struct State {
+    var store: WindowStore
+    var beginning: (generation: WindowStore.Generation, bytes: [UInt8])?
+    var lastStored: UInt64 = 0
+    var lastPanes: UInt64 = 0
+    var lastLog: Position?
+    var pause: UInt64
+  }
+
+  private static let pendingLimit = 4
+
+  private let state: Mutex<State>
+  private let coverage: WindowCoverage
+  /// Nanoseconds between two generations, at least.
+  private let interval: UInt64
+
+  /// Chooses the state that the sinks' checkpoints fit.
+  init(
+    directory: String, definitions: [WindowDefinition], checkpoints: [Position?], coverage: WindowCoverage,
+    interval: UInt64
+  ) throws(Failure) {
+    self.coverage = coverage
+    self.interval = interval
+    let fingerprint = definitions.map(\.fingerprint).joined(separator: "\n\n")
+    if checkpoints.allSatisfy({ $0 == nil }) { try WindowHistory.removeAll(directory) }
+    var store = try WindowStore(directory: directory, fingerprint: fingerprint)
+    let known = checkpoints.compactMap(\.self)
+    var chosen: WindowStore.Generation?
+    if known.count == checkpoints.count, !known.isEmpty {
+      chosen = try WindowHistory.newestReached(store.generations, known, coverage)
+    }
+    let furthest = known.filter(WindowPosition.isOne).max { WindowPosition($0).panes < WindowPosition($1).panes }
+    if chosen == nil, let furthest {
+      try WindowHistory.refuse(furthest, isPartial: known.count < checkpoints.count)
+    }
+    // A state that is ahead of a sink would leave rows out of its results.
+    try store.remove { (generation) throws(Failure) in generation != chosen }
+    var state = State(store: store, pause: interval)
+    if let chosen {
+      state.beginning = (chosen, try store.state(of: chosen))
+      state.lastPanes = chosen.panes
+      state.lastLog = chosen.log
+    } else if let smallest = try WindowHistory.smallest(known, coverage), known.count == checkpoints.count {
+      // The windows are new: they begin where the source does, and must do so again after a crash.
+      try state.store.append(log: WindowPosition(smallest).log, panes: 0, state: WindowSet(definitions).encode([]))
+    }
+    self.state = Mutex(state)
+  }
+
+  private static func removeAll(_ directory: String) throws(Failure) {
+    var store = try WindowStore(directory: directory, fingerprint: nil)
+    try store.remove { _ in true }
+  }
+
+  private static func newestReached(
+    _ generations: [WindowStore.Generation], _ checkpoints: [Position], _ coverage: WindowCoverage
+  ) throws(Failure) -> WindowStore.Generation? {
+    for generation in generations.reversed() {
+      if try isReached(generation, checkpoints, coverage) { return generation }
+    }
+    return nil
+  }
+
+  private static func isReached(
+    _ generation: WindowStore.Generation, _ checkpoints: [Position], _ coverage: WindowCoverage
+  ) throws(Failure) -> Bool {
+    guard let log = generation.log else { return true }
+    let position = WindowPosition(log: log, panes: generation.panes).position
+    for checkpoint in checkpoints {
+      guard try coverage.hasReached(position, at: checkpoint) else { return false }
+    }
+    return true
+  }
+
+  private static func smallest(_ checkpoints: [Position], _ coverage: WindowCoverage) throws(Failure) -> Position? {
+    var smallest = checkpoints.first
+    for checkpoint in checkpoints.dropFirst() {
+      if let current = smallest, try coverage.hasReached(checkpoint, at: current) { smallest = checkpoint }
+    }
+    return smallest
+  }
+
+  private static func refuse(_ checkpoint: Position, isPartial: Bool) throws(Failure) {
+    let what =
+      isPartial
+      ? "one sink has results of windows and another has no checkpoint: they cannot begin together"
+      : "a sink has results of windows whose state is not there any more"
+    guard WindowPosition(checkpoint).panes > 0 || !isPartial else { return }
+    throw Failure(
+      .corruptState, what, at: checkpoint.text,
+      hint: "begin anew: remove windows.state from the state directory, and the tables and checkpoints of the sinks")
+  }
+
+  /// Where the source must begin for the state; nil: where the sinks say.
+  var start: Position?? { state.withLock { state in state.beginning.map(\.generation.log) } }
+
+  /// Gives the windows the state that they begin with.
+  /// - Returns: results that are to go to the sinks first: of the state, but not of its place.
+  func restore(_ windows: WindowSet) throws(Failure) -> [Batch] {
+    guard let beginning = state.withLock({ $0.beginning.take() }) else { return [] }
+    return try windows.decode(beginning.bytes, panes: beginning.generation.panes, log: beginning.generation.log)
+  }
+
+  /// Stores the state when it is time to, and forgets what is not needed.
+  ///
+  /// The first one is stored before any sink is given anything: so no sink is ever without a state that it can begin from.
+  /// It holds the results that go with it: a sink may stop between them and the rows that they follow from.
+  /// - Parameter results: what was not given to the sinks yet.
+  func keep(
+    _ windows: WindowSet, _ results: [Batch], sinks: [SinkMeter], isLast: Bool = false
+  ) throws(Failure) {
+    guard !windows.isInsideTransaction, let log = windows.log else { return }
+    try state.withLock { (state) throws(Failure) in
+      let now = MonotonicTime.now()
+      let isFirst = state.store.generations.isEmpty
+      guard isFirst || isLast || now &- state.lastStored >= state.pause else { return }
+      guard isFirst || state.lastLog != log || state.lastPanes != windows.panes else { return }
+      try forget(&state, sinks)
+      // While a sink is far behind, more generations would only fill the disk.
+      guard state.store.generations.count < WindowHistory.pendingLimit || isLast else {
+        state.lastStored = now
+        return
+      }
+      let told = isFirst ? results.filter { $0.transactions.contains { WindowPosition.isPane($0.mark) } } : []
+      let panes = windows.panes - UInt64(told.reduce(0) { $0 + $1.transactions.count(where: \.ends) })
+      try state.store.append(log: log, panes: panes, state: windows.encode(told))
+      (state.lastLog, state.lastPanes) = (log, windows.panes)
+      state.lastStored = MonotonicTime.now()
+      state.pause = max(interval, 20 * (state.lastStored &- now))
+    }
+  }
+
+  /// Forgets the generations before the newest one that every sink has reached.
+  private func forget(_ state: inout State, _ sinks: [SinkMeter]) throws(Failure) {
+    let checkpoints = sinks.map { $0.reading.position }
+    let known = checkpoints.compactMap(\.self)
+    guard known.count == checkpoints.count else { return }
+    guard let reached = try WindowHistory.newestReached(state.store.generations, known, coverage) else { return }
+    try state.store.remove { (generation) throws(Failure) in generation.number < reached.number }
+  }
+}

@@ -1,0 +1,218 @@
+import Change
+import Expressions
+
+/// One entry of `windows:` at work: takes the rows of its table in, and tells its results when they are due.
+///
+/// *Thread*: one at a time.
+final class WindowOperator {
+  let definition: WindowDefinition
+  var clock: WindowClock
+  /// Nil while no row of the table has come.
+  private(set) var plan: WindowPlan?
+  private(set) var state: (any WindowState)?
+  /// How many rows were taken in: their order in the log.
+  var order: Int64 = 0
+  /// How many changes came too late.
+  var lateCount: Int64 = 0
+
+  private let scratch = ScratchArena()
+  /// By schema of the batch, whether its rows are the window's.
+  @exclusivity(unchecked) private var isOurs: [Bool] = []
+  @exclusivity(unchecked) private var after: [UInt32] = []
+  @exclusivity(unchecked) private var before: [UInt32] = []
+  @exclusivity(unchecked) private var nextAfter = 0
+  @exclusivity(unchecked) private var nextBefore = 0
+  private let key = GroupKeyBuffer()
+  // What every row needs of the plan and the state.
+  @exclusivity(unchecked) private var needed: [Int] = []
+  @exclusivity(unchecked) private var groupColumns: [Int] = []
+  @exclusivity(unchecked) private var groups = GroupIndex()
+  /// Whether the open transaction has rows of the table.
+  private var hasRows = false
+  private var isComputed = false
+
+  init(_ definition: WindowDefinition) {
+    self.definition = definition
+    clock = WindowClock(definition)
+  }
+
+  func adopt(_ plan: WindowPlan, _ state: any WindowState) {
+    (self.plan, self.state) = (plan, state)
+    (needed, groupColumns, groups) = (plan.needed, plan.groupColumns, state.groups)
+    isComputed = plan.measures.contains { $0.evaluator != nil }
+  }
+
+  static func state(for plan: WindowPlan) -> any WindowState {
+    if case .session(let gap) = plan.definition.kind { return SessionWindows(plan, gap: gap) }
+    return FixedWindows(plan)
+  }
+
+  /// Makes ready for the rows of a batch.
+  func prepare(_ batch: Batch) throws(Failure) {
+    for change in batch.schemaChanges { try check(change) }
+    isOurs.removeAll(keepingCapacity: true)
+    for schema in batch.schemas { isOurs.append(schema.name == definition.from) }
+    guard isOurs.contains(true) else { return }
+    for (index, schema) in batch.schemas.enumerated() where isOurs[index] { try bind(schema) }
+    (nextAfter, nextBefore) = (0, 0)
+    guard let plan, isComputed else { return }
+    after.removeAll(keepingCapacity: true)
+    before.removeAll(keepingCapacity: true)
+    for (index, change) in batch.changes.enumerated() where change.operation != .schema && isOurs[Int(change.schema)] {
+      if change.hasBefore { before.append(UInt32(index)) }
+      if change.hasAfter { after.append(UInt32(index)) }
+    }
+    scratch.removeAll()
+    for measure in plan.measures {
+      try measure.evaluate(batch, after: after, before: before, scratch)
+    }
+  }
+
+  private func check(_ change: SchemaChange) throws(Failure) {
+    guard change.table == definition.from, change.kind == .truncate || change.kind == .rename else { return }
+    let what =
+      change.kind == .truncate ? "was emptied by one statement: its rows are gone without a word" : "was renamed"
+    throw Failure(
+      .schemaChange, "the table of window \"\(definition.name)\" \(what)", at: "table \"\(definition.from)\"",
+      hint: "begin anew: remove windows.state from the state directory, and the tables and checkpoints of the sinks")
+  }
+
+  private func bind(_ schema: TableSchema) throws(Failure) {
+    guard let old = plan else {
+      let plan = try WindowPlan(definition, schema)
+      return adopt(plan, WindowOperator.state(for: plan))
+    }
+    guard old.schema !== schema else { return }
+    let plan = try WindowPlan(definition, schema)
+    guard plan.result.columns == old.result.columns, plan.lateTable?.columns == old.lateTable?.columns else {
+      throw Failure(
+        .schemaMismatch, "a column that window \"\(definition.name)\" uses has another type now",
+        at: "table \"\(schema.name)\"", hint: "begin the window anew under another name")
+    }
+    plan.keepTables(of: old)
+    guard let state else { return }
+    state.rebind(plan)
+    adopt(plan, state)
+  }
+
+  /// Takes the rows of a part of a transaction in.
+  func take(_ part: TransactionPart, _ batch: Batch, to writer: PaneWriter) throws(Failure) {
+    guard isOurs.contains(true), let plan, let state else { return }
+    try batch.cells.withUnsafeBufferPointer { (cells) throws(Failure) in
+      try batch.arena.withUnsafeBufferPointer { (arena) throws(Failure) in
+        guard let base = cells.baseAddress else { return }
+        let reader = CellReader(cells: base, arena: UnsafeRawBufferPointer(arena), scratch: scratch.bytes)
+        for change in batch.changes[part.range] where change.operation != .schema && isOurs[Int(change.schema)] {
+          hasRows = true
+          try take(change, part, reader, plan, state, writer)
+        }
+      }
+    }
+  }
+
+  private func take(
+    _ change: RowChange, _ part: TransactionPart, _ reader: CellReader, _ plan: WindowPlan, _ state: any WindowState,
+    _ writer: PaneWriter
+  ) throws(Failure) {
+    if change.hasBefore {
+      let row = AccumulatorLayout.Row(
+        reader: reader, first: Int(change.before), index: nextBefore, isBefore: true, sign: -1,
+        time: part.commitTime.microseconds, order: order)
+      nextBefore += 1
+      try add(row, plan, state, writer)
+    } else if change.operation == .update || change.operation == .delete {
+      throw missing(plan)
+    }
+    if change.hasAfter {
+      order += 1
+      let row = AccumulatorLayout.Row(
+        reader: reader, first: Int(change.after), index: nextAfter, isBefore: false, sign: 1,
+        time: part.commitTime.microseconds, order: order)
+      nextAfter += 1
+      try add(row, plan, state, writer)
+    }
+  }
+
+  private func add(
+    _ row: AccumulatorLayout.Row, _ plan: WindowPlan, _ state: any WindowState, _ writer: PaneWriter
+  ) throws(Failure) {
+    var row = row
+    for index in needed.indices {
+      let tag = row.reader.cells[row.first + needed[index]].tag
+      if tag == .absent || tag == .unavailable { throw missing(plan) }
+    }
+    if let column = plan.timeColumn {
+      // A row without an event time lies in no window.
+      guard let time = try time(row.reader.cells[row.first + column]) else { return }
+      row.time = time
+      if row.sign > 0 { clock.see(time) }
+    }
+    do throws(Failure) {
+      try key.set(row, groupColumns)
+      let group = groups.number(of: key.bytes)
+      try state.add(row, group: group, clock: clock) { (end) throws(Failure) in
+        try writeLate(row, end: end, plan, writer)
+      }
+    } catch {
+      throw error.at("window \"\(definition.name)\" over table \"\(plan.schema.name)\"")
+    }
+  }
+
+  private func time(_ cell: Cell) throws(Failure) -> Int64? {
+    switch cell.tag {
+    case .timestamp, .timestampZoned: return cell.int
+    case .date: return cell.int * 86_400_000_000
+    case .null: return nil
+    default:
+      throw Failure(
+        .badValue, "a row's event time is a date that no calendar has", at: "window \"\(definition.name)\"",
+        hint: "leave such rows out with `filter`")
+    }
+  }
+
+  private func missing(_ plan: WindowPlan) -> Failure {
+    Failure(
+      .badValue,
+      "a change does not hold the row before or after it, which window \"\(definition.name)\" must take back",
+      at: "table \"\(plan.schema.name)\"",
+      hint: "let the source log whole rows: binlog_row_image=FULL, or REPLICA IDENTITY FULL")
+  }
+
+  private func writeLate(
+    _ row: AccumulatorLayout.Row, end: Int64, _ plan: WindowPlan, _ writer: PaneWriter
+  ) throws(Failure) {
+    guard let table = plan.lateTable else {
+      throw Failure(
+        .limit, "a change came later than the window allows", at: "window \"\(definition.name)\"",
+        hint: "raise `max_delay` or `allowed_lateness`, or give late changes a table with `late:`")
+    }
+    lateCount += 1
+    writer.beginRow()
+    writer.append(.int(lateCount))
+    writer.append(.timestamp(microseconds: end))
+    writer.append(.timestamp(microseconds: clock.watermark))
+    writer.append(.int(row.sign))
+    for column in plan.lateColumns {
+      let cell = row.reader.cells[row.first + column]
+      if cell.isSlice {
+        writer.append(cell.tag, row.reader.bytes(of: cell), scale: cell.scale)
+      } else {
+        writer.append(cell)
+      }
+    }
+    let after = writer.endRow()
+    writer.write(.insert, table, before: RowChange.noCells, after: after)
+  }
+
+  func endTransaction(at commit: Int64, isSnapshot: Bool, to writer: PaneWriter) throws(Failure) {
+    guard hasRows else { return }
+    hasRows = false
+    clock.endTransaction(at: commit, isSnapshot: isSnapshot)
+    try state?.endTransaction(clock, to: writer)
+  }
+
+  /// The next instant at which the window may have something to tell.
+  var nextInstant: Int64? { state?.nextInstant(clock) }
+
+  func fire(to writer: PaneWriter) throws(Failure) { try state?.fire(clock, to: writer) }
+}

@@ -1,0 +1,142 @@
+import Change
+
+/// A window's definition against the schema of its table: which columns, how the state lies in memory, and what the
+/// results look like.
+final class WindowPlan {
+  let definition: WindowDefinition
+  let schema: TableSchema
+  /// Nil: the time of the commit.
+  let timeColumn: Int?
+  let groupColumns: [Int]
+  let measures: [Measure]
+  /// Words of the aggregates' state.
+  let width: Int
+  /// Every column that is read; a row must hold them.
+  let needed: [Int]
+  private(set) var result: TableSchema
+  /// The table of changes that come too late; nil when they stop the pipeline.
+  private(set) var lateTable: TableSchema?
+  /// The columns of the table that it shows: those of the key, and those that the window reads.
+  let lateColumns: [Int]
+
+  init(_ definition: WindowDefinition, _ schema: TableSchema) throws(Failure) {
+    self.definition = definition
+    self.schema = schema
+    timeColumn = try WindowPlan.timeColumn(definition, schema)
+    var groups: [Int] = []
+    for name in definition.groupBy { groups.append(try WindowPlan.groupColumn(name, definition, schema)) }
+    groupColumns = groups
+    var measures: [Measure] = []
+    var width = 0
+    for aggregate in definition.aggregates {
+      measures.append(try Measure(aggregate, schema, offset: width))
+      width += Measure.width(aggregate)
+    }
+    self.measures = measures
+    self.width = width
+    needed = Set(measures.flatMap(\.columns) + groups + (timeColumn.map { [$0] } ?? [])).sorted()
+    lateColumns = Set(needed + schema.key).sorted()
+    result = WindowPlan.resultSchema(definition, schema, groups, measures)
+    if case .table(let name) = definition.tooLate, timeColumn != nil {
+      lateTable = WindowPlan.lateSchema(name, schema, lateColumns)
+    } else {
+      lateTable = nil
+    }
+    try checkNames()
+  }
+
+  private static func timeColumn(_ definition: WindowDefinition, _ schema: TableSchema) throws(Failure) -> Int? {
+    guard let name = definition.eventTime else { return nil }
+    let column = try column(name, "event_time", definition, schema)
+    switch schema.columns[column].type {
+    case .date, .timestamp, .timestampZoned: return column
+    default:
+      throw Failure(
+        .configuration, "column \"\(name)\" is not a date or timestamp: it cannot be the event time",
+        at: definition.place, hint: "make one of it with `compute`: cast(… as datetime)")
+    }
+  }
+
+  private static func groupColumn(
+    _ name: String, _ definition: WindowDefinition, _ schema: TableSchema
+  ) throws(Failure) -> Int {
+    let column = try column(name, "group_by", definition, schema)
+    switch schema.columns[column].type {
+    case .json, .geometry, .float32, .float64:
+      throw Failure(
+        .configuration, "column \"\(name)\" cannot tell groups apart: its values can be equal and look different",
+        at: definition.place)
+    default: return column
+    }
+  }
+
+  private static func column(
+    _ name: String, _ key: String, _ definition: WindowDefinition, _ schema: TableSchema
+  ) throws(Failure) -> Int {
+    if let column = schema.column(named: name) { return column }
+    let near = NearestName.suggestion(for: name, in: schema.columns.map(\.name))
+    throw Failure(
+      .schemaMismatch,
+      "`\(key)` names a column \(NearestName.quoted(name)) that \"\(schema.name)\" does not have\(near)",
+      at: definition.place)
+  }
+
+  private static let moment = ColumnType.timestamp(fraction: 6)
+
+  private static func resultSchema(
+    _ definition: WindowDefinition, _ schema: TableSchema, _ groups: [Int], _ measures: [Measure]
+  ) -> TableSchema {
+    var columns = [
+      ColumnSchema(name: "window_start", type: moment, isNullable: false),
+      ColumnSchema(name: "window_end", type: moment, isNullable: false),
+    ]
+    for group in groups {
+      var column = schema.columns[group].holdingValues
+      (column.isNullable, column.defaultValue, column.isAutoIncrement) = (false, nil, false)
+      columns.append(column)
+    }
+    columns += measures.map(\.result)
+    var key = [0] + (0..<groups.count).map { $0 + 2 }
+    // Windows that grow have their beginning in common.
+    if case .cumulative = definition.kind { key.insert(1, at: 1) }
+    columns.append(ColumnSchema(name: "pane_timing", type: .text(length: 8), isNullable: false))
+    if definition.accumulation != .accumulating { key.append(columns.count) }
+    columns.append(ColumnSchema(name: "pane_index", type: .integer(bits: 32, unsigned: false), isNullable: false))
+    columns.append(ColumnSchema(name: "is_last", type: .boolean, isNullable: false))
+    if definition.accumulation == .retracting {
+      key.append(columns.count)
+      columns.append(ColumnSchema(name: "pane_sign", type: .integer(bits: 8, unsigned: false), isNullable: false))
+    }
+    return TableSchema(name: definition.table, columns: columns, key: key)
+  }
+
+  private static func lateSchema(_ name: TableName, _ schema: TableSchema, _ chosen: [Int]) -> TableSchema {
+    let own = [
+      ColumnSchema(name: "late_number", type: .integer(bits: 64, unsigned: false), isNullable: false),
+      ColumnSchema(name: "late_window_end", type: moment, isNullable: false),
+      ColumnSchema(name: "late_watermark", type: moment, isNullable: false),
+      ColumnSchema(name: "late_sign", type: .integer(bits: 8, unsigned: false), isNullable: false),
+    ]
+    let columns = chosen.map { index in
+      var column = schema.columns[index].holdingValues
+      (column.isNullable, column.defaultValue, column.isAutoIncrement) = (true, nil, false)
+      return column
+    }
+    return TableSchema(name: name, columns: own + columns, key: [0])
+  }
+
+  private func checkNames() throws(Failure) {
+    for table in [result, lateTable].compactMap(\.self) {
+      var seen: Set<String> = []
+      for column in table.columns where !seen.insert(column.name.lowercased()).inserted {
+        throw Failure(
+          .configuration,
+          "the table \"\(table.name)\" of window \"\(definition.name)\" has two columns \"\(column.name)\"",
+          at: definition.place, hint: "name the aggregate differently")
+      }
+    }
+  }
+
+  /// The results go on in the tables that sinks know already.
+  func keepTables(of other: WindowPlan) { (result, lateTable) = (other.result, other.lateTable) }
+}

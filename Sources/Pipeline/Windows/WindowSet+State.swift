@@ -1,0 +1,60 @@
+package import Change
+
+extension WindowSet {
+  /// The whole state. No transaction is open.
+  /// - Parameter results: what the state has told already, and no sink was given.
+  package func encode(_ results: [Batch]) -> [UInt8] {
+    precondition(!isInsideTransaction && !writer.isOpen, "a state is stored between two transactions")
+    var state = StateWriter()
+    state.append(clock)
+    state.append(writer.latestCommit.microseconds)
+    state.append(operators.count)
+    for window in operators { window.encode(to: &state) }
+    state.append(results.count)
+    for batch in results { batch.encode(to: &state) }
+    return state.bytes
+  }
+
+  /// Reads a state into windows that have none.
+  /// - Returns: the results that came with it.
+  package func decode(_ bytes: [UInt8], panes: UInt64, log: Position?) throws(Failure) -> [Batch] {
+    var reader = StateReader(bytes)
+    let clock = try reader.integer()
+    let latestCommit = try reader.integer()
+    guard try reader.count() == operators.count else { throw StateReader.damaged("has other windows") }
+    for window in operators { try window.decode(from: &reader) }
+    var results: [Batch] = []
+    var behind = panes
+    for _ in 0..<(try reader.count(least: 8)) {
+      let batch = try Batch.decode(from: &reader)
+      behind += UInt64(batch.transactions.count(where: \.ends))
+      results.append(batch)
+    }
+    guard reader.isAtEnd else { throw StateReader.damaged("goes on behind its end") }
+    restore(clock: clock, panes: behind, log: log, latestCommit: latestCommit)
+    return results
+  }
+}
+
+extension WindowOperator {
+  func encode(to writer: inout StateWriter) {
+    for value in [clock.now, clock.watermark, clock.latest, clock.lastChange, order, lateCount] { writer.append(value) }
+    writer.append(plan == nil ? 0 : 1)
+    guard let plan, let state else { return }
+    plan.schema.encode(to: &writer)
+    state.encode(to: &writer)
+  }
+
+  func decode(from reader: inout StateReader) throws(Failure) {
+    clock.restore(
+      now: try reader.integer(), watermark: try reader.integer(), latest: try reader.integer(),
+      lastChange: try reader.integer())
+    order = try reader.integer()
+    lateCount = try reader.integer()
+    guard try reader.integer() != 0 else { return }
+    let plan = try WindowPlan(definition, try TableSchema.decode(from: &reader))
+    let state = WindowOperator.state(for: plan)
+    try state.decode(from: &reader)
+    adopt(plan, state)
+  }
+}

@@ -1,0 +1,153 @@
+package import Change
+
+/// The windows of a pipeline: a batch in, the batch and the results that it brings about out, in the order in which sinks
+/// must get them.
+///
+/// *Ordering*: results come behind the transactions that they follow from, and never inside another one. *Determinism*: the
+/// same log gives the same transactions of results, with the same numbers, however it is cut into batches, with or without
+/// watermarks between them: the clock moves to right before each commit, and what is due until then is told first.
+/// *Thread*: one at a time.
+package final class WindowSet {
+  let operators: [WindowOperator]
+  let writer = PaneWriter()
+  private(set) var clock = Int64.min
+  private let draft = BatchDraft()
+  /// Tables whose rows are not delivered.
+  private let replaced: Set<TableName>
+  /// How many changes of the transaction that is open the sinks got.
+  private var kept: UInt64 = 0
+  private(set) var isInsideTransaction = false
+
+  package init(_ definitions: [WindowDefinition]) {
+    operators = definitions.map(WindowOperator.init)
+    // A table is left out only where each of its windows says so.
+    replaced = Set(definitions.filter(\.replaces).map(\.from)).subtracting(
+      definitions.filter { !$0.replaces }.map(\.from))
+  }
+
+  /// The tables that windows write to, for `plan`.
+  /// - Throws: `.configuration` or `.schemaMismatch` when a window does not fit its table, or there is none.
+  package static func tables(
+    of definitions: [WindowDefinition], over tables: [TableSchema]
+  ) throws(Failure) -> [TableSchema] {
+    var results: [TableSchema] = []
+    for definition in definitions {
+      guard let table = tables.first(where: { $0.name == definition.from }) else {
+        let near = NearestName.suggestion(for: definition.from.description, in: tables.map(\.name.description))
+        throw Failure(
+          .configuration,
+          "window \"\(definition.name)\" is over a table \"\(definition.from)\" that does not come\(near)",
+          at: definition.place)
+      }
+      let plan = try WindowPlan(definition, table)
+      results += [plan.result] + (plan.lateTable.map { [$0] } ?? [])
+    }
+    return results
+  }
+
+  /// How many transactions of results there were.
+  package var panes: UInt64 { writer.count }
+  /// The place behind the last transaction that was taken in.
+  package var log: Position? { writer.log }
+  /// Bytes in memory.
+  package var byteCount: Int { operators.reduce(0) { $0 + ($1.state?.byteCount ?? 0) } }
+
+  func restore(clock: Int64, panes: UInt64, log: Position?, latestCommit: Int64) {
+    self.clock = clock
+    writer.resume(behind: panes)
+    writer.log = log
+    writer.latestCommit = EventTime(microseconds: latestCommit)
+  }
+
+  package func take(_ batch: consuming Batch) throws(Failure) -> [Batch] {
+    let parts = batch.transactions
+    guard let last = parts.lastIndex(where: \.ends), last < parts.count - 1 else { return try takePiece(batch) }
+    // What follows from the transactions that end goes between them and the one that goes on in the next batch.
+    let (head, tail) = batch.split(behind: last)
+    return try takePiece(head) + takePiece(tail)
+  }
+
+  /// Takes a batch in of which either every transaction ends, or none does.
+  private func takePiece(_ batch: consuming Batch) throws(Failure) -> [Batch] {
+    writer.log = WindowPosition(batch.position).log
+    for window in operators { try window.prepare(batch) }
+    var results: [Batch] = []
+    var panes = writer.count
+    for part in batch.transactions {
+      if part.begins {
+        try advance(beyond: part)
+        if !part.ends {
+          results += writer.take()
+          panes = writer.count
+        }
+        writer.begin(at: part.commitTime.microseconds)
+      }
+      for window in operators { try window.take(part, batch, to: writer) }
+      isInsideTransaction = !part.ends
+      if part.ends { try end(part) }
+    }
+    let isOpen = isInsideTransaction
+    results.append(passedOn(batch, panes: panes))
+    if !isOpen { results += writer.take() }
+    return results
+  }
+
+  /// The clock comes to right before a transaction: others with the same time may follow.
+  private func advance(beyond part: TransactionPart) throws(Failure) {
+    guard part.commitTime.microseconds > Int64.min + 1 else { return }
+    try moveClock(to: part.commitTime.microseconds - 1)
+    writer.latestCommit = max(writer.latestCommit, part.commitTime)
+  }
+
+  private func end(_ part: TransactionPart) throws(Failure) {
+    for window in operators {
+      try window.endTransaction(at: part.commitTime.microseconds, isSnapshot: part.isSnapshot, to: writer)
+    }
+    writer.end()
+  }
+
+  /// No change committed at or before this time will come any more.
+  package func advance(to watermark: EventTime) throws(Failure) -> [Batch] {
+    guard !isInsideTransaction, watermark > .distantPast else { return [] }
+    try moveClock(to: watermark.microseconds)
+    return writer.take()
+  }
+
+  /// Tells everything that is due until `limit`, instant by instant; what is due at one instant is one transaction.
+  private func moveClock(to limit: Int64) throws(Failure) {
+    guard limit > clock else { return }
+    while true {
+      var next = Int64.max
+      for window in operators { if let instant = window.nextInstant { next = min(next, instant) } }
+      guard next <= limit else { break }
+      clock = max(clock, next)
+      writer.begin(at: clock)
+      for window in operators {
+        window.clock.advance(to: clock)
+        try window.fire(to: writer)
+      }
+      writer.end()
+    }
+    clock = limit
+    for window in operators { window.clock.advance(to: limit) }
+  }
+
+  /// The batch with a position that counts results, without the rows of tables that windows replace.
+  private func passedOn(_ batch: consuming Batch, panes: UInt64) -> Batch {
+    draft.begin(batch)
+    draft.position = WindowPosition(log: WindowPosition(draft.position).log, panes: panes).position
+    if !replaced.isEmpty {
+      let isReplaced = draft.schemas.map { replaced.contains($0.name) }
+      let isReplacedChange = draft.schemaChanges.map { replaced.contains($0.table) }
+      draft.filter { change in
+        change.operation == .schema ? !isReplacedChange[Int(change.row)] : !isReplaced[Int(change.schema)]
+      }
+      for index in draft.transactions.indices {
+        if draft.transactions[index].begins { kept = 0 }
+        draft.transactions[index].preceding = kept
+        kept += UInt64(draft.transactions[index].count)
+      }
+    }
+    return draft.finish()
+  }
+}

@@ -1,0 +1,107 @@
+import Change
+import Flow
+import Logging
+
+/// Takes every batch through the windows to every sink's channel, on a thread of its own, with the results behind it.
+///
+/// *Ordering*: batches leave in the order in which they came; results leave behind the transactions that they follow from,
+/// and before a watermark that has come with them. *Back-pressure*: a full channel of a sink suspends the stage.
+/// *Durability*: the state is stored with its place in the log; what came later is read again after a crash.
+struct WindowStage: Sendable {
+  let input: BatchChannel
+  let outputs: [BatchChannel]
+  let definitions: [WindowDefinition]
+  let stateDirectory: String
+  /// Bytes that the state may take in memory.
+  let memoryLimit: Int
+  /// Nanoseconds between two stored states, at least.
+  let interval: UInt64
+  let sinks: [SinkMeter]
+  let meter: TransformMeter
+  let logger: Logger
+
+  private let history = Rendezvous<WindowHistory>(count: 1)
+
+  init(
+    input: BatchChannel, outputs: [BatchChannel], definitions: [WindowDefinition], stateDirectory: String,
+    memoryLimit: Int, interval: UInt64, sinks: [SinkMeter], meter: TransformMeter, logger: Logger
+  ) {
+    self.input = input
+    self.outputs = outputs
+    self.definitions = definitions
+    self.stateDirectory = stateDirectory
+    self.memoryLimit = memoryLimit
+    self.interval = interval
+    self.sinks = sinks
+    self.meter = meter
+    self.logger = logger
+  }
+
+  /// Finds the state that fits the sinks' checkpoints.
+  /// - Returns: where the source must begin, for each sink and for the state, without the results.
+  func begin(at checkpoints: [Position?], _ coverage: any PositionCoverage) throws -> [Position?] {
+    let chosen = try WindowHistory(
+      directory: stateDirectory, definitions: definitions, checkpoints: checkpoints,
+      coverage: WindowCoverage(log: coverage), interval: interval)
+    let starts = checkpoints.map { $0.map { WindowPosition($0).log } } + (chosen.start.map { [$0] } ?? [])
+    // From here on the state is the stage's.
+    history.arrive(0, with: chosen)
+    return starts
+  }
+
+  func run() async throws {
+    do {
+      meter.begin()
+      guard let history = try await history.all().first else { throw CancellationError() }
+      let windows = WindowSet(definitions)
+      try await send(try history.restore(windows))
+      while try await pass(windows, history) {}
+      try history.keep(windows, [], sinks: sinks, isLast: true)
+      for output in outputs { output.finish() }
+    } catch {
+      input.fail(error)
+      for output in outputs { output.fail(error) }
+      throw error
+    }
+  }
+
+  /// Passes on what has come; returns whether more can come.
+  private func pass(_ windows: WindowSet, _ history: WindowHistory) async throws -> Bool {
+    var reception = try await input.receiveAll()
+    // The only reference to each batch goes into the windows, which can then pass its memory on.
+    reception.batches.reverse()
+    while let batch = reception.batches.popLast() {
+      let results = try windows.take(batch)
+      try check(windows)
+      try history.keep(windows, results, sinks: sinks)
+      try await send(results)
+    }
+    let results = try windows.advance(to: reception.watermark)
+    try history.keep(windows, results, sinks: sinks)
+    try await send(results)
+    for output in outputs { output.advance(to: reception.watermark) }
+    return !reception.isLast
+  }
+
+  private func check(_ windows: WindowSet) throws(Failure) {
+    guard windows.byteCount > memoryLimit else { return }
+    throw Failure(
+      .limit, "the state of the windows does not fit the memory that they may use",
+      at: "\(windows.byteCount >> 20) MiB of \(memoryLimit >> 20) MiB",
+      hint: "raise `limits: { memory: … }`, or keep less: shorter windows, less `allowed_lateness`, fewer groups")
+  }
+
+  private func send(_ batches: [Batch]) async throws {
+    let sent = MonotonicTime.now()
+    for batch in batches {
+      if batch.transactions.contains(where: { WindowPosition.isPane($0.mark) }) { try await waitForFirstCommits() }
+      for output in outputs { try await output.send(batch) }
+    }
+    meter.add(blocked: MonotonicTime.now() &- sent, processor: ProcessUsage.threadNanoseconds())
+  }
+
+  /// Until every sink has a checkpoint, none is given results: one without could not begin together with one that has some.
+  private func waitForFirstCommits() async throws {
+    while sinks.contains(where: { $0.reading.position == nil }) { try await Task.sleep(nanoseconds: 1_000_000) }
+  }
+}

@@ -1,0 +1,28 @@
+import Change
+
+/// The state of one kind of window: rows come in, panes go out.
+///
+/// *Determinism*: what is written at an instant, and behind a transaction, depends on the transactions before it alone.
+protocol WindowState: AnyObject {
+  var groups: GroupIndex { get }
+  /// Bytes in memory.
+  var byteCount: Int { get }
+  /// How many windows and groups have a state.
+  var entryCount: Int { get }
+
+  /// Takes a row in, in every window that it belongs to, and forgets the group when nothing came of it; calls `late` with the end of each that is gone already.
+  func add(
+    _ row: AccumulatorLayout.Row, group: UInt32, clock: WindowClock, late: (Int64) throws(Failure) -> Void
+  ) throws(Failure)
+
+  /// The next instant of the clock at which something may have to be told; nil: none before more rows come.
+  func nextInstant(_ clock: WindowClock) -> Int64?
+  /// Tells what is due now that the clock has come to `clock.now`.
+  func fire(_ clock: WindowClock, to writer: PaneWriter) throws(Failure)
+  /// Tells what the rows of a transaction have brought about.
+  func endTransaction(_ clock: WindowClock, to writer: PaneWriter) throws(Failure)
+  /// Rows come by another version of the table's schema.
+  func rebind(_ plan: WindowPlan)
+  func encode(to writer: inout StateWriter)
+  func decode(from reader: inout StateReader) throws(Failure)
+}
