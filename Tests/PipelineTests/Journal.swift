@@ -36,7 +36,7 @@ private final class JournalSink: Sink {
 
   init(journal: Journal) { self.journal = journal }
 
-  var traits: SinkTraits { SinkTraits() }
+  var traits: SinkTraits { SinkTraits(keepsCheckpoint: false) }
   func open() async throws -> Position? { nil }
   func close() async {}
 

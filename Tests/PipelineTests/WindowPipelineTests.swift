@@ -103,6 +103,29 @@ import Testing
     }
   }
 
+  @Test func aSinkThatKeepsNoCheckpointGoesOnWithTheOthers() async throws {
+    let log = WindowPipelineTests.work(8)
+    let whole = MemoryTarget()
+    try await WindowPipelineTests.withDirectory { directory in
+      _ = try await WindowPipelineTests.run(log, into: [whole], directory)
+    }
+    try await WindowPipelineTests.withDirectory { directory in
+      let target = MemoryTarget()
+      var told: [TransformedRow] = []
+      for end in [50, 100, 150] {
+        let journal = Journal()
+        let run = Shop.run(
+          MemorySourceDefinition(log: MemoryLog(Array(log[..<end]))),
+          into: [("copy", MemorySinkDefinition(target: target)), ("journal", journal)],
+          windows: try WindowTrial.definitions(WindowPipelineTests.block), stateDirectory: directory)
+        try await run.run(until: .now)
+        told += journal.changes.map(\.row).filter { $0.table == WindowTrial.results }
+      }
+      #expect(WindowPipelineTests.results(target) == WindowPipelineTests.results(whole))
+      #expect(told.count >= WindowPipelineTests.results(whole).count { $0.table == WindowTrial.results })
+    }
+  }
+
   @Test func aStateThatIsGoneIsRefusedAndNotReplacedByNothing() async throws {
     try await WindowPipelineTests.withDirectory { directory in
       let target = MemoryTarget()

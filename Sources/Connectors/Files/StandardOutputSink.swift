@@ -12,7 +12,7 @@ package import Pipeline
 package final class StandardOutputSink: Sink {
   private static let chunk = 1 << 20
 
-  package let traits = SinkTraits(groupBytes: 4 << 20, commitInterval: 0)
+  package let traits = SinkTraits(groupBytes: 4 << 20, commitInterval: 0, keepsCheckpoint: false)
   private let descriptor: Int32
   private let errors: Int32
   private let badRows: BadRowPolicy

@@ -31,7 +31,7 @@ package final class BlackholeSink: Sink {
   private var outcomes: [TableName: Outcome] = [:]
   private var perSchema: [UInt64] = []
 
-  package var traits: SinkTraits { SinkTraits() }
+  package var traits: SinkTraits { SinkTraits(keepsCheckpoint: false) }
 
   package func open() async throws -> Position? { nil }
 

@@ -10,6 +10,8 @@ package final class SinkMeter: Sendable {
     package var outcomes: [TableName: Outcome] = [:]
     package var position: Position?
     package var watermark = EventTime.distantPast
+    /// Whether the sink finds its position again when it is opened.
+    package var keepsCheckpoint = true
     package var commits: UInt64 = 0
     /// Transactions that the sink already had and that were left out after a restart.
     package var skippedTransactions: UInt64 = 0

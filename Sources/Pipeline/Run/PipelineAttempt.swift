@@ -147,6 +147,8 @@ struct PipelineAttempt: Sendable {
     let sink = try definition.sinks[index].definition.makeSink(context)
     do {
       let checkpoint = try await sink.open()
+      let keepsCheckpoint = sink.traits.keepsCheckpoint
+      meters.sinks[index].update { $0.keepsCheckpoint = keepsCheckpoint }
       resume.checkpoints.arrive(index, with: checkpoint)
       meters.sinks[index].update { $0.position = checkpoint ?? $0.position }
       var delivery = Delivery(

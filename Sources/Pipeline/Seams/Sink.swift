@@ -38,7 +38,14 @@ package struct SinkTraits: Sendable {
   /// follows right behind its batch. What it is given twice after a crash, the sink must find done.
   package var separatesSchemaChanges: Bool
 
-  package init(groupBytes: Int = 32 << 20, commitInterval: UInt64 = 0, separatesSchemaChanges: Bool = false) {
+  /// Whether `open` finds the checkpoint of an earlier run; a sink that shows or counts finds none.
+  package var keepsCheckpoint: Bool
+
+  package init(
+    groupBytes: Int = 32 << 20, commitInterval: UInt64 = 0, separatesSchemaChanges: Bool = false,
+    keepsCheckpoint: Bool = true
+  ) {
+    self.keepsCheckpoint = keepsCheckpoint
     self.groupBytes = groupBytes
     self.commitInterval = commitInterval
     self.separatesSchemaChanges = separatesSchemaChanges

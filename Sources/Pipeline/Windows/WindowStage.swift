@@ -39,7 +39,11 @@ struct WindowStage: Sendable {
 
   /// Finds the state that fits the sinks' checkpoints.
   /// - Returns: where the source must begin, for each sink and for the state, without the results.
-  func begin(at checkpoints: [Position?], _ coverage: any PositionCoverage) throws -> [Position?] {
+  ///
+  /// A sink that never keeps a checkpoint begins with the others; it would send the source to before the state.
+  func begin(at all: [Position?], _ coverage: any PositionCoverage) throws -> [Position?] {
+    let kept = zip(all, sinks).filter { $1.reading.keepsCheckpoint }.map(\.0)
+    let checkpoints = kept.contains { $0 != nil } ? kept : all
     let chosen = try WindowHistory(
       directory: stateDirectory, definitions: definitions, checkpoints: checkpoints,
       coverage: WindowCoverage(log: coverage), interval: interval)
@@ -100,8 +104,11 @@ struct WindowStage: Sendable {
     meter.add(blocked: MonotonicTime.now() &- sent, processor: ProcessUsage.threadNanoseconds())
   }
 
-  /// Until every sink has a checkpoint, none is given results: one without could not begin together with one that has some.
+  /// Until every sink that keeps a checkpoint has one, none is given results: one without could not begin together with one
+  /// that has some.
   private func waitForFirstCommits() async throws {
-    while sinks.contains(where: { $0.reading.position == nil }) { try await Task.sleep(nanoseconds: 1_000_000) }
+    while sinks.contains(where: { $0.reading.keepsCheckpoint && $0.reading.position == nil }) {
+      try await Task.sleep(nanoseconds: 1_000_000)
+    }
   }
 }
