@@ -42,7 +42,7 @@ struct CommandLineTests {
     let file = try write("pipeline: p\nsource: { type: nosuch }\nsinks: []\nwindows: 1\n")
     let result = try await Program.run(["validate", file, "/nowhere/q.yaml"], in: directory)
     #expect(result.exitStatus == 78)
-    for place in ["2:17: unknown type", "3:8: \"sinks\" holds no sink", "4:1: \"windows\" is not available"] {
+    for place in ["2:17: unknown type", "3:8: \"sinks\" holds no sink", "4:10: \"windows\" must be a list"] {
       #expect(result.output.contains("\(file):\(place)"))
     }
     #expect(result.output.contains("/nowhere/q.yaml: there is no such file"))

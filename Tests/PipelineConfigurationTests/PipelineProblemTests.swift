@@ -101,6 +101,8 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
 
   static let topLevel = [
     WrongFile(
+      topLine: "transforms: mask", "p.yaml:4:13: \"transforms\" must be a list, each item a value, not \"mask\""),
+    WrongFile(
       topLine: "windows: {}",
       "p.yaml:4:10: \"windows\" must be a list, each item a value, not a block of keys and values"),
     WrongFile(topLine: "order: { idle: 5s }", "p.yaml:4:10: unknown key \"idle\""),

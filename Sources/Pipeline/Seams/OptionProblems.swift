@@ -82,6 +82,8 @@ extension Option.Kind {
   }
 
   private func scalarProblems(_ item: Option.Kind, _ node: OptionNode, _ name: String) -> [Failure] {
+    // Items of any form are blocks: whoever reads them reads a list.
+    if case .anything = item { return [mismatch(node, name)] }
     guard case .scalar = node.content, item.problems(of: node, named: name).isEmpty else {
       return [mismatch(node, name)]
     }
