@@ -49,11 +49,6 @@ public struct Cell: Hashable, Sendable, BitwiseCopyable {
     case civil
     /// The bits of a BIT(n) column, as `UInt64`.
     case bits
-
-    // What the compiler makes of its own accord is called through a witness table in every other module.
-    @inlinable @inline(__always) public static func == (left: Tag, right: Tag) -> Bool {
-      left.rawValue == right.rawValue
-    }
   }
 
   // Made for each value, in functions that are too large for the compiler to inline more of its own accord.

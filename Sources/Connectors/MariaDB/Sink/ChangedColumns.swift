@@ -19,9 +19,7 @@ struct ChangedColumns {
   let isPartial: Bool
   private let columns: [(column: WrittenColumn, isWritten: Bool)]
 
-  /// The modes of a session that writes rows, without the strict one (`MariaDBSinkSettings.rowCommands`).
-  private static let lenient =
-    "SET STATEMENT sql_mode='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION' FOR "
+  private static let lenient = "SET STATEMENT sql_mode='\(MariaDBSinkSettings.rowModes)' FOR "
 
   /// nil: it would save nothing.
   /// - Parameters:
