@@ -10,7 +10,7 @@ public struct RejectedChange: Sendable {
   public var time: EventTime
   public var logOffset: UInt64
   public var row: UInt32
-  /// The row's key as an object of JSON; nil: its values must not be shown.
+  /// The row's key as an object of JSON; nil: its table has none, or its values must not be shown.
   public var key: String?
   public var failure: Failure
 

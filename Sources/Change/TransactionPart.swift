@@ -43,6 +43,19 @@ public struct TransactionPart: Sendable, BitwiseCopyable {
   @inlinable public var range: Range<Int> { Int(first)..<(Int(first) + Int(count)) }
 }
 
+extension [TransactionPart] {
+  /// The index of the part that holds a change of its batch; nil when none does.
+  public func part(of change: Int) -> Int? {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if Int(self[middle].first) <= change { low = middle + 1 } else { high = middle }
+    }
+    // Of parts that begin at one change, all but the last are empty.
+    return low > 0 && self[low - 1].range.contains(change) ? low - 1 : nil
+  }
+}
+
 /// A range of arena bytes in 8 bytes.
 @frozen
 public struct Range32: Hashable, Sendable, BitwiseCopyable {

@@ -6,7 +6,7 @@ extension BatchDraft {
   ///   - schema: the one that the cells of the change have.
   func reject(_ index: Int, of schema: TableSchema, _ failure: Failure) {
     let change = changes[index]
-    let part = transactions.firstIndex { $0.range.contains(index) } ?? 0
+    let part = transactions.part(of: index) ?? 0
     // A delete, and the key that a row had at the target, is in the row before.
     let row = Int(change.hasBefore ? change.before : change.after)
     var key = "{"
@@ -18,8 +18,8 @@ extension BatchDraft {
     }
     rejected.append(
       RejectedChange(
-        change, part: Int32(part), origin: accounts.origins[Int(change.schema)], table: schema.name, key: key + "}",
-        failure: failure))
+        change, part: Int32(part), origin: accounts.origins[Int(change.schema)], table: schema.name,
+        key: schema.key.isEmpty ? nil : key + "}", failure: failure))
   }
 }
 

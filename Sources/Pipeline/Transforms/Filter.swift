@@ -205,8 +205,8 @@ extension Failure {
   func ofChange(_ index: Int, _ batch: Batch) -> Failure {
     var failure = self
     let table = batch.schemas[Int(batch.changes[index].schema)].name
-    let part = batch.transactions.first { $0.range.contains(index) }
-    let transaction = part.map { batch.identifier(of: $0) } ?? ""
+    let part = batch.transactions.part(of: index)
+    let transaction = part.map { batch.identifier(of: batch.transactions[$0]) } ?? ""
     failure.message += ", of table \"\(table)\""
     if !transaction.isEmpty { failure.message += " in transaction \(transaction)" }
     let advice = "make the expression give NULL for such rows (nullif, coalesce, case), or set `on_bad_row: quarantine`"

@@ -1,4 +1,5 @@
 import Change
+import Flow
 
 /// Makes rows of what transforms have set aside: of the table that holds them for each table of the target.
 ///
@@ -19,10 +20,16 @@ struct RejectionTable {
   ]
 
   private var schemas: [TableName: TableSchema] = [:]
+  /// Tells the rows that have no place and no key from those of every other run.
+  private let run = WallClock.microseconds()
+  private var unnamed: UInt64 = 0
 
   /// Appends what was set aside of the draft's transactions to their ends.
   mutating func append(to draft: BatchDraft) {
-    let rejected = draft.rejected
+    var rejected = draft.rejected[...]
+    // Each verb has gone through the batch once: in the order of the parts, and within each in that of the verbs.
+    rejected = ArraySlice(
+      rejected.enumerated().sorted { ($0.element.part, $0.offset) < ($1.element.part, $1.offset) }.map(\.element))
     draft.rejected.removeAll()
     var old: [RowChange] = []
     swap(&old, &draft.changes)
@@ -31,8 +38,9 @@ struct RejectionTable {
       let part = draft.transactions[number]
       let first = draft.changes.count
       draft.changes.append(contentsOf: old[part.range])
-      for (ordinal, entry) in rejected.enumerated() where entry.part == number {
-        draft.changes.append(change(entry, ordinal, part, draft))
+      while let entry = rejected.first, entry.part == number {
+        draft.changes.append(change(entry, part, draft))
+        rejected.removeFirst()
       }
       draft.transactions[number].first = Int32(first)
       draft.transactions[number].count = Int32(draft.changes.count - first)
@@ -40,11 +48,11 @@ struct RejectionTable {
   }
 
   private mutating func change(
-    _ entry: RejectedChange, _ ordinal: Int, _ part: TransactionPart, _ draft: BatchDraft
+    _ entry: RejectedChange, _ part: TransactionPart, _ draft: BatchDraft
   ) -> RowChange {
     let row = UInt32(draft.cells.count)
     let texts = [
-      position(of: entry, ordinal, part, draft), entry.origin.description, "\(entry.operation)", entry.key,
+      position(of: entry, part, draft), entry.origin.description, "\(entry.operation)", entry.key,
       entry.failure.code.rawValue,
       (entry.failure.place.isEmpty ? "" : entry.failure.place + ": ") + entry.failure.message,
     ]
@@ -63,17 +71,22 @@ struct RejectionTable {
       logOffset: entry.logOffset, row: entry.row)
   }
 
-  /// What no other row of the source has: its place in the log, or, in a snapshot, its key.
-  private func position(
-    of entry: RejectedChange, _ ordinal: Int, _ part: TransactionPart, _ draft: BatchDraft
+  /// What no other row of the same table of the source has: its place in the log, or, in a snapshot, its key. Without
+  /// either it is a number: when a crash has the row read again, it is there twice rather than not at all.
+  private mutating func position(
+    of entry: RejectedChange, _ part: TransactionPart, _ draft: BatchDraft
   ) -> String {
+    let source = part.source == 0 ? "" : "source \(part.source) "
     let transaction = String(decoding: draft.arena[part.identifier.range], as: UTF8.self)
     guard part.isSnapshot else {
-      let start = "file \(part.mark.file) offset \(entry.logOffset) row \(entry.row)"
+      let start = "\(source)file \(part.mark.file) offset \(entry.logOffset) row \(entry.row)"
       return transaction.isEmpty ? start : "\(transaction.prefix(120)) \(start)"
     }
-    let mark = entry.key.map(RejectionTable.checksum) ?? "\(part.mark.endOffset) \(part.mark.sequence) \(ordinal)"
-    return "snapshot \(mark)"
+    guard let key = entry.key else {
+      unnamed += 1
+      return "\(source)snapshot \(run)-\(unnamed)"
+    }
+    return "\(source)snapshot \(RejectionTable.checksum(key))"
   }
 
   /// FNV-1a of 64 bits: a key may be longer than a position.
@@ -86,7 +99,7 @@ struct RejectionTable {
   /// The draft's index of the schema of the table that holds it.
   private mutating func index(for entry: RejectedChange, _ draft: BatchDraft) -> UInt16 {
     let name = TableName(namespace: entry.table.namespace, table: entry.table.table + RejectionTable.suffix)
-    let schema = schemas[name] ?? TableSchema(name: name, columns: RejectionTable.columns, key: [0])
+    let schema = schemas[name] ?? TableSchema(name: name, columns: RejectionTable.columns, key: [0, 1])
     schemas[name] = schema
     for index in draft.accounts.quarantines
     where draft.schemas[Int(index)] === schema && draft.accounts.origins[Int(index)] == entry.origin { return index }
