@@ -128,7 +128,6 @@ final class OrderStage {
     guard order.lanes[lane].isEmpty, !order.lanes[lane].isEnded, let reception = try inputs[lane].takeAll() else {
       return false
     }
-    for batch in reception.batches { try tables.note(batch, of: lane) }
     let wasIdle = order.lanes[lane].isIdle
     let moved = try order.receive(
       reception.batches, watermark: reception.watermark, isLast: reception.isLast,
@@ -151,6 +150,7 @@ final class OrderStage {
       try await pass(run)
     } else {
       try await gather(run)
+      if standsAlone { try await flush() }
     }
   }
 
@@ -164,6 +164,7 @@ final class OrderStage {
 
   /// Hands a whole batch on.
   private func pass(_ run: CommitOrder.Run) async throws {
+    if let head = order.lanes[run.lane].head { try tables.note(head, parts: run.parts, of: run.lane) }
     // Nobody else holds the batch any more: its memory goes with it.
     guard let batch = try order.takeBatch(run) else { return }
     let source = UInt16(run.lane)
@@ -185,6 +186,7 @@ final class OrderStage {
 
   private func append(_ run: CommitOrder.Run) throws {
     guard let batch = order.lanes[run.lane].head else { return }
+    try tables.note(batch, parts: run.parts, of: run.lane)
     let source = UInt16(run.lane)
     var late: UInt64 = 0
     var failure: Failure?

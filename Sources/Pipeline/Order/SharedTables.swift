@@ -25,24 +25,39 @@ final class SharedTables {
     try read()
   }
 
-  /// Notes what a batch of a source holds, before it goes on.
-  /// - Throws: `.schemaChange` when it would take away rows that others have brought.
-  func note(_ batch: Batch, of source: Int) throws(Failure) {
-    for schema in batch.schemas where seen[source].insert(ObjectIdentifier(schema)).inserted {
-      schemas.append(schema)
-      let table = chain.name(for: schema.name)
-      guard owners[table, default: []].insert(names[source]).inserted else { continue }
-      try append(table, names[source])
+  /// Notes what parts of a batch of a source hold, right before they go on: in the order of all sources.
+  /// - Throws: `.schemaChange` when they would take away rows that others have brought.
+  func note(_ batch: Batch, parts: Range<Int>, of source: Int) throws(Failure) {
+    let unseen = batch.schemas.map { !seen[source].contains(ObjectIdentifier($0)) }
+    guard unseen.contains(true) || !batch.schemaChanges.isEmpty else { return }
+    for part in batch.transactions[parts] {
+      for change in batch.changes[part.range] {
+        if change.operation == .schema {
+          try check(batch.schemaChanges[Int(change.row)], of: source)
+        } else if unseen[Int(change.schema)] {
+          try note(batch.schemas[Int(change.schema)], of: source)
+        }
+      }
     }
-    for change in batch.schemaChanges where [.drop, .truncate, .rename].contains(change.kind) {
-      let table = chain.name(for: change.table)
-      guard let other = owners[table]?.filter({ $0 != names[source] }).min() else { continue }
-      throw Failure(
-        .schemaChange,
-        "source \"\(names[source])\" has a \(change.kind.rawValue) of \"\(change.table)\", and \"\(table)\" has rows of \"\(other)\", too",
-        at: "table \"\(table)\"",
-        hint: "delete the rows instead, or give the source's table a name of its own with `route`")
-    }
+  }
+
+  private func note(_ schema: TableSchema, of source: Int) throws(Failure) {
+    guard seen[source].insert(ObjectIdentifier(schema)).inserted else { return }
+    schemas.append(schema)
+    let table = chain.name(for: schema.name)
+    guard owners[table, default: []].insert(names[source]).inserted else { return }
+    try append(table, names[source])
+  }
+
+  private func check(_ change: SchemaChange, of source: Int) throws(Failure) {
+    guard [.drop, .truncate, .rename].contains(change.kind) else { return }
+    let table = chain.name(for: change.table)
+    guard let other = owners[table]?.filter({ $0 != names[source] }).min() else { return }
+    throw Failure(
+      .schemaChange,
+      "source \"\(names[source])\" has a \(change.kind.rawValue) of \"\(change.table)\", and \"\(table)\" has rows of \"\(other)\", too",
+      at: "table \"\(table)\"",
+      hint: "delete the rows instead, or give the source's table a name of its own with `route`")
   }
 
   private func read() throws(Failure) {
@@ -53,13 +68,18 @@ final class SharedTables {
       let whole = bytes.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
       if whole < bytes.count {
         bytes = bytes.prefix(whole)
-        try bytes.write(to: URL(fileURLWithPath: path))
+        guard truncate(path, off_t(whole)) == 0 else {
+          throw Failure(
+            .inputOutput, "cannot cut the list of merged tables", at: path, cause: String(cString: strerror(errno)))
+        }
       }
       for line in bytes.split(separator: UInt8(ascii: "\n")) {
         let parts = try JSONDecoder().decode([String].self, from: Data(line))
         guard parts.count == 3 else { continue }
         owners[TableName(namespace: parts[0], table: parts[1]), default: []].insert(parts[2])
       }
+    } catch let failure as Failure {
+      throw failure
     } catch {
       throw Failure(.corruptState, "the list of merged tables cannot be read", at: path, cause: "\(error)")
     }
