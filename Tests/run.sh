@@ -14,5 +14,7 @@ trap 'rm -f "$output"' EXIT
 status=0
 swift test --no-parallel --skip-build "$@" 2>&1 | tee "$output" || status=$?
 echo
+# What failed comes last, where a person looks first.
+grep -E '^✘ Test .* recorded an issue' "$output" || true
 grep 'Test run with' "$output" | tail -n 1 || { echo "no test ran"; status=1; }
 exit "$status"

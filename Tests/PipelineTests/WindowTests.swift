@@ -51,6 +51,44 @@ import Testing
     #expect(output.rows.map(WindowTrial.told) == ["insert 60 120 paid 1 11.00 on_time 0 true"])
   }
 
+  @Test func sessionsThatEndTogetherAreToldOnceEach() throws {
+    let block = WindowTrial.block(
+      "event_time: happened, max_delay: 1m, allowed_lateness: 1h, window: { session: { gap: 5s } }, "
+        + "group_by: [status], \(WindowTests.sums)")
+    let log = [
+      WindowTrial.transaction(
+        200,
+        [
+          .insert(WindowTrial.orders, WindowTests.order(1, "a", 100, 0)),
+          .insert(WindowTrial.orders, WindowTests.order(2, "a", 200, 100)),
+        ]),
+      WindowTrial.transaction(201, [.insert(WindowTrial.orders, WindowTests.order(3, "b", 300, 1000))]),
+    ]
+    let output = try WindowTrial.run(block, log)
+    #expect(
+      output.rows.map(WindowTrial.told) == [
+        "insert 0 5 a 1 1.00 on_time 0 false", "insert 100 105 a 1 2.00 on_time 0 false",
+      ])
+  }
+
+  /// The bound on memory must see what `min`, `max`, `distinct` and the like keep, and that it is gone with its rows.
+  @Test func theStateCountsTheValuesThatItKeeps() throws {
+    let block = WindowTrial.block("window: { tumbling: 1h }, aggregate: { different: count(distinct status) }")
+    let rows = (Int64(1)...2000).map { WindowTests.order($0, "status \($0)", nil) }
+    let windows = WindowSet(try WindowTrial.definitions(block))
+    let log = [
+      WindowTrial.transaction(10, [.insert(WindowTrial.orders, WindowTests.order(0, "", nil))]),
+      WindowTrial.transaction(20, rows.map { .insert(WindowTrial.orders, $0) }),
+      WindowTrial.transaction(30, rows.map { .delete(WindowTrial.orders, $0) }),
+    ]
+    var bytes: [Int] = []
+    for batch in WindowTrial.batches(log, WindowTrial.Cutting(transactions: 1)) {
+      _ = try windows.take(batch)
+      if !windows.isInsideTransaction { bytes.append(windows.byteCount) }
+    }
+    #expect(bytes.count == 3 && bytes[1] - bytes[0] > 2000 * 100 && bytes[2] == bytes[0])
+  }
+
   @Test func everyAggregateIsRightAfterItsExtremeWent() throws {
     let block = WindowTrial.block(
       """

@@ -13,7 +13,9 @@ final class AccumulatorLayout {
   @exclusivity(unchecked) private var steps: [Step]
   let width: Int
   /// Sets of values, named from the words by index plus 1; 0 stands for an empty one.
-  @exclusivity(unchecked) var sets: [SortedCounts] = []
+  @exclusivity(unchecked) private(set) var sets: [SortedCounts] = []
+  /// The memory that the sets take, in bytes.
+  @exclusivity(unchecked) private(set) var byteCount = 0
   @exclusivity(unchecked) private var freeSets: [UInt32] = []
   let keepsValues: Bool
   private let countsTime: Bool
@@ -109,10 +111,11 @@ final class AccumulatorLayout {
       }
     case .stddev: try addSquare(cell, row, step, to: words)
     case .distinct, .min, .max:
-      sets[set(words)].add(try row.reader.key(cell, step.form), row.sign)
+      let key = try row.reader.key(cell, step.form)
+      change(words) { $0.add(key, row.sign) }
     case .percentile:
       let key = SortedCounts.Key(value: Int128(Percentile.bucket(try number(cell, row, step))))
-      sets[set(words)].add(key, row.sign)
+      change(words) { $0.add(key, row.sign) }
     case .first, .last: try addOrdered(cell, row, step, to: words)
     }
   }
@@ -164,18 +167,27 @@ final class AccumulatorLayout {
   private func addOrdered(_ cell: Cell, _ row: Row, _ step: Step, to words: Words) throws(ValueProblem) {
     var key = try row.reader.key(cell, step.form)
     (key.time, key.order) = (row.time, row.order)
-    let set = set(words)
-    if row.sign > 0 { return sets[set].add(key, 1) }
-    if countsTime {
-      // In the order of the log the row that goes has come before, at the same event time.
-      if !sets[set].removeOldest(at: key) { sets[set].add(key, -1) }
-    } else {
-      sets[set].removeNewest(like: key)
+    change(words) { set in
+      if row.sign > 0 {
+        set.add(key, 1)
+      } else if !countsTime {
+        set.removeNewest(like: key)
+      } else if !set.removeOldest(at: key) {
+        // In the order of the log the row that goes has come before, at the same event time.
+        set.add(key, -1)
+      }
     }
   }
 
-  /// The index of the set that a word names; makes one when it names none.
-  @inline(__always) func set(_ word: Words) -> Int {
+  /// Changes the set that a word names; makes one when it names none.
+  @inline(__always) func change(_ word: Words, _ body: (inout SortedCounts) -> Void) {
+    let index = set(word)
+    let before = sets[index].byteCount
+    body(&sets[index])
+    byteCount += sets[index].byteCount - before
+  }
+
+  @inline(__always) private func set(_ word: Words) -> Int {
     if word.pointee != 0 { return Int(word.pointee) - 1 }
     return newSet(word)
   }
@@ -197,6 +209,7 @@ final class AccumulatorLayout {
     if keepsValues {
       for measure in measures where measure.keepsValues && words[measure.offset] != 0 {
         let index = Int(words[measure.offset]) - 1
+        byteCount -= sets[index].byteCount
         sets[index] = SortedCounts()
         freeSets.append(UInt32(index))
       }
@@ -227,8 +240,8 @@ final class AccumulatorLayout {
       try AccumulatorLayout.mergeSum(other + 2, into: words + 2, measure.form)
     case .distinct, .min, .max, .percentile, .first, .last:
       guard other[0] != 0 else { return }
-      let target = set(words)
-      sets[target].merge(sets[Int(other[0]) - 1])
+      let source = sets[Int(other[0]) - 1]
+      change(words) { $0.merge(source) }
     }
   }
 

@@ -36,7 +36,7 @@ final class FixedWindows: WindowState {
     bounds = WindowBounds(plan.definition)
   }
 
-  var byteCount: Int { table.byteCount + groups.byteCount }
+  var byteCount: Int { table.byteCount + groups.byteCount + layout.byteCount }
   var entryCount: Int { table.count }
 
   func add(

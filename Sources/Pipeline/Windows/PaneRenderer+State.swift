@@ -52,7 +52,7 @@ extension AccumulatorLayout {
       let word = words + measure.offset
       word.pointee = 0
       let counts = try SortedCounts(from: &reader)
-      if !counts.isEmpty { sets[set(word)] = counts }
+      if !counts.isEmpty { change(word) { $0 = counts } }
     }
   }
 }

@@ -59,7 +59,9 @@ final class SessionWindows: WindowState {
 
   deinit { merged.deallocate() }
 
-  var byteCount: Int { moments.byteCount + told.byteCount + groups.byteCount + sessions.capacity * 32 }
+  var byteCount: Int {
+    moments.byteCount + told.byteCount + groups.byteCount + sessions.capacity * 32 + layout.byteCount
+  }
   var entryCount: Int { moments.count }
 
   func rebind(_ plan: WindowPlan) {
@@ -214,14 +216,19 @@ final class SessionWindows: WindowState {
       try tell(group, tellsOpen: true, tellsClosed: definition.late == .each, clock, writer)
       groups.release(group)
     }
-    try pass(clock, to: writer)
+    try pass(clock, except: list, to: writer)
   }
 
   /// Tells the sessions that are complete now, and forgets those that are gone.
-  private func pass(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
+  /// - Parameter told: groups whose sessions were looked at with this watermark already: each is told once.
+  private func pass(_ clock: WindowClock, except told: [UInt32] = [], to writer: PaneWriter) throws(Failure) {
+    var told = Set(told)
     while let timer = timers.first, timer.at <= clock.watermark {
       timers.pop()
-      if endsSession(timer) { try tell(timer.group, tellsOpen: false, tellsClosed: false, clock, writer) }
+      if !told.contains(timer.group), endsSession(timer) {
+        told.insert(timer.group)
+        try tell(timer.group, tellsOpen: false, tellsClosed: false, clock, writer)
+      }
       groups.release(timer.group)
     }
     passed = max(passed, clock.watermark)

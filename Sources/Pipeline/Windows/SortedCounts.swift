@@ -33,6 +33,8 @@ struct SortedCounts: Sendable {
   private(set) var distinct: Int64 = 0
   /// How often all of them are there together.
   private(set) var total: Int64 = 0
+  /// The memory that the values take, in bytes.
+  private(set) var byteCount = 0
 
   init() {}
 
@@ -53,11 +55,22 @@ struct SortedCounts: Sendable {
     count(before, before + change)
     chunks[chunk][index].count = before + change
     guard before + change == 0 else { return }
+    byteCount -= SortedCounts.size(of: key)
     chunks[chunk].remove(at: index)
-    if chunks[chunk].isEmpty { chunks.remove(at: chunk) }
+    if chunks[chunk].isEmpty {
+      chunks.remove(at: chunk)
+    } else if chunks[chunk].count * 4 < chunks[chunk].capacity {
+      chunks[chunk] = chunks[chunk].map(\.self)
+    }
+  }
+
+  /// Chunks are a quarter full at least, and a text is an array of its own.
+  private static func size(of key: Key) -> Int {
+    4 * MemoryLayout<Element>.stride + (key.text.map { 32 + $0.count } ?? 0)
   }
 
   private mutating func insert(_ element: Element, chunk: Int, at index: Int) {
+    byteCount += SortedCounts.size(of: element.key)
     count(0, element.count)
     guard !chunks.isEmpty else {
       chunks.append([element])
@@ -65,9 +78,9 @@ struct SortedCounts: Sendable {
     }
     chunks[chunk].insert(element, at: index)
     guard chunks[chunk].count > SortedCounts.chunkLimit else { return }
-    let half = Array(chunks[chunk][(SortedCounts.chunkLimit / 2)...])
-    chunks[chunk].removeSubrange((SortedCounts.chunkLimit / 2)...)
-    chunks.insert(half, at: chunk + 1)
+    let half = SortedCounts.chunkLimit / 2
+    chunks.insert(Array(chunks[chunk][half...]), at: chunk + 1)
+    chunks[chunk] = Array(chunks[chunk][..<half])
   }
 
   private mutating func count(_ before: Int64, _ after: Int64) {

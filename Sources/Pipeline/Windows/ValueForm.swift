@@ -124,7 +124,7 @@ struct CellReader {
     case .float: return SortedCounts.Key(value: CellReader.ordered(try float(cell)))
     case .ordinal(let tag):
       guard cell.tag == tag else { throw .notOfType }
-      return SortedCounts.Key(value: Int128(cell.int))
+      return SortedCounts.Key(value: cell.tag == .bits ? Int128(cell.payload) : Int128(cell.int))
     case .text:
       guard cell.isSlice else { throw .notOfType }
       return SortedCounts.Key(text: Array(bytes(of: cell)))

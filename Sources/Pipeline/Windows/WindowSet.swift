@@ -16,7 +16,7 @@ package final class WindowSet {
   private let replaced: Set<TableName>
   /// How many changes of the transaction that is open the sinks got.
   private var kept: UInt64 = 0
-  private(set) var isInsideTransaction = false
+  package private(set) var isInsideTransaction = false
 
   package init(_ definitions: [WindowDefinition]) {
     operators = definitions.map(WindowOperator.init)
@@ -60,11 +60,18 @@ package final class WindowSet {
   }
 
   package func take(_ batch: consuming Batch) throws(Failure) -> [Batch] {
+    var results: [Batch] = []
+    for piece in WindowSet.pieces(of: batch) { results += try takePiece(piece) }
+    return results
+  }
+
+  /// A batch in pieces of which either every transaction ends, or none does: what follows from the transactions that end
+  /// goes between them and the one that goes on in the next batch.
+  static func pieces(of batch: consuming Batch) -> [Batch] {
     let parts = batch.transactions
-    guard let last = parts.lastIndex(where: \.ends), last < parts.count - 1 else { return try takePiece(batch) }
-    // What follows from the transactions that end goes between them and the one that goes on in the next batch.
+    guard let last = parts.lastIndex(where: \.ends), last < parts.count - 1 else { return [batch] }
     let (head, tail) = batch.split(behind: last)
-    return try takePiece(head) + takePiece(tail)
+    return [head, tail]
   }
 
   /// Takes a batch in of which either every transaction ends, or none does.

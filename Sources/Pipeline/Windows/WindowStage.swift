@@ -75,10 +75,13 @@ struct WindowStage: Sendable {
     // The only reference to each batch goes into the windows, which can then pass its memory on.
     reception.batches.reverse()
     while let batch = reception.batches.popLast() {
-      let results = try windows.take(batch)
-      try check(windows)
-      try history.keep(windows, results, sinks: sinks)
-      try await send(results)
+      // Before a sink is given what a transaction has ended with, the state can be stored: also when another one goes on.
+      for piece in WindowSet.pieces(of: batch) {
+        let results = try windows.take(piece)
+        try check(windows)
+        try history.keep(windows, results, sinks: sinks)
+        try await send(results)
+      }
     }
     let results = try windows.advance(to: reception.watermark)
     try history.keep(windows, results, sinks: sinks)

@@ -24,7 +24,11 @@ struct WindowStore {
   init(directory: String, fingerprint: String?) throws(Failure) {
     self.directory = directory + "/windows.state"
     self.fingerprint = fingerprint
-    guard mkdir(self.directory, 0o700) == 0 || errno == EEXIST else { throw fault("cannot create", self.directory) }
+    if mkdir(self.directory, 0o700) == 0 {
+      try sync(directory, O_RDONLY | O_DIRECTORY)
+    } else if errno != EEXIST {
+      throw fault("cannot create", self.directory)
+    }
     for number in try numbers() {
       generations.append(
         fingerprint == nil ? Generation(number: number, log: nil, panes: 0) : try read(number).0)
