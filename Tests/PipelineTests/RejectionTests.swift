@@ -83,7 +83,7 @@ import Testing
     let rows = try RejectionTests.apply(
       "{ outbox: { table: shop.outbox } }", [event("a", .text("7")), event("b", .null), event("c", .text("8"))])
     #expect(rows.map(\.table.description) == ["outbox.order", "outbox.order", "shop.outbox_freshet_quarantine"])
-    #expect(rows[2].after?[3] == .text("{\"id\":\"b\"}"))
+    #expect(rows[2].after?[3] == .null, "a mask behind it may hide the key of a table that only the event names")
   }
 
   /// A snapshot's rows have no place in the log, and what a mask hides is no name for them.

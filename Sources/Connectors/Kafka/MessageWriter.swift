@@ -159,7 +159,10 @@ final class MessageWriter {
     }
   }
 
+  /// The attempt to abort ends nothing while messages are on their way. It keeps librdkafka from registering partitions of
+  /// the transaction while it is torn down, which version 2.0.2 may answer by aborting the process.
   private func leave(_ cause: String) {
+    _ = producer.abortTransaction(milliseconds: 1)
     logger.info(
       "an open transaction is left to the next writer, or to the broker, to end", metadata: ["cause": "\(cause)"])
   }

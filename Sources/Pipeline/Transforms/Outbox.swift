@@ -162,6 +162,10 @@ private final class OutboxTransform: Transform {
     definition.tables.includes(change.table) ? nil : change
   }
 
+  /// Only its own row says what an event's table is called: whether a `mask` behind this verb hides its key is not known of
+  /// one that was set aside.
+  func hides(_ table: TableName) -> Bool { definition.tables.includes(table) }
+
   func apply(to draft: BatchDraft, from schemas: [TableSchema]) throws(Failure) {
     routes.removeAll(keepingCapacity: true)
     for (index, schema) in schemas.enumerated() {

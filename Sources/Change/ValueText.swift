@@ -1,5 +1,3 @@
-public import Change
-
 /// Writes the exact text of an inline cell, as SQL databases read it, into a slot of `ValueText.slot` bytes.
 ///
 /// `2024-02-29`, `-838:59:59.000000`, `2024-02-29 12:00:00.5` with as many digits of a second as the column declares,

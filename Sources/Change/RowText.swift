@@ -1,22 +1,29 @@
-package import Change
-
 /// A row as one line of JSON, for the quarantine: exact, readable, not fast. Absent columns are left out.
 ///
 /// Integers and decimals are numbers with all their digits, floats that JSON cannot write are texts, bytes are texts of
 /// hexadecimal digits behind `\x`, times are texts.
 package enum RowText {
   package static func json(_ batch: Batch, row: UInt32, columns: [Int], of schema: TableSchema) -> String {
+    json(batch.cells, batch.arena, row: row, columns: columns, of: schema)
+  }
+
+  /// - Parameters:
+  ///   - arena: what slices of the cells point into.
+  ///   - row: the index of the row's first cell.
+  package static func json(
+    _ cells: [Cell], _ arena: [UInt8], row: UInt32, columns: [Int], of schema: TableSchema
+  ) -> String {
     var text = "{"
     for column in columns {
-      let cell = batch.cells[Int(row) + column]
+      let cell = cells[Int(row) + column]
       guard cell.tag != .absent, cell.tag != .unavailable else { continue }
       if text.utf8.count > 1 { text += "," }
-      text += string(schema.columns[column].name) + ":" + value(cell, schema.columns[column].type, batch)
+      text += string(schema.columns[column].name) + ":" + value(cell, schema.columns[column].type, arena)
     }
     return text + "}"
   }
 
-  private static func value(_ cell: Cell, _ type: ColumnType, _ batch: Batch) -> String {
+  private static func value(_ cell: Cell, _ type: ColumnType, _ arena: [UInt8]) -> String {
     switch cell.tag {
     case .absent, .unavailable, .null: return "null"
     case .boolean: return cell.payload == 0 ? "false" : "true"
@@ -24,9 +31,9 @@ package enum RowText {
     case .uint, .bits: return "\(cell.payload)"
     case .float32: return cell.float32.isFinite ? "\(cell.float32)" : string("\(cell.float32)")
     case .float64: return cell.float64.isFinite ? "\(cell.float64)" : string("\(cell.float64)")
-    case .decimal: return batch.text(of: cell)
-    case .text, .json: return string(batch.text(of: cell))
-    case .bytes: return string("\\x" + batch.bytes(of: cell).map(hexadecimal).joined())
+    case .decimal: return String(decoding: arena[cell.range], as: UTF8.self)
+    case .text, .json: return string(String(decoding: arena[cell.range], as: UTF8.self))
+    case .bytes: return string("\\x" + arena[cell.range].map(hexadecimal).joined())
     case .decimal64, .date, .time, .timestamp, .timestampZoned, .civil:
       let text = rendered(cell, type)
       return cell.tag == .decimal64 ? text : string(text)
