@@ -13,8 +13,18 @@ extension BatchDraft {
   func changes(bySchema lists: inout [[UInt32]], where wanted: (RowChange) -> Bool) {
     while lists.count < schemas.count { lists.append([]) }
     for index in lists.indices { lists[index].removeAll(keepingCapacity: true) }
+    // The list of the schema that rows have now is held by itself: most rows have that of the row before.
+    var list: [UInt32] = []
+    var holder: Int?
     for (index, change) in changes.enumerated() where change.operation != .schema && wanted(change) {
-      lists[Int(change.schema)].append(UInt32(index))
+      let schema = Int(change.schema)
+      if schema != holder {
+        if let holder { swap(&list, &lists[holder]) }
+        swap(&list, &lists[schema])
+        holder = schema
+      }
+      list.append(UInt32(index))
     }
+    if let holder { swap(&list, &lists[holder]) }
   }
 }

@@ -205,7 +205,7 @@ private final class ComputeTransform: Transform {
       throw Failure(.limit, "the rows of one batch are too large to compute more of them")
     }
     // Slices of what was computed continue the arena.
-    draft.arena.append(contentsOf: scratch.bytes)
+    if scratch.count > 0 { draft.arena.append(contentsOf: scratch.bytes) }
     widen(draft, computations, widths: schemas.map(\.columns.count))
     if !rejected.isEmpty { draft.judge { _, index in rejected[index] == nil ? .keep : .setAside } }
   }

@@ -91,9 +91,9 @@ package final class TransformChain {
 
   /// A schema that no row has is none of the transforms' business: a source may have left out its rows.
   private func findUsedSchemas() {
-    used.removeAll(keepingCapacity: true)
-    used.append(contentsOf: repeatElement(false, count: draft.schemas.count))
+    var used = [Bool](repeating: false, count: draft.schemas.count)
     for change in draft.changes where change.operation != .schema { used[Int(change.schema)] = true }
+    self.used = used
   }
 
   /// The sinks number the changes of a transaction: by those that they get, however it was cut into batches.

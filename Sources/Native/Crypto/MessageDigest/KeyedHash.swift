@@ -31,14 +31,14 @@ package struct KeyedHash: Sendable {
   /// Appends the 64 digits of the hash of a range of `bytes` to `bytes` itself.
   package func append(ofRange range: Range<Int>, in bytes: inout [UInt8]) {
     precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count, "a message lies in its bytes")
-    let end = bytes.count
-    bytes.append(contentsOf: repeatElement(0, count: KeyedHash.digitCount))
-    bytes.withUnsafeMutableBufferPointer { buffer in
-      // Both ranges lie in the buffer, and the digits behind the message.
-      guard let start = buffer.baseAddress else { return }
-      withUnsafePointer(to: prepared) { prepared in
-        ccrypto_hmac_hex(prepared, start + range.lowerBound, range.count, start + end)
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: KeyedHash.digitCount) { digits in
+      bytes.withUnsafeBufferPointer { buffer in
+        withUnsafePointer(to: prepared) { prepared in
+          // The message lies in the buffer, and the digits fill their room. An empty message needs no address.
+          ccrypto_hmac_hex(prepared, buffer.baseAddress.map { $0 + range.lowerBound }, range.count, digits.baseAddress)
+        }
       }
+      bytes.append(contentsOf: UnsafeBufferPointer(digits))
     }
   }
 }
