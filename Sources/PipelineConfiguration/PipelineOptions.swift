@@ -19,6 +19,9 @@ enum PipelineOptions {
     Option(
       "late", .choice(OrderSettings.LatePolicy.allCases.map(\.rawValue)), default: "emit",
       "What happens to a transaction that comes behind the watermark: emit gives it a later commit time."),
+    Option(
+      "shared_keys", .choice(OrderSettings.SharedKeyPolicy.allCases.map(\.rawValue)), default: "stop",
+      "What happens to a row that has the key of another source's row: last puts it in the other's place."),
   ]
 
   static let all = [
