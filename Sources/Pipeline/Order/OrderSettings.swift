@@ -4,6 +4,8 @@ package struct OrderSettings: Hashable, Sendable {
   package enum LatePolicy: String, CaseIterable, Sendable {
     /// It goes on with a commit time behind the promise.
     case emit
+    /// Its rows do not go on: what is told of them goes to the tables of what was set aside.
+    case quarantine
     /// The pipeline stops before it.
     case stop
   }

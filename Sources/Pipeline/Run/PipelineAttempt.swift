@@ -140,7 +140,7 @@ struct PipelineAttempt: Sendable {
     }
     try await OrderStage(
       order, inputs: inputs, outputs: entries, bell: bell, settings: definition.order, meters: meters,
-      tables: tables, stop: control.stop, logger: logger
+      tables: tables, hasTransforms: !definition.transforms.isEmpty, stop: control.stop, logger: logger
     ).run()
   }
 
