@@ -25,6 +25,9 @@ public struct ChangeAccounts: Sendable {
   /// Indexes into `Batch.schemas` of the tables whose rows tell what was set aside, each in the place of one change.
   public var quarantines: [UInt16] = []
 
+  /// What was set aside in front of the transforms; they lead it to its tables.
+  public var rejected: [RejectedChange] = []
+
   public init(origins: [TableName], changeOrigins: [TableName]) {
     self.origins = origins
     self.changeOrigins = changeOrigins

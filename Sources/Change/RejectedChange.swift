@@ -1,4 +1,5 @@
-/// A change that a transform has no result for, and that is set aside: what is told of it instead of its row.
+/// A change that is set aside, because a transform has no result for it or it came too late: what is told of it instead of
+/// its row.
 public struct RejectedChange: Sendable {
   /// Index into the transactions of its batch.
   public var part: Int32
@@ -8,6 +9,8 @@ public struct RejectedChange: Sendable {
   public var table: TableName
   public var operation: Operation
   public var time: EventTime
+  /// When its source committed it, where its transaction goes on with another time.
+  public var committed: EventTime?
   public var logOffset: UInt64
   public var row: UInt32
   /// The row's key as an object of JSON; nil: its table has none, or its values must not be shown.

@@ -62,6 +62,7 @@ extension DefinitionReader {
       order.string("idle_after") == "never"
       ? nil : order.duration("idle_after") ?? OrderSettings.defaultIdleAfter
     return OrderSettings(
-      idleAfter: idleAfter, late: order.string("late").flatMap(OrderSettings.LatePolicy.init) ?? .emit)
+      idleAfter: idleAfter, late: order.string("late").flatMap(OrderSettings.LatePolicy.init) ?? .emit,
+      sharedKeys: order.string("shared_keys").flatMap(OrderSettings.SharedKeyPolicy.init) ?? .stop)
   }
 }

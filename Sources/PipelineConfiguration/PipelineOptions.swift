@@ -18,7 +18,11 @@ enum PipelineOptions {
       "How long a source may be silent before it holds the others back no longer."),
     Option(
       "late", .choice(OrderSettings.LatePolicy.allCases.map(\.rawValue)), default: "emit",
-      "What happens to a transaction that comes behind the watermark: emit gives it a later commit time."),
+      "What happens to a transaction that comes behind the watermark: emit gives it a later commit time, "
+        + "quarantine sets its rows aside."),
+    Option(
+      "shared_keys", .choice(OrderSettings.SharedKeyPolicy.allCases.map(\.rawValue)), default: "stop",
+      "What happens to a row that has the key of another source's row: last puts it in the other's place."),
   ]
 
   static let all = [

@@ -72,8 +72,9 @@ import Testing
     return sources.allSatisfy { position.contains("\($0)=") }
   }
 
-  private static func pipeline(
-    _ servers: [PrivateMariaDB], copy: PrivateMariaDB?, in directory: TemporaryDirectory, snapshot: String = "initial"
+  static func pipeline(
+    _ servers: [PrivateMariaDB], copy: PrivateMariaDB?, in directory: TemporaryDirectory, snapshot: String = "initial",
+    order: String = "idle_after: 1s"
   ) throws -> String {
     let sources = servers.enumerated().map { index, server in
       """
@@ -88,7 +89,7 @@ import Testing
       pipeline: merged
       sources:
       \(sources.joined(separator: "\n"))
-      order: { idle_after: 1s }
+      order: { \(order) }
       transforms:
         - route: { from: 'shop_[0-9]+\\.(.*)', to: 'shop.$1', merge: true }
       sinks:

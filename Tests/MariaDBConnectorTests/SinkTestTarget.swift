@@ -45,13 +45,14 @@ final class SinkTestTarget {
 
   func sink(
     policy: SchemaChangePolicy = .evolve, badRows: BadRowPolicy = .stop, memory: Int = 64 << 20,
-    _ change: (inout MariaDBSinkSettings) -> Void = { _ in }
+    merged: MergedTables = MergedTables(), _ change: (inout MariaDBSinkSettings) -> Void = { _ in }
   ) throws -> MariaDBSink {
     MariaDBSink(
       settings: try settings(change),
       context: ConnectorContext(
         pipeline: "shop", name: "copy", stateDirectory: "/nonexistent", memoryLimit: memory, schemaChangePolicy: policy,
-        badRowPolicy: badRows, thread: thread, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
+        badRowPolicy: badRows, thread: thread, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+        merged: merged))
   }
 
   func checkpoint(_ number: Int) -> Checkpoint {

@@ -29,11 +29,13 @@ final class SinkHarness {
   }
 
   func context(
-    policy: SchemaChangePolicy = .evolve, badRows: BadRowPolicy = .stop, memory: Int = 64 << 20, name: String = "copy"
+    policy: SchemaChangePolicy = .evolve, badRows: BadRowPolicy = .stop, memory: Int = 64 << 20, name: String = "copy",
+    merged: MergedTables = MergedTables()
   ) -> ConnectorContext {
     ConnectorContext(
       pipeline: "shop", name: name, stateDirectory: directory, memoryLimit: memory, schemaChangePolicy: policy,
-      badRowPolicy: badRows, thread: thread, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      badRowPolicy: badRows, thread: thread, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+      merged: merged)
   }
 
   private lazy var thread: DedicatedThread = {
@@ -44,13 +46,14 @@ final class SinkHarness {
 
   func sink(
     policy: SchemaChangePolicy = .evolve, badRows: BadRowPolicy = .stop, memory: Int = 64 << 20, name: String = "copy",
-    _ change: (inout SQLiteSettings) -> Void = { _ in }
+    merged: MergedTables = MergedTables(), _ change: (inout SQLiteSettings) -> Void = { _ in }
   ) -> SQLiteSink {
     var settings = SQLiteSettings(path: path)
     settings.synchronous = "off"
     change(&settings)
     return SQLiteSink(
-      settings: settings, context: context(policy: policy, badRows: badRows, memory: memory, name: name))
+      settings: settings, context: context(policy: policy, badRows: badRows, memory: memory, name: name, merged: merged)
+    )
   }
 
   func checkpoint(_ number: Int) -> Checkpoint {

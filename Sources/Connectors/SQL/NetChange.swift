@@ -1,43 +1,5 @@
 public import Change
-
-/// The batches that a group holds until it is applied; shared by the net changes of all its tables.
-public final class Segment {
-  public private(set) var batches: [Batch] = []
-  /// Where the changes of a reshaped batch come from, by its number.
-  private var origins: [Int32: ChangeOrigin] = [:]
-  /// The memory that the batches keep alive, in bytes.
-  public private(set) var byteCount = 0
-
-  public init() {}
-
-  /// The number by which entries name `batch`.
-  /// - Parameter origin: where its changes come from, when it was reshaped.
-  package func add(_ batch: Batch, from origin: ChangeOrigin? = nil) -> Int32 {
-    if let last = batches.last, last === batch { return Int32(batches.count - 1) }
-    let number = Int32(batches.count)
-    batches.append(batch)
-    byteCount += batch.byteCount
-    if let origin {
-      origins[number] = origin
-      byteCount += origin.batch.byteCount
-    }
-    return number
-  }
-
-  /// The change at the source of a change that may be reshaped.
-  public func original(of place: ChangePlace) -> ChangePlace {
-    guard let number = batches.lastIndex(where: { $0 === place.batch }), let origin = origins[Int32(number)] else {
-      return place
-    }
-    return ChangePlace(batch: origin.batch, index: origin.firstChange + place.index)
-  }
-
-  public func removeAll() {
-    batches.removeAll(keepingCapacity: true)
-    origins.removeAll(keepingCapacity: true)
-    byteCount = 0
-  }
-}
+package import Pipeline
 
 /// Reduces changes of one keyed table, in log order, to what is left of each key at the end: one entry a key.
 ///
@@ -73,8 +35,11 @@ public final class NetChange {
     public var state: State
     /// Whether the state comes from a change that counts here, not from a key that moved away.
     public var isOwn: Bool
-    /// Whether the key's first change here was an insert: the target does not have the row.
+    /// Whether the key's first change here was an insert, or, in a table of several sources, a move of a row to it: the
+    /// target does not have the row.
     public var isNew: Bool
+    /// Which source the last change came from.
+    public var source: UInt16
 
     public static let merged: Int32 = -1
     public static let allColumns = UInt64.max
@@ -101,6 +66,10 @@ public final class NetChange {
   public let segment: Segment
   /// Whether entries tell which columns changed.
   private let tellsChanges: Bool
+  /// The column that marks a row as deleted; nil: what is deleted is gone.
+  private let mark: Int?
+  /// Set when rows of several sources come to the table: then a key that two of them have at one time is a failure.
+  package var sharing: MergedTables?
   private let integerKey: Int?
   private let keyBias: UInt64
   @exclusivity(unchecked) private var isGrowing = true
@@ -108,10 +77,12 @@ public final class NetChange {
   @exclusivity(unchecked) private var slots: [UInt32] = []
 
   /// - Parameter tellsChanges: whether images are compared, so that `Entry.changed` is known for updates.
-  public init(schema: TableSchema, segment: Segment, tellsChanges: Bool = false) {
+  /// - Parameter mark: the column that marks a row as deleted, where such rows stay.
+  public init(schema: TableSchema, segment: Segment, tellsChanges: Bool = false, mark: Int? = nil) {
     precondition(!schema.key.isEmpty, "changes are reduced by key")
     self.schema = schema
     self.tellsChanges = tellsChanges
+    self.mark = mark
     self.segment = segment
     if schema.key.count == 1, case .integer(_, let unsigned) = schema.columns[schema.key[0]].type {
       integerKey = schema.key[0]
@@ -156,6 +127,7 @@ public final class NetChange {
       try insert(source, row: change.after)
     case .delete:
       let entry = try place(source, row: change.before, isInsert: false)
+      try requireOwn(entry, source)
       set(entry, .deleted, source, row: change.before, keyRow: change.before)
     case .update:
       return try update(source, change)
@@ -181,11 +153,13 @@ public final class NetChange {
         entries.append(
           Entry(
             key: cell.payload, batch: source.number, row: row, keyRow: row, changeBatch: source.number,
-            change: source.index, count: 1, changed: Entry.allColumns, state: .row, isOwn: true, isNew: true))
+            change: source.index, count: 1, changed: Entry.allColumns, state: .row, isOwn: true, isNew: true,
+            source: segment.source))
         return
       }
     }
     let entry = try place(source, row: row, isInsert: true)
+    try requireOwn(entry, source)
     set(entry, .row, source, row: row, keyRow: row)
   }
 
@@ -193,6 +167,7 @@ public final class NetChange {
     let isComplete = self.isComplete(source.batch, row: change.after)
     guard changesKey(source.batch, change) else {
       let entry = try place(source, row: change.before, isInsert: false)
+      try requireOwn(entry, source)
       if isComplete {
         let known = entries[entry]
         var changed = Entry.allColumns
@@ -225,13 +200,16 @@ public final class NetChange {
       let row = self.merged.append(
         over: base(of: entries[moved]), keyRow: nil, batch: source.batch, after: change.after, schema: schema)
       let key = try keyValue(merged.cells, merged.arena, row: row)
-      new = place(key, in: Images(cells: merged.cells, arena: merged.arena, row: Int(row)), isInsert: false)
+      new = place(key, in: Images(cells: merged.cells, arena: merged.arena, row: Int(row)), isInsert: sharing != nil)
+      try requireOwn(new, source)
       assign(new, .row, source, batch: Entry.merged, row: row, keyRow: row)
     } else {
-      new = try place(source, row: change.after, isInsert: false)
+      new = try place(source, row: change.after, isInsert: sharing != nil)
+      try requireOwn(new, source)
       set(new, .row, source, row: change.after, keyRow: change.after)
     }
     let old = try place(source, row: change.before, isInsert: false)
+    try requireOwn(old, source)
     // The change counts at the key where the row went.
     entries[old].state = .deleted
     entries[old].batch = source.number
@@ -240,6 +218,7 @@ public final class NetChange {
     entries[old].changeBatch = source.number
     entries[old].change = source.index
     entries[old].isOwn = false
+    entries[old].source = segment.source
     return moved == nil ? .taken : mergedAnswer
   }
 
@@ -271,6 +250,7 @@ public final class NetChange {
     known.count += 1
     known.changed = Entry.allColumns
     known.isOwn = true
+    known.source = segment.source
     entries[entry] = known
   }
 
@@ -325,6 +305,24 @@ public final class NetChange {
 }
 
 extension NetChange {
+  // MARK: Several sources
+
+  /// Refuses a change where another source has brought the row that is there now.
+  @inline(__always)
+  private func requireOwn(_ entry: Int, _ source: Source) throws(Failure) {
+    guard let sharing, entries[entry].source != segment.source, isLive(entries[entry]) else { return }
+    throw sharing.conflict(
+      in: schema, ChangePlace(batch: source.batch, index: Int(source.index)), source: segment.source,
+      other: entries[entry].source)
+  }
+
+  private func isLive(_ entry: Entry) -> Bool {
+    guard entry.state != .deleted else { return false }
+    guard let mark else { return true }
+    let image = image(of: entry)
+    return !image.cells[image.row + mark].hasValue
+  }
+
   // MARK: The table of keys
 
   private func keyValue(_ cells: [Cell], _ arena: [UInt8], row: UInt32) throws(Failure) -> UInt64 {
@@ -369,7 +367,7 @@ extension NetChange {
     entries.append(
       Entry(
         key: key, batch: 0, row: 0, keyRow: 0, changeBatch: 0, change: 0, count: 0, changed: 0, state: .deleted,
-        isOwn: false, isNew: isInsert))
+        isOwn: false, isNew: isInsert, source: segment.source))
     slots[slot] = UInt32(entries.count)
     return entries.count - 1
   }

@@ -20,6 +20,19 @@ public struct RowView {
   }
 }
 
+extension RowView {
+  /// Whether the image has the key of another one in the same memory; what it does not hold of the key did not change.
+  package func hasKey(of other: RowView, _ key: [Int]) -> Bool {
+    for column in key {
+      let (new, old) = (self[column], other[column])
+      guard new.tag != .absent, new.tag != .unavailable else { continue }
+      guard new.tag == old.tag else { return false }
+      if new.isSlice ? unsafe !slice(of: new).elementsEqual(slice(of: old)) : new != old { return false }
+    }
+    return true
+  }
+}
+
 /// Where a change stands: its batch, and its index there.
 public struct ChangePlace {
   public let batch: Batch

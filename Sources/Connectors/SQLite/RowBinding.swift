@@ -11,6 +11,8 @@ enum RowFailure: Error {
   case groupUndone(SQLiteFailure)
   /// The target does not have the row that the change is about.
   case missing
+  /// The target has a row of another source with the key.
+  case shared
 }
 
 /// Memory for the texts of one row's inline values, one slot a column; bound in place, so that no value is allocated.

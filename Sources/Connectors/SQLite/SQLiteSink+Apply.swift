@@ -10,6 +10,7 @@ extension SQLiteSink {
     var number = segment.add(batch, from: origin)
     var known = [SQLiteTable?](repeating: nil, count: batch.schemas.count)
     for part in batch.transactions[parts] {
+      segment.source = part.source
       for index in part.range {
         let change = batch.changes[index]
         if change.operation == .schema {
@@ -87,18 +88,28 @@ extension SQLiteSink {
   private func applyInPlace(_ table: SQLiteTable, _ net: NetChange) throws {
     let writer = RowWriter(table: table)
     for entry in net.entries where entry.state == .deleted {
-      try guarded(entry, net, table) { key, _ throws(RowFailure) in try writer.delete(key) }
+      try guarded(entry, net, table) { key, _ throws(RowFailure) in
+        if entry.isNew { try requireNoRow(key, writer) }
+        try writer.delete(key)
+      }
+    }
+    // Where rows may trade values a conflict does not tell of which key it is.
+    if table.sharing != nil, table.hasOtherUniqueKeys {
+      for entry in net.entries where entry.state != .deleted && entry.isNew {
+        try guarded(entry, net, table) { key, _ throws(RowFailure) in try requireNoRow(key, writer) }
+      }
     }
     var expectsNewRows = true
     for entry in net.entries where entry.state != .deleted {
       try guarded(entry, net, table) { key, image throws(RowFailure) in
         if entry.state == .partial {
           guard try writer.update(image, key: key) else { throw RowFailure.missing }
-        } else if entry.isNew && expectsNewRows {
+        } else if entry.isNew && (expectsNewRows || table.sharing != nil) {
           do throws(RowFailure) {
             try writer.insert(image, overwriting: false)
           } catch .sqlite(let failure) where failure.isUniqueConflict {
             expectsNewRows = false
+            try requireNoRow(key, writer)
             try writer.insert(image, overwriting: true)
           }
         } else {

@@ -28,6 +28,7 @@ extension SQLiteSink {
     switch change.operation {
     case .insert, .read:
       try place.lendImage(at: change.after) { (after) throws(RowFailure) in
+        try requireNoRow(after, writer)
         try writer.insert(after, overwriting: true)
       }
     case .delete:
@@ -36,6 +37,7 @@ extension SQLiteSink {
       try place.lendImage(at: change.after) { (after) throws(RowFailure) in
         var key = after
         key.row = Int(change.before)
+        if !after.hasKey(of: key, writer.table.schema.key) { try requireNoRow(after, filledBy: key, writer) }
         // An update in place, also of the key: the target's foreign keys follow it.
         do throws(RowFailure) {
           if try writer.update(after, key: key) { return }

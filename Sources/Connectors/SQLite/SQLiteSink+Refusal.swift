@@ -10,6 +10,7 @@ extension SQLiteSink {
     if case .sqlite(let refused) = failure, !refused.isAboutTheRow || refused.extendedCode == SQLiteCode.foreignKey {
       throw refused
     }
+    if case .shared = failure, let sharing = table.sharing { throw conflict(place, table, sharing) }
     if case .groupUndone(let refused) = failure {
       throw Failure(
         .targetShape, "the target undid a whole group for one row: \(refused.message)",
@@ -33,6 +34,7 @@ extension SQLiteSink {
     case .value(let column, let reason): "column \"\(table.schema.columns[column].name)\": \(reason)"
     case .sqlite(let refused), .groupUndone(let refused): refused.message
     case .missing: "it changes a row that the target does not have"
+    case .shared: "the target has a row with its key"
     }
   }
 

@@ -8,7 +8,10 @@ extension SQLiteSink {
   /// The target's table for rows of this schema; made when it is missing, checked when it is there.
   func table(for schema: TableSchema) throws -> SQLiteTable {
     if let known = tables[schema.name] {
-      if known.schema === schema || known.schema.hasSameShape(as: schema) { return known }
+      if known.schema === schema || known.schema.hasSameShape(as: schema) {
+        watchKeys(of: known)
+        return known
+      }
       try apply(known)
       forget(schema.name)
     }
@@ -43,7 +46,9 @@ extension SQLiteSink {
     }
     let table = SQLiteTable(
       schema: schema, target: try SQLDialect.sqlite.quoted(name), shape: shape, columns: fit.columns,
-      leftOut: fit.leftOut, connection: connection, segment: segment)
+      leftOut: fit.leftOut, connection: connection, segment: segment,
+      mark: settings.mode.kind == .softDelete ? schema.columns.count - 1 : nil)
+    watchKeys(of: table)
     guard !schema.key.isEmpty || table.canMatchRows else {
       throw Failure(
         .targetShape, "a table without a key has columns named rowid, _rowid_ and oid",

@@ -22,6 +22,10 @@ final class SQLiteTable {
   let net: NetChange?
   let slots: TextSlots
   let shape: TargetShape
+  /// Set when rows of several sources come to the table.
+  var sharing: MergedTables? { didSet { net?.sharing = sharing } }
+  /// The column that marks a row as deleted, by its index at the source; nil: what is deleted is gone.
+  let mark: Int?
   /// Rows of `net` that were put aside since it was last empty.
   var quarantined: UInt64 = 0
   private let rowNumber: String
@@ -44,8 +48,9 @@ final class SQLiteTable {
 
   init(
     schema: TableSchema, target: String, shape: TargetShape, columns: [SQLiteColumn], leftOut: [Int],
-    connection: SQLiteConnection, segment: Segment
+    connection: SQLiteConnection, segment: Segment, mark: Int? = nil
   ) {
+    self.mark = mark
     self.schema = schema
     self.shape = shape
     self.target = target
@@ -55,7 +60,7 @@ final class SQLiteTable {
     keyColumns = schema.key.compactMap { index in columns.first { $0.index == index } }
     let key = Set(schema.key.map { schema.columns[$0].name.lowercased() })
     hasOtherUniqueKeys = shape.uniqueKeys.contains { Set($0) != key }
-    net = schema.key.isEmpty ? nil : NetChange(schema: schema, segment: segment)
+    net = schema.key.isEmpty ? nil : NetChange(schema: schema, segment: segment, mark: mark)
     slots = TextSlots(columns: schema.columns.count * 2)
     let names = Set(shape.columns.map { $0.name.lowercased() })
     rowNumber = ["rowid", "_rowid_", "oid"].first { !names.contains($0) } ?? ""

@@ -19,6 +19,9 @@ final class OrderStage {
   private let stop: StopSignal
   private let logger: Logger
   private let builder = BatchBuilder()
+  /// How many parts were put together.
+  private var gathered = 0
+  private var lateChanges: LateChanges
   /// The components of the vector as they were rendered, with what they were rendered from.
   private var rendered: [(progress: SourceProgress, text: String?)]
   /// Something has left, or a source has moved, since the last batch was sent.
@@ -38,7 +41,7 @@ final class OrderStage {
 
   init(
     _ order: CommitOrder, inputs: [BatchChannel], outputs: [BatchChannel], bell: NewsBell, settings: OrderSettings,
-    meters: PipelineMeters, tables: SharedTables, stop: StopSignal, logger: Logger
+    meters: PipelineMeters, tables: SharedTables, hasTransforms: Bool, stop: StopSignal, logger: Logger
   ) {
     self.order = order
     self.inputs = inputs
@@ -49,6 +52,7 @@ final class OrderStage {
     self.tables = tables
     self.stop = stop
     self.logger = logger
+    lateChanges = LateChanges(names: order.lanes.map(\.name), hasTransforms: hasTransforms, logger: logger)
     rendered = order.lanes.map { ($0.progress, VectorPosition.rendered(.init(name: $0.name, progress: $0.progress))) }
     warned = Array(repeating: 0, count: order.lanes.count)
     held = Array(repeating: nil, count: order.lanes.count)
@@ -170,7 +174,7 @@ final class OrderStage {
     let source = UInt16(run.lane)
     var late: UInt64 = 0
     var parts = batch.transactions
-    for index in parts.indices { late += try label(&parts[index], source) }
+    for index in parts.indices { late += try label(&parts[index], at: index, source) }
     count(late, of: run.lane)
     let hasRisen = order.advance()
     try await send(Batch.relabel(batch, transactions: parts, position: position), passed: true)
@@ -192,7 +196,8 @@ final class OrderStage {
     var failure: Failure?
     if builder.isEmpty { builder.readAt = batch.readAt }
     builder.append(run.parts, of: batch) { part in
-      do throws(Failure) { late += try label(&part, source) } catch { failure = error }
+      do throws(Failure) { late += try label(&part, at: gathered, source) } catch { failure = error }
+      gathered += 1
     }
     if let failure { throw failure }
     count(late, of: run.lane)
@@ -201,15 +206,21 @@ final class OrderStage {
   }
 
   /// Says whose the part is, and holds its time above the promise.
+  /// - Parameter index: of the part in the batch that it goes on with.
   /// - Returns: 1 when it begins a transaction that is late.
-  private func label(_ part: inout TransactionPart, _ source: UInt16) throws(Failure) -> UInt64 {
+  private func label(_ part: inout TransactionPart, at index: Int, _ source: UInt16) throws(Failure) -> UInt64 {
     part.source = source
     guard !part.isSnapshot, part.commitTime <= order.watermark else { return 0 }
     if settings.late == .stop {
-      let behind = (order.watermark.microseconds - part.commitTime.microseconds) / 1000
+      let (microseconds, isFar) =
+        order.watermark.microseconds.subtractingReportingOverflow(part.commitTime.microseconds)
+      let behind = (isFar ? .max : microseconds) / 1000
       throw Failure(
         .limit, "a transaction of source \"\(order.lanes[Int(source)].name)\" came \(behind) ms behind the watermark",
         hint: "raise `idle_after`, give the source a heartbeat table, or let it pass with `late: emit`")
+    }
+    if settings.late == .quarantine {
+      lateChanges.note(index, committed: part.commitTime, watermark: order.watermark)
     }
     part.commitTime = EventTime(microseconds: order.watermark.microseconds + 1)
     return part.begins ? 1 : 0
@@ -223,11 +234,13 @@ final class OrderStage {
     guard !builder.isEmpty else { return }
     // The position says what is promised right behind it.
     let hasRisen = order.advance()
+    gathered = 0
     try await send(builder.take(position: position), passed: false)
     if hasRisen { announce() }
   }
 
   private func send(_ batch: Batch, passed: Bool) async throws {
+    let batch = lateChanges.setAside(from: batch)
     let started = MonotonicTime.now()
     for output in outputs { try await output.send(batch) }
     lastSent = MonotonicTime.now()

@@ -10,19 +10,25 @@ final class SharedTables {
   private let path: String
   private let names: [String]
   private let chain: TransformChain
+  /// Where the tables are noted that several sources bring; nil: nobody asks.
+  private let merged: MergedTables?
   private var owners: [TableName: Set<String>] = [:]
   /// The schemas that each source has shown, by identity.
   private var seen: [Set<ObjectIdentifier>]
   /// Keeps what `seen` names.
   private var schemas: [TableSchema] = []
 
-  /// - Parameter names: of the sources.
-  init(directory: String, names: [String], chain: TransformChain) throws(Failure) {
+  /// - Parameters:
+  ///   - names: of the sources.
+  ///   - merged: where the tables are noted that several sources bring; nil: nobody asks.
+  init(directory: String, names: [String], chain: TransformChain, merged: MergedTables?) throws(Failure) {
     path = "\(directory)/merged-tables"
     self.names = names
     self.chain = chain
+    self.merged = merged
     seen = Array(repeating: [], count: names.count)
     try read()
+    for (table, sources) in owners where sources.count > 1 { merged?.insert(table) }
   }
 
   /// Notes what parts of a batch of a source hold, right before they go on: in the order of all sources.
@@ -47,6 +53,7 @@ final class SharedTables {
     let table = chain.name(for: schema.name)
     guard owners[table, default: []].insert(names[source]).inserted else { return }
     try append(table, names[source])
+    if owners[table, default: []].count > 1 { merged?.insert(table) }
   }
 
   private func check(_ change: SchemaChange, of source: Int) throws(Failure) {

@@ -12,9 +12,11 @@ struct PipelineAttempt: Sendable {
   let control: SourceControl
   let logger: Logger
   private let description = SourceDescription()
+  private let merged: MergedTables
 
   init(definition: PipelineDefinition, meters: PipelineMeters, control: SourceControl, logger: Logger) {
     self.definition = definition
+    merged = MergedTables(sources: definition.sources.map(\.name))
     self.meters = meters
     self.control = control
     self.logger = logger
@@ -130,14 +132,15 @@ struct PipelineAttempt: Sendable {
         chain: TransformChain(
           definition.transforms,
           TransformContext(
-            badRowPolicy: definition.badRowPolicy, hasOneSource: definition.sources.count == 1, logger: logger)))
+            badRowPolicy: definition.badRowPolicy, hasOneSource: definition.sources.count == 1, logger: logger)),
+        merged: definition.order.sharedKeys == .stop ? merged : nil)
     } catch {
       for channel in inputs + entries { channel.fail(error) }
       throw error
     }
     try await OrderStage(
       order, inputs: inputs, outputs: entries, bell: bell, settings: definition.order, meters: meters,
-      tables: tables, stop: control.stop, logger: logger
+      tables: tables, hasTransforms: !definition.transforms.isEmpty, stop: control.stop, logger: logger
     ).run()
   }
 
@@ -172,6 +175,6 @@ struct PipelineAttempt: Sendable {
     return ConnectorContext(
       pipeline: definition.name, name: name, stateDirectory: state, memoryLimit: memory,
       schemaChangePolicy: definition.schemaChangePolicy, badRowPolicy: definition.badRowPolicy, thread: thread,
-      logger: logger, source: description)
+      logger: logger, source: description, merged: merged)
   }
 }

@@ -97,11 +97,13 @@ package struct ConnectorContext: Sendable {
   package var logger: Logger
   /// The source fills it, the sinks read it.
   package var source: SourceDescription
+  /// The tables whose keys a sink has to watch, because several sources bring them.
+  package var merged: MergedTables
 
   package init(
     pipeline: String, name: String, stateDirectory: String, memoryLimit: Int, schemaChangePolicy: SchemaChangePolicy,
     badRowPolicy: BadRowPolicy, thread: DedicatedThread, logger: Logger,
-    source: SourceDescription = SourceDescription()
+    source: SourceDescription = SourceDescription(), merged: MergedTables = MergedTables()
   ) {
     self.pipeline = pipeline
     self.name = name
@@ -112,6 +114,7 @@ package struct ConnectorContext: Sendable {
     self.thread = thread
     self.logger = logger
     self.source = source
+    self.merged = merged
   }
 }
 

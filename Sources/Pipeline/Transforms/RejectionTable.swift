@@ -1,7 +1,7 @@
 import Change
 import Flow
 
-/// Makes rows of what transforms have set aside: of the table that holds them for each table of the target.
+/// Makes rows of what was set aside: of the table that holds them for each table of the target.
 ///
 /// They flow on like any other rows, so that every sink stores them in the transaction, and with the checkpoint, of the
 /// change that they stand for.
@@ -65,7 +65,7 @@ struct RejectionTable {
       draft.arena.append(contentsOf: text.utf8)
       draft.cells.append(.slice(.text, offset: offset, length: draft.arena.count - offset))
     }
-    draft.cells.append(.timestampZoned(microseconds: part.commitTime.microseconds))
+    draft.cells.append(.timestampZoned(microseconds: (entry.committed ?? part.commitTime).microseconds))
     return RowChange(
       operation: part.isSnapshot ? .read : .insert, schema: index(for: entry, draft), after: row, time: entry.time,
       logOffset: entry.logOffset, row: entry.row)

@@ -37,6 +37,7 @@ package final class TransformChain {
   package func apply(to batch: consuming Batch) throws(Failure) -> Batch {
     draft.begin(batch)
     draft.rejected.removeAll()
+    swap(&draft.rejected, &draft.accounts.rejected)
     // Rows behind a renaming come under the new name.
     let origins = draft.schemaChanges.map { $0.after?.name ?? $0.table }
     for transform in transforms {
@@ -66,7 +67,7 @@ package final class TransformChain {
   private func setAside() {
     for (table, entries) in Dictionary(grouping: draft.rejected, by: \.origin) {
       logger.warning(
-        "rows that a transform has no result for were set aside",
+        "changes were set aside",
         metadata: [
           "table": "\(table)", "rows": "\(entries.count)",
           "aside": "\(entries[0].table)\(RejectionTable.suffix)", "first": "\(entries[0].failure.message)",

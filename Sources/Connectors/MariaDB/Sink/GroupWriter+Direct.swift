@@ -9,7 +9,13 @@ extension GroupWriter {
   func applyDirectly(_ place: ChangePlace, _ table: MirrorTable) throws {
     try finish()
     if table.mode.kind == .history { return try applyVersion(place, table, table.mode) }
-    if table.mode.kind == .softDelete { try removeMarked(place, table) }
+    if table.mode.kind == .softDelete {
+      if table.sharing != nil, !place.change.hasBefore {
+        try flushDirect()
+        try requireNoRow(place, table)
+      }
+      try removeMarked(place, table)
+    }
     if try !queue(place, table) {
       try flushDirect()
       _ = try queue(place, table)
@@ -49,7 +55,13 @@ extension GroupWriter {
     switch change.operation {
     case .insert, .read:
       try place.lendImage(at: change.after) { after throws(RowProblem) in
-        if table.target.hasOtherUniqueKeys {
+        if table.sharing != nil, table.mode.kind == .mirror {
+          // Another source's row must not make room for it.
+          try direct.append(table, place, needsRow: false) { buffer throws(RowProblem) in
+            buffer.append(table.insertHead)
+            try buffer.append(row: table.columns, after)
+          }
+        } else if table.target.hasOtherUniqueKeys {
           // An upsert could find another row by another key.
           try direct.append(table, place, needsRow: false) { buffer throws(RowProblem) in
             try self.writeDelete(table, key: after, to: buffer)
@@ -162,6 +174,7 @@ extension GroupWriter {
       } catch {
         guard error.isAboutTheRow else { throw failure(error) }
         for item in missing { try insertMissing(direct.items[item]) }
+        if error.isUniqueConflict { try requireNoRow(item.place, table) }
         try refuse(.refused(error.message), item.place, table)
         table.addDirect(Outcome(quarantined: 1))
         return index + 1
@@ -175,6 +188,7 @@ extension GroupWriter {
     let operation = item.place.change.operation
     return !item.table.schema.key.isEmpty && item.table.target.hasOtherUniqueKeys
       && (operation == .insert || operation == .read)
+      && (item.table.sharing == nil || item.table.mode.kind != .mirror)
   }
 
   /// A keyed update that found no row becomes an insert when the whole row is known.

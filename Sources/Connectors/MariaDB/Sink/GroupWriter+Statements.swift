@@ -6,8 +6,8 @@ extension GroupWriter {
   /// What a statement does, and for which entries of a net change.
   struct Step {
     enum Rows {
-      /// `changedRows` are those stored rows of which it is known what changed; `rewrittenRows` the other ones.
-      case deleted, deletedOrStored, newRows, rewrittenRows, changedRows, rows, partial
+      /// `knownRows` are all stored rows that are not new, `changedRows` are those rows of which it is known what changed; `rewrittenRows` the other ones.
+      case deleted, deletedOrStored, newRows, knownRows, rewrittenRows, changedRows, rows, partial
     }
 
     /// `change` is an upsert of rows that are there: it stores only the columns that changed, and others would be wrong in a
@@ -42,6 +42,7 @@ extension GroupWriter {
       case .deleted: entry.state == .deleted
       case .deletedOrStored: entry.state == .deleted || (entry.state == .row && !entry.isNew)
       case .newRows: entry.state == .row && entry.isNew
+      case .knownRows: entry.state == .row && !entry.isNew
       case .rewrittenRows: entry.state == .row && !entry.isNew && entry.changed == NetChange.Entry.allColumns
       case .changedRows: entry.state == .row && !entry.isNew && entry.changed != NetChange.Entry.allColumns
       case .rows: entry.state == .row
@@ -169,7 +170,7 @@ extension GroupWriter {
   }
 
   /// A key of a list: `1`, or, of several columns, an alternative of its own, which the server reads by its index.
-  private func writeKey(
+  func writeKey(
     _ table: MirrorTable, _ key: RowView, isFirst: Bool, to buffer: StatementBuffer
   ) throws(RowProblem) {
     if table.keyColumns.count == 1 {

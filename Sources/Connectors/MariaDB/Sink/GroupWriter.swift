@@ -102,6 +102,8 @@ final class GroupWriter {
     self.shares = shares
     defer { self.shares = 1 }
     refused.removeAll()
+    // Of a row that came and went another source's may be there.
+    try requireNoRows(table, net, net.entries.indices) { $0.state == .deleted }
     let all = net.entries.indices
     if table.mode.kind == .history {
       try applyVersions(table, net, table.mode)
@@ -276,8 +278,14 @@ final class GroupWriter {
     let table = flight.table
     let step = flight.step
     // The rows are there already: they came with a snapshot, or another writer has put them there.
-    if error.isUniqueConflict, step.form == .insert, !step.isRetry { return try replace(flight, net) }
     let indexes = flight.range.filter { takes(step.rows, net, $0) }
+    if error.isUniqueConflict, step.form == .insert, !step.isRetry {
+      try requireNoRows(table, net, flight.range) { $0.state == .row }
+      // Two keys of several sources that the target takes for one are found by storing them one after the other.
+      guard table.sharing != nil, table.target.takesKeysForEqual, indexes.count > 1 else {
+        return try replace(flight, net)
+      }
+    }
     guard indexes.count > 1 else {
       for index in indexes { try refuseEntry(.refused(error.message), index, table, net) }
       return

@@ -14,6 +14,7 @@ extension MariaDBSink {
     var known = [MirrorTable?](repeating: nil, count: batch.schemas.count)
     for part in batch.transactions[parts] {
       isLoading = part.isSnapshot
+      segment.source = part.source
       if part.isSnapshot { awaitsIndexes = true }
       for index in part.range {
         let change = batch.changes[index]
@@ -183,7 +184,10 @@ extension MariaDBSink {
   /// The target's table for rows of this schema; made when it is missing, checked when it is there.
   func table(for schema: TableSchema) throws -> MirrorTable {
     if let known = tables[schema.name] {
-      if known.schema === schema || known.schema.hasSameShape(as: schema) { return known }
+      if known.schema === schema || known.schema.hasSameShape(as: schema) {
+        try watchKeys(of: known)
+        return known
+      }
       if let net = known.net { try apply(known, net) }
       try opened().flushDirect()
       count(known)
@@ -197,6 +201,7 @@ extension MariaDBSink {
     let table = MirrorTable(
       target, segment: segment, direct: needsOrder && settings.mode.kind != .history,
       mode: settings.mode)
+    try watchKeys(of: table)
     tables[schema.name] = table
     tableOrder.append(table)
     return table

@@ -19,6 +19,8 @@ final class MirrorTable {
   /// The statements with a parameter for each value.
   let insertText: String
   let deleteText: String
+  /// Set when rows of several sources come to the table.
+  var sharing: MergedTables? { didSet { net?.sharing = sharing } }
   /// Whether several writers may each apply some of the keys: no two keys of the source can meet at the target.
   var isShareable: Bool
   /// Whether only the columns that an update has changed may be stored.
@@ -37,7 +39,10 @@ final class MirrorTable {
       mode.kind == .mirror && !target.hasOtherUniqueKeys && !target.hasTriggers && !target.computesColumns
     net =
       schema.key.isEmpty || direct
-      ? nil : NetChange(schema: schema, segment: segment, tellsChanges: storesChangedColumns)
+      ? nil
+      : NetChange(
+        schema: schema, segment: segment, tellsChanges: storesChangedColumns,
+        mark: mode.kind == .softDelete ? schema.columns.count - 1 : nil)
     let names = columns.map(\.name).joined(separator: ",")
     insertHead = "INSERT INTO \(target.quotedName) (\(names)) VALUES "
     let key = Set(schema.key)

@@ -27,10 +27,17 @@ final class SmallGroup {
 
   /// Appends a table's statements; false when they do not all fit one statement each.
   func append(_ table: MirrorTable, _ net: NetChange) throws -> Bool {
-    let steps: [GroupWriter.Step] =
+    var steps: [GroupWriter.Step] =
       table.target.hasOtherUniqueKeys
       ? [.init(.deletedOrStored, .delete), .init(.partial, .update), .init(.rows, .insert)]
       : [.init(.deleted, .delete), .init(.rows, .upsert), .init(.partial, .update)]
+    if table.sharing != nil {
+      // Of a row that came and went another source's may be there.
+      if net.entries.contains(where: { $0.state == .deleted && $0.isNew }) { return false }
+      if !table.target.hasOtherUniqueKeys {
+        steps[1...1] = [.init(.newRows, .insert), .init(.knownRows, .upsert)]
+      }
+    }
     for step in steps where net.entries.contains(where: { writer.takes(step.rows, $0) }) {
       buffer.append(UInt8(ascii: ";"))
       do throws(RowProblem) {
