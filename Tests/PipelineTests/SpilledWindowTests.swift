@@ -28,7 +28,8 @@ import Testing
         separator: "first_status: min(status), oldest: first(status)")
     let whole = try WindowTrial.run(block, work.log, until: work.commit + 10_000)
     try SpilledWindowTests.withDirectory { directory in
-      let empty = { WindowSet(try WindowTrial.definitions(block), memoryLimit: seed % 3 == 0 ? 1 : 1 << 15, directory: directory) }
+      let limit = seed % 3 == 0 ? 1 : 1 << 15
+      let empty = { WindowSet(try WindowTrial.definitions(block), memoryLimit: limit, directory: directory) }
       var output = WindowTrial.Output()
       var windows = try empty()
       var first = 0
