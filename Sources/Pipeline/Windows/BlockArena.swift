@@ -9,7 +9,8 @@ final class BlockArena {
   typealias Reference = UInt32
   static let unit = 16
 
-  let memory: StateMemory
+  private let memory: StateMemory
+  let pages: StatePages
   /// Bytes that have been used.
   @exclusivity(unchecked) private(set) var end = BlockArena.unit
   /// Bytes of the blocks that are taken.
@@ -17,7 +18,10 @@ final class BlockArena {
   /// By size, the first free block; it names the next one in its first four bytes.
   @exclusivity(unchecked) private var free = [Reference](repeating: 0, count: 160)
 
-  init(_ budget: StateBudget) { memory = StateMemory(budget) }
+  init(_ budget: StateBudget) {
+    memory = StateMemory(budget)
+    pages = memory.pages
+  }
 
   /// The size of the block for so many bytes.
   @inline(__always) static func size(_ bytes: Int) -> Int {
@@ -41,7 +45,7 @@ final class BlockArena {
     let head = free[index]
     inUse += size
     if head != 0 {
-      free[index] = memory.read(Int(head) * BlockArena.unit, 4).load(as: UInt32.self)
+      free[index] = pages.read(Int(head) * BlockArena.unit, 4).load(as: UInt32.self)
       return head
     }
     let offset = end
@@ -55,16 +59,16 @@ final class BlockArena {
     let size = BlockArena.size(bytes)
     let index = BlockArena.index(size)
     inUse -= size
-    memory.write(Int(block) * BlockArena.unit, 4).storeBytes(of: free[index], as: UInt32.self)
+    pages.write(Int(block) * BlockArena.unit, 4).storeBytes(of: free[index], as: UInt32.self)
     free[index] = block
   }
 
   @inline(__always) func read(_ block: Reference, _ bytes: Int) -> UnsafeMutableRawPointer {
-    memory.read(Int(block) * BlockArena.unit, bytes)
+    pages.read(Int(block) * BlockArena.unit, bytes)
   }
 
   @inline(__always) func write(_ block: Reference, _ bytes: Int) -> UnsafeMutableRawPointer {
-    memory.write(Int(block) * BlockArena.unit, bytes)
+    pages.write(Int(block) * BlockArena.unit, bytes)
   }
 
   /// A block with a copy of these bytes; none for none.

@@ -26,13 +26,17 @@ final class EntryTable {
 
   let stride: Int
   private let memory: StateMemory
+  private let pages: StatePages
+  private let byteStride: Int
   private let places: HashPlaces
   @exclusivity(unchecked) private var used = 0
   @exclusivity(unchecked) private var freeHead = EntryTable.none
 
   init(_ budget: StateBudget, stride: Int) {
     self.stride = stride
+    byteStride = stride * 8
     memory = StateMemory(budget)
+    pages = memory.pages
     places = HashPlaces(budget)
   }
 
@@ -42,16 +46,16 @@ final class EntryTable {
 
   /// The words of an entry.
   @inline(__always) func words(_ entry: UInt32) -> Words {
-    memory.write(Int(entry) * stride * 8, stride * 8).assumingMemoryBound(to: UInt64.self)
+    pages.write(Int(entry) &* byteStride, byteStride).assumingMemoryBound(to: UInt64.self)
   }
 
   /// The words of an entry, to be read only.
   @inline(__always) func peek(_ entry: UInt32) -> Words {
-    memory.read(Int(entry) * stride * 8, stride * 8).assumingMemoryBound(to: UInt64.self)
+    pages.read(Int(entry) &* byteStride, byteStride).assumingMemoryBound(to: UInt64.self)
   }
 
   @inline(__always) private func head(_ entry: UInt32) -> Words {
-    memory.read(Int(entry) * stride * 8, 16).assumingMemoryBound(to: UInt64.self)
+    pages.read(Int(entry) &* byteStride, 16).assumingMemoryBound(to: UInt64.self)
   }
 
   @inline(__always) func end(_ entry: UInt32) -> Int64 { Int64(bitPattern: head(entry)[EntryTable.end]) }

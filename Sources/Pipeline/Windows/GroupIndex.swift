@@ -20,12 +20,14 @@ final class GroupIndex {
   private static let header = MemoryLayout<Record>.size
 
   private let arena: BlockArena
+  private let pages: StatePages
   private let places: HashPlaces
   /// How many bytes the state keeps for each group, 0 at first.
   private let extra: Int
 
   init(_ budget: StateBudget, extra: Int = 0) {
     arena = BlockArena(budget)
+    pages = arena.pages
     places = HashPlaces(budget)
     self.extra = extra
   }
@@ -35,18 +37,18 @@ final class GroupIndex {
   var byteCount: Int { arena.inUse + places.byteCount }
 
   @inline(__always) private func record(_ number: UInt32) -> UnsafeMutablePointer<Record> {
-    arena.write(number, GroupIndex.header).assumingMemoryBound(to: Record.self)
+    pages.write(Int(number) &* BlockArena.unit, GroupIndex.header).assumingMemoryBound(to: Record.self)
   }
 
   @inline(__always) private func peek(_ number: UInt32) -> UnsafeMutablePointer<Record> {
-    arena.read(number, GroupIndex.header).assumingMemoryBound(to: Record.self)
+    pages.read(Int(number) &* BlockArena.unit, GroupIndex.header).assumingMemoryBound(to: Record.self)
   }
 
   private func size(_ length: UInt32) -> Int { GroupIndex.header + extra + Int(length) }
 
   /// What the state keeps for a group.
   @inline(__always) func extra(_ number: UInt32) -> UnsafeMutableRawPointer {
-    arena.write(number, GroupIndex.header + extra) + GroupIndex.header
+    pages.write(Int(number) &* BlockArena.unit, GroupIndex.header + extra) + GroupIndex.header
   }
 
   /// The group's number; a new one has no references yet.
@@ -58,7 +60,8 @@ final class GroupIndex {
 
   @inline(__always) private func isEqual(_ number: UInt32, _ key: UnsafeRawBufferPointer) -> Bool {
     guard peek(number).pointee.length == UInt32(key.count) else { return false }
-    let own = arena.read(number, GroupIndex.header + extra + key.count) + GroupIndex.header + extra
+    let own =
+      pages.read(Int(number) &* BlockArena.unit, GroupIndex.header + extra + key.count) + GroupIndex.header + extra
     var index = 0
     // Eight bytes at once, and the rest one by one.
     while index + 8 <= key.count {
@@ -79,7 +82,7 @@ final class GroupIndex {
   private func insert(_ key: UnsafeRawBufferPointer, _ hash: UInt32) -> UInt32 {
     let number = arena.allocate(size(UInt32(key.count)))
     places.insert(number, hash)
-    let block = arena.write(number, size(UInt32(key.count)))
+    let block = pages.write(Int(number) &* BlockArena.unit, size(UInt32(key.count)))
     block.storeBytes(
       of: Record(hash: hash, length: UInt32(key.count), references: 0, recentEntry: .max, recentEnd: 0),
       as: Record.self)
@@ -135,7 +138,7 @@ final class GroupIndex {
     _ number: UInt32, _ body: (UnsafeRawBufferPointer) throws(Failed) -> Result
   ) throws(Failed) -> Result {
     let length = peek(number).pointee.length
-    let block = arena.read(number, size(length)) + GroupIndex.header + extra
+    let block = pages.read(Int(number) &* BlockArena.unit, size(length)) + GroupIndex.header + extra
     return try body(UnsafeRawBufferPointer(start: block, count: Int(length)))
   }
 

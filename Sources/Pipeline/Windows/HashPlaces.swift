@@ -10,26 +10,28 @@ final class HashPlaces {
   private let budget: StateBudget
   /// The hash in the upper half, and the number and 1 in the lower; 0 is a free place.
   @exclusivity(unchecked) private var memory: StateMemory
+  @exclusivity(unchecked) private var pages: StatePages
   @exclusivity(unchecked) private var bits = 6
   @exclusivity(unchecked) private(set) var count = 0
 
   init(_ budget: StateBudget) {
     self.budget = budget
     memory = StateMemory(budget)
+    pages = memory.pages
     memory.extend(to: 8 << 6)
   }
 
   var byteCount: Int { 8 << bits }
-  private var mask: Int { (1 << bits) - 1 }
+  private var mask: Int { (1 &<< bits) &- 1 }
 
-  @inline(__always) private func home(_ hash: UInt32) -> Int { Int(hash >> UInt32(truncatingIfNeeded: 32 - bits)) }
+  @inline(__always) private func home(_ hash: UInt32) -> Int { Int(hash &>> UInt32(truncatingIfNeeded: 32 &- bits)) }
 
   @inline(__always) private func slot(_ place: Int) -> UInt64 {
-    memory.read(place << 3, 8).load(as: UInt64.self)
+    pages.read(place << 3, 8).load(as: UInt64.self)
   }
 
   @inline(__always) private func set(_ place: Int, _ slot: UInt64) {
-    memory.write(place << 3, 8).storeBytes(of: slot, as: UInt64.self)
+    pages.write(place << 3, 8).storeBytes(of: slot, as: UInt64.self)
   }
 
   @inline(__always) private static func number(_ slot: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: slot) &- 1 }
@@ -42,7 +44,7 @@ final class HashPlaces {
       let slot = slot(place)
       if slot == 0 { return HashPlaces.none }
       if HashPlaces.hash(slot) == hash, isIt(HashPlaces.number(slot)) { return HashPlaces.number(slot) }
-      place = (place + 1) & mask
+      place = (place &+ 1) & mask
     }
   }
 
@@ -65,12 +67,13 @@ final class HashPlaces {
     precondition(bits < 32, "the budget has a limit before this")
     bits += 1
     memory = StateMemory(budget)
+    pages = memory.pages
     // Both lie in memory for a while; where that is too much, neither must.
     if budget.isExceeded(by: 8 << bits) { budget.pageFromNowOn(memory) }
     memory.extend(to: 8 << bits)
     for place in 0..<oldCount {
       if place & 0xfff == 0 { budget.settleLater() }
-      let slot = old.read(place << 3, 8).load(as: UInt64.self)
+      let slot = old.pages.read(place << 3, 8).load(as: UInt64.self)
       if slot != 0 { put(slot) }
     }
   }

@@ -12,21 +12,12 @@ final class StateMemory {
   /// A state may grow until here, so that doubling it fits the address space.
   static let limit = reserved / 2
 
-  // What a page is.
-  private static let present: UInt8 = 1
-  private static let touched: UInt8 = 2
-  private static let dirty: UInt8 = 4
-  /// The file has it.
-  private static let stored: UInt8 = 8
-  private static let readable = present | touched
-  private static let writable = present | touched | dirty
-
-  let base: UnsafeMutableRawPointer
+  /// For reading and writing.
+  let pages: StatePages
+  private let base: UnsafeMutableRawPointer
   let budget: StateBudget
   /// How many bytes can be used.
   @exclusivity(unchecked) private(set) var count = 0
-  /// Nil while all pages are in memory.
-  @exclusivity(unchecked) private var marks: UnsafeMutablePointer<UInt8>?
   @exclusivity(unchecked) private var markCapacity = 0
   @exclusivity(unchecked) private var residentPages = 0
   private let pageShift: Int
@@ -41,6 +32,9 @@ final class StateMemory {
       fatalError("no address space for the state of windows: \(String(cString: strerror(errno)))")
     }
     base = memory
+    let table = UnsafeMutablePointer<StatePages.Marks>.allocate(capacity: 1)
+    pages = StatePages(base: memory, table: table)
+    table.initialize(to: StatePages.Marks(shift: pageShift, owner: Unmanaged.passUnretained(self)))
     budget.add(self)
   }
 
@@ -48,9 +42,11 @@ final class StateMemory {
     budget.remove(ObjectIdentifier(self), bytes: residentBytes)
     munmap(base, StateMemory.reserved)
     marks?.deallocate()
+    pages.table.deallocate()
     if file >= 0 { close(file) }
   }
 
+  private var marks: UnsafeMutablePointer<UInt8>? { pages.table.pointee.marks }
   var isPaged: Bool { marks != nil }
   private var pageCount: Int { count >> pageShift }
   /// Bytes in memory, with those that say where each page is.
@@ -82,36 +78,14 @@ final class StateMemory {
       marks.deallocate()
     }
     budget.change(by: capacity - markCapacity)
-    (marks, markCapacity) = (grown, capacity)
+    (pages.table.pointee.marks, markCapacity) = (grown, capacity)
   }
 
-  /// The bytes for reading.
-  @inline(__always) func read(_ offset: Int, _ length: Int) -> UnsafeMutableRawPointer {
-    if let marks { bring(marks, offset, length, StateMemory.readable) }
-    return base + offset
-  }
-
-  /// The bytes for reading and writing.
-  @inline(__always) func write(_ offset: Int, _ length: Int) -> UnsafeMutableRawPointer {
-    if let marks { bring(marks, offset, length, StateMemory.writable) }
-    return base + offset
-  }
-
-  @inline(__always) private func bring(
-    _ marks: UnsafeMutablePointer<UInt8>, _ offset: Int, _ length: Int, _ wanted: UInt8
-  ) {
-    var page = offset >> pageShift
-    let last = (offset + length - 1) >> pageShift
-    while page <= last {
-      if marks[page] & wanted != wanted { bring(page, wanted) }
-      page += 1
-    }
-  }
-
-  @inline(never) private func bring(_ page: Int, _ wanted: UInt8) {
+  /// Makes a page one that can be read, or written.
+  @inline(never) func bring(_ page: Int, _ wanted: UInt8) {
     guard let marks else { return }
-    if marks[page] & StateMemory.present == 0 {
-      if marks[page] & StateMemory.stored != 0 { load(page) }
+    if marks[page] & StatePages.present == 0 {
+      if marks[page] & StatePages.stored != 0 { load(page) }
       residentPages += 1
       budget.change(by: 1 << pageShift)
     }
@@ -139,7 +113,7 @@ final class StateMemory {
     madvise(base, StateMemory.reserved, MADV_NOHUGEPAGE)
     let pages = pageCount
     growMarks()
-    marks?.update(repeating: StateMemory.present | StateMemory.dirty, count: pages)
+    marks?.update(repeating: StatePages.present | StatePages.dirty, count: pages)
     residentPages = pages
   }
 
@@ -153,16 +127,16 @@ final class StateMemory {
       if hand >= pageCount { hand = 0 }
       let first = hand
       let mark = marks[first]
-      if mark & StateMemory.readable == StateMemory.present {
-        let dirty = mark & StateMemory.dirty
+      if mark & StatePages.readable == StatePages.present {
+        let dirty = mark & StatePages.dirty
         let most = min(pageCount, first + min(left, (wanted - freed) >> pageShift + 1))
         var end = first + 1
-        while end < most, marks[end] & StateMemory.writable == StateMemory.present | dirty { end += 1 }
+        while end < most, marks[end] & StatePages.writable == StatePages.present | dirty { end += 1 }
         try drop(first..<end, isDirty: dirty != 0)
         freed += (end - first) << pageShift
         hand = end
       } else {
-        marks[first] = mark & ~StateMemory.touched
+        marks[first] = mark & ~StatePages.touched
         hand = first + 1
       }
       left -= hand - first
@@ -182,7 +156,7 @@ final class StateMemory {
       offset += written
     }
     guard madvise(base + first, end - first, MADV_DONTNEED) == 0 else { throw budget.fault("cannot give back") }
-    for page in pages { marks[page] = marks[page] & StateMemory.stored | (isDirty ? StateMemory.stored : 0) }
+    for page in pages { marks[page] = marks[page] & StatePages.stored | (isDirty ? StatePages.stored : 0) }
     residentPages -= pages.count
     budget.change(by: first - end)
   }

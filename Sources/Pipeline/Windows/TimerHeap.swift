@@ -4,19 +4,23 @@ final class TimerHeap {
   private static let size = MemoryLayout<Timer>.stride
 
   private let memory: StateMemory
+  private let pages: StatePages
   @exclusivity(unchecked) private(set) var count = 0
   /// How many there were when each was last seen to be there once.
   @exclusivity(unchecked) private var distinct = 1 << 12
 
-  init(_ budget: StateBudget) { memory = StateMemory(budget) }
+  init(_ budget: StateBudget) {
+    memory = StateMemory(budget)
+    pages = memory.pages
+  }
 
   var byteCount: Int { count * TimerHeap.size }
   var first: Timer? { count == 0 ? nil : self[0] }
 
   subscript(index: Int) -> Timer {
-    @inline(__always) get { memory.read(index * TimerHeap.size, TimerHeap.size).load(as: Timer.self) }
+    @inline(__always) get { pages.read(index * TimerHeap.size, TimerHeap.size).load(as: Timer.self) }
     @inline(__always) set {
-      memory.write(index * TimerHeap.size, TimerHeap.size).storeBytes(of: newValue, as: Timer.self)
+      pages.write(index * TimerHeap.size, TimerHeap.size).storeBytes(of: newValue, as: Timer.self)
     }
   }
 
@@ -56,7 +60,7 @@ final class TimerHeap {
   /// - Parameter body: is called for each that went.
   func removeDuplicates(_ body: (Timer) -> Void) {
     guard count >= 2 * distinct, !memory.isPaged else { return }
-    let start = memory.write(0, count * TimerHeap.size).assumingMemoryBound(to: Timer.self)
+    let start = pages.write(0, count * TimerHeap.size).assumingMemoryBound(to: Timer.self)
     var timers = UnsafeMutableBufferPointer(start: start, count: count)
     // In order, they are a heap again.
     timers.sort { ($0.at, $0.group, $0.time) < ($1.at, $1.group, $1.time) }
