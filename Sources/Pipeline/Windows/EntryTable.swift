@@ -74,7 +74,11 @@ final class EntryTable {
   }
 
   @inline(__always) func find(end: Int64, group: UInt32) -> UInt32 {
-    places.find(EntryTable.hash(end, group)) { self.end($0) == end && self.group($0) == group }
+    places.find(EntryTable.hash(end, group)) { entry in
+      let head = head(entry)
+      return head[EntryTable.end] == UInt64(bitPattern: end)
+        && UInt32(truncatingIfNeeded: head[EntryTable.link]) == group
+    }
   }
 
   /// Adds an entry that is not there, without a state. Words that were asked for before are good no more.

@@ -11,7 +11,11 @@ final class HashPlaces {
   /// The hash in the upper half, and the number and 1 in the lower; 0 is a free place.
   @exclusivity(unchecked) private var memory: StateMemory
   @exclusivity(unchecked) private var pages: StatePages
-  @exclusivity(unchecked) private var bits = 6
+  @exclusivity(unchecked) private var bits = 6 {
+    didSet { (mask, shift) = ((1 << bits) - 1, UInt32(32 - bits)) }
+  }
+  @exclusivity(unchecked) private var mask = 63
+  @exclusivity(unchecked) private var shift: UInt32 = 26
   @exclusivity(unchecked) private(set) var count = 0
 
   init(_ budget: StateBudget) {
@@ -22,9 +26,8 @@ final class HashPlaces {
   }
 
   var byteCount: Int { 8 << bits }
-  private var mask: Int { (1 &<< bits) &- 1 }
 
-  @inline(__always) private func home(_ hash: UInt32) -> Int { Int(hash &>> UInt32(truncatingIfNeeded: 32 &- bits)) }
+  @inline(__always) private func home(_ hash: UInt32) -> Int { Int(hash &>> shift) }
 
   @inline(__always) private func slot(_ place: Int) -> UInt64 {
     pages.read(place << 3, 8).load(as: UInt64.self)
