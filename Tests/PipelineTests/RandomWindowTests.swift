@@ -274,6 +274,16 @@ import Testing
         let other = WindowSet(try WindowTrial.definitions(block))
         #expect(failure { _ = try other.decode(Array(bytes[..<end]), panes: 0, log: nil) }?.code == .corruptState)
       }
+      for _ in 0..<300 {
+        var changed = bytes
+        for _ in 0...Int.random(in: 0..<3, using: &random) {
+          changed[Int.random(in: 0..<bytes.count, using: &random)] = [0, 0x7f, 0x80, 0xff].randomElement(
+            using: &random)!
+        }
+        let other = WindowSet(try WindowTrial.definitions(block))
+        let code = failure { _ = try other.decode(changed, panes: 0, log: nil) }?.code
+        #expect(code == nil || [.corruptState, .schemaMismatch, .configuration].contains(code))
+      }
     }
   }
 }

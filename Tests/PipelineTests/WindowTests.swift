@@ -89,6 +89,20 @@ import Testing
     #expect(bytes.count == 3 && bytes[1] - bytes[0] > 2000 * 100 && bytes[2] == bytes[0])
   }
 
+  @Test func updatesOfARowLeaveNoTimersBehind() throws {
+    let block = WindowTrial.block(
+      "event_time: happened, max_delay: 1h, window: { session: { gap: 10s } }, aggregate: { newest: last(amount) }")
+    let row = { (cents: Int64) in WindowTrial.order(1, "a", cents, at: 5) }
+    var changes: [MemoryChange] = [.insert(WindowTrial.orders, row(0))]
+    for cents in Int64(1)...30_000 {
+      changes.append(.update(WindowTrial.orders, before: row(cents - 1), after: row(cents)))
+    }
+    let windows = WindowSet(try WindowTrial.definitions(block))
+    var output = WindowTrial.Output()
+    try WindowTrial.run(windows, [WindowTrial.transaction(10, changes)], into: &output)
+    #expect(windows.byteCount < 30_000 * 24 / 2)
+  }
+
   @Test func everyAggregateIsRightAfterItsExtremeWent() throws {
     let block = WindowTrial.block(
       """

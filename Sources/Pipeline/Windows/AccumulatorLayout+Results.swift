@@ -24,14 +24,13 @@ extension AccumulatorLayout {
       return AccumulatorLayout.float(AccumulatorLayout.sum(words))
     case .avg: return try average(measure, words)
     case .stddev: return deviation(measure, words)
-    case .distinct: return AggregateValue(bits: words[0] == 0 ? 0 : Int128(sets[Int(words[0]) - 1].distinct))
-    case .min, .first: return keyed(words[0] == 0 ? nil : sets[Int(words[0]) - 1].first)
-    case .max, .last: return keyed(words[0] == 0 ? nil : sets[Int(words[0]) - 1].last)
+    case .distinct: return AggregateValue(bits: Int128(sets.distinct(words[0])))
+    case .min, .first: return keyed(sets.first(words[0]))
+    case .max, .last: return keyed(sets.last(words[0]))
     case .percentile:
-      guard words[0] != 0 else { return .null }
-      let counts = sets[Int(words[0]) - 1]
-      guard counts.total > 0,
-        let key = counts.value(atRank: Int64((measure.fraction * Double(counts.total - 1)).rounded(.down)))
+      let total = sets.total(words[0])
+      guard total > 0,
+        let key = sets.value(words[0], atRank: Int64((measure.fraction * Double(total - 1)).rounded(.down)))
       else { return .null }
       return AccumulatorLayout.float(Percentile.value(of: Int64(truncatingIfNeeded: key.value)))
     }

@@ -12,20 +12,18 @@ final class AccumulatorLayout {
   /// What a row does to each state: without a reference, so that none is counted for a row.
   @exclusivity(unchecked) private var steps: [Step]
   let width: Int
-  /// Sets of values, named from the words by index plus 1; 0 stands for an empty one.
-  @exclusivity(unchecked) private(set) var sets: [SortedCounts] = []
-  /// The memory that the sets take, in bytes.
-  @exclusivity(unchecked) private(set) var byteCount = 0
-  @exclusivity(unchecked) private var freeSets: [UInt32] = []
+  /// Sets of values, named by the words.
+  let sets: SortedCounts
   let keepsValues: Bool
   private let countsTime: Bool
 
-  init(_ measures: [Measure], width: Int, isCommitTime: Bool) {
-    self.measures = measures
-    steps = AccumulatorLayout.steps(measures)
-    self.width = width
-    keepsValues = measures.contains(where: \.keepsValues)
-    countsTime = !isCommitTime
+  init(_ plan: WindowPlan, _ blocks: BlockArena) {
+    measures = plan.measures
+    sets = SortedCounts(blocks)
+    steps = AccumulatorLayout.steps(plan.measures)
+    width = plan.width
+    keepsValues = plan.measures.contains(where: \.keepsValues)
+    countsTime = plan.timeColumn != nil
   }
 
   private struct Step {
@@ -112,10 +110,10 @@ final class AccumulatorLayout {
     case .stddev: try addSquare(cell, row, step, to: words)
     case .distinct, .min, .max:
       let key = try row.reader.key(cell, step.form)
-      change(words) { $0.add(key, row.sign) }
+      sets.add(key, row.sign, to: words)
     case .percentile:
       let key = SortedCounts.Key(value: Int128(Percentile.bucket(try number(cell, row, step))))
-      change(words) { $0.add(key, row.sign) }
+      sets.add(key, row.sign, to: words)
     case .first, .last: try addOrdered(cell, row, step, to: words)
     }
   }
@@ -167,52 +165,20 @@ final class AccumulatorLayout {
   private func addOrdered(_ cell: Cell, _ row: Row, _ step: Step, to words: Words) throws(ValueProblem) {
     var key = try row.reader.key(cell, step.form)
     (key.time, key.order) = (row.time, row.order)
-    change(words) { set in
-      if row.sign > 0 {
-        set.add(key, 1)
-      } else if !countsTime {
-        set.removeNewest(like: key)
-      } else if !set.removeOldest(at: key) {
-        // In the order of the log the row that goes has come before, at the same event time.
-        set.add(key, -1)
-      }
+    if row.sign > 0 {
+      sets.add(key, 1, to: words, isIndexed: true)
+    } else if !countsTime {
+      sets.removeNewest(like: key, from: words)
+    } else if !sets.removeOldest(at: key, from: words) {
+      // In the order of the log the row that goes has come before, at the same event time.
+      sets.add(key, -1, to: words, isIndexed: true)
     }
-  }
-
-  /// Changes the set that a word names; makes one when it names none.
-  @inline(__always) func change(_ word: Words, _ body: (inout SortedCounts) -> Void) {
-    let index = set(word)
-    let before = sets[index].byteCount
-    body(&sets[index])
-    byteCount += sets[index].byteCount - before
-  }
-
-  @inline(__always) private func set(_ word: Words) -> Int {
-    if word.pointee != 0 { return Int(word.pointee) - 1 }
-    return newSet(word)
-  }
-
-  private func newSet(_ word: Words) -> Int {
-    let index: Int
-    if let reused = freeSets.popLast() {
-      index = Int(reused)
-    } else {
-      index = sets.count
-      sets.append(SortedCounts())
-    }
-    word.pointee = UInt64(index) + 1
-    return index
   }
 
   /// Empties the state.
   func clear(_ words: Words) {
     if keepsValues {
-      for measure in measures where measure.keepsValues && words[measure.offset] != 0 {
-        let index = Int(words[measure.offset]) - 1
-        byteCount -= sets[index].byteCount
-        sets[index] = SortedCounts()
-        freeSets.append(UInt32(index))
-      }
+      for measure in measures where measure.keepsValues { sets.clear(words + measure.offset) }
     }
     words.update(repeating: 0, count: width)
   }
@@ -239,9 +205,7 @@ final class AccumulatorLayout {
       try AccumulatorLayout.mergeSum(other, into: words, measure.form)
       try AccumulatorLayout.mergeSum(other + 2, into: words + 2, measure.form)
     case .distinct, .min, .max, .percentile, .first, .last:
-      guard other[0] != 0 else { return }
-      let source = sets[Int(other[0]) - 1]
-      change(words) { $0.merge(source) }
+      sets.merge(other[0], into: words, isIndexed: measure.function.ordersByTime)
     }
   }
 

@@ -10,13 +10,15 @@ extension FixedWindows {
       var entries = 0
       var entry = span.head
       while entry != EntryTable.none {
+        budget.settleLater()
         entries += 1
         entry = table.next(entry)
       }
       writer.append(entries)
       entry = span.head
       while entry != EntryTable.none {
-        renderer.encode(table.words(entry), to: &writer)
+        budget.settleLater()
+        renderer.encode(table.peek(entry), to: &writer)
         entry = table.next(entry)
       }
     }
@@ -29,12 +31,13 @@ extension FixedWindows {
     guard passed >= 0, passed <= count else { throw StateReader.damaged("has a wrong number of windows") }
     var last = Int64.min
     for _ in 0..<count {
-      let end = try reader.integer()
+      let end = try reader.time()
       guard end > last else { throw StateReader.damaged("has windows out of order") }
       last = end
       let entries = try reader.count(least: 8)
       guard entries > 0 else { throw StateReader.damaged("has a window without rows") }
       for _ in 0..<entries {
+        try budget.settle()
         let group = try renderer.decodeGroup(from: &reader)
         guard table.find(end: end, group: group) == EntryTable.none else {
           throw StateReader.damaged("has a group twice")

@@ -14,11 +14,13 @@ final class FixedWindows: WindowState {
   }
 
   let layout: AccumulatorLayout
-  let groups = GroupIndex()
+  let groups: GroupIndex
+  let blocks: BlockArena
   let renderer: PaneRenderer
   let table: EntryTable
   private let bounds: WindowBounds
   private let definition: WindowDefinition
+  let budget: StateBudget
 
   /// By end. Those that the watermark has passed are the first `passedCount`.
   @exclusivity(unchecked) var spans: [Span] = []
@@ -28,20 +30,25 @@ final class FixedWindows: WindowState {
   @exclusivity(unchecked) private var ends: [Int64] = []
   @exclusivity(unchecked) private var recentEnd = Int64.min / 2
 
-  init(_ plan: WindowPlan) {
+  init(_ plan: WindowPlan, _ budget: StateBudget) {
     definition = plan.definition
-    layout = AccumulatorLayout(plan.measures, width: plan.width, isCommitTime: plan.timeColumn == nil)
-    renderer = PaneRenderer(plan: plan, layout: layout, groups: groups)
-    table = EntryTable(stride: renderer.stride)
+    self.budget = budget
+    groups = GroupIndex(budget)
+    blocks = BlockArena(budget)
+    layout = AccumulatorLayout(plan, blocks)
+    renderer = PaneRenderer(plan: plan, layout: layout, groups: groups, blocks: blocks)
+    table = EntryTable(budget, stride: renderer.stride)
     bounds = WindowBounds(plan.definition)
   }
 
-  var byteCount: Int { table.byteCount + groups.byteCount + layout.byteCount }
+  var byteCount: Int { table.byteCount + groups.byteCount + blocks.inUse + fixedByteCount }
+  var fixedByteCount: Int { spans.capacity * MemoryLayout<Span>.stride + pending.capacity * 4 }
   var entryCount: Int { table.count }
 
   func add(
     _ row: AccumulatorLayout.Row, group: UInt32, clock: WindowClock, late: (Int64) throws(Failure) -> Void
   ) throws(Failure) {
+    try budget.settle()
     if bounds.isSingle {
       // Most rows lie in the window of the row before.
       if row.time < recentEnd - bounds.size || row.time >= recentEnd { recentEnd = bounds.end(of: row.time) }
@@ -151,6 +158,7 @@ final class FixedWindows: WindowState {
 
   func endTransaction(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
     for entry in pending {
+      try budget.settle()
       let words = table.words(entry)
       words[EntryTable.flags] &= ~EntryTable.pendingFlag
       let index = span(table.end(entry))
@@ -168,6 +176,7 @@ final class FixedWindows: WindowState {
       passedCount += 1
       var entry = spans[index].head
       while entry != EntryTable.none {
+        try budget.settle()
         try tell(entry, index, .onTime, clock, writer)
         entry = table.next(entry)
       }
@@ -180,6 +189,7 @@ final class FixedWindows: WindowState {
     guard spans[index].changed > 0 else { return }
     var entry = spans[index].head
     while entry != EntryTable.none {
+      try budget.settle()
       if table.changes(entry) > 0 { try tell(entry, index, timing, clock, writer) }
       entry = table.next(entry)
     }
@@ -207,6 +217,7 @@ final class FixedWindows: WindowState {
       try tellChanged(gone, .late, clock, writer)
       var entry = spans[gone].head
       while entry != EntryTable.none {
+        try budget.settle()
         let next = table.next(entry)
         release(entry)
         entry = next

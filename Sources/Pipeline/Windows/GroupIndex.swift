@@ -1,159 +1,145 @@
+import Change
+
 /// Numbers for groups: the same bytes have the same number for as long as something refers to it.
 ///
-/// *Memory*: the bytes once, 32 bytes and a place of 4 to 8 a group; no object. *Thread*: one at a time.
+/// *Memory*: a block of 24 bytes, what the state keeps for a group, and the group's bytes; and a place of 11 to 21 bytes; all
+/// of which may lie in files. *Thread*: one at a time.
 final class GroupIndex {
   struct Record: BitwiseCopyable {
-    var offset: UInt32
+    var hash: UInt32
     var length: UInt32
-    var hash: UInt64
-    /// How many windows hold the group; a free record has 0 and names the next free one by `offset`.
+    /// How many windows hold the group.
     var references: UInt32
     /// Where the group was found last: `EntryTable.none` when it is not known.
     var recentEntry: UInt32
     var recentEnd: Int64
   }
 
-  @exclusivity(unchecked) private var records: [Record] = []
-  @exclusivity(unchecked) private var bytes: [UInt8] = []
-  @exclusivity(unchecked) private var garbage = 0
-  @exclusivity(unchecked) private var places: [UInt32] = Array(repeating: .max, count: 64)
-  @exclusivity(unchecked) private var free: [UInt32] = []
-  @exclusivity(unchecked) private(set) var count = 0
+  /// In place of the references of a block that no group has.
+  private static let isFree = UInt32.max
+  private static let header = MemoryLayout<Record>.size
 
-  init() {}
+  private let arena: BlockArena
+  private let pages: StatePages
+  private let places: HashPlaces
+  /// How many bytes the state keeps for each group, 0 at first.
+  private let extra: Int
 
-  var byteCount: Int {
-    records.capacity * MemoryLayout<Record>.stride + bytes.capacity + (places.capacity + free.capacity) * 4
+  init(_ budget: StateBudget, extra: Int = 0) {
+    arena = BlockArena(budget)
+    pages = arena.pages
+    places = HashPlaces(budget)
+    self.extra = extra
+  }
+
+  var count: Int { places.count }
+  /// Bytes, in memory and in files.
+  var byteCount: Int { arena.inUse + places.byteCount }
+
+  @inline(__always) private func record(_ number: UInt32) -> UnsafeMutablePointer<Record> {
+    pages.write(Int(number) &* BlockArena.unit, GroupIndex.header).assumingMemoryBound(to: Record.self)
+  }
+
+  @inline(__always) private func peek(_ number: UInt32) -> UnsafeMutablePointer<Record> {
+    pages.read(Int(number) &* BlockArena.unit, GroupIndex.header).assumingMemoryBound(to: Record.self)
+  }
+
+  private func size(_ length: UInt32) -> Int { GroupIndex.header + extra + Int(length) }
+
+  /// What the state keeps for a group.
+  @inline(__always) func extra(_ number: UInt32) -> UnsafeMutableRawPointer {
+    pages.write(Int(number) &* BlockArena.unit, GroupIndex.header + extra) + GroupIndex.header
   }
 
   /// The group's number; a new one has no references yet.
   func number(of key: UnsafeRawBufferPointer) -> UInt32 {
-    let hash = GroupIndex.hash(key)
-    let mask = places.count - 1
-    var place = Int(truncatingIfNeeded: hash) & mask
-    while places[place] != .max {
-      let record = records[Int(places[place])]
-      if record.hash == hash, Int(record.length) == key.count, isEqual(record, key) { return places[place] }
-      place = (place + 1) & mask
-    }
-    return insert(key, hash, at: place)
+    let hash = UInt32(truncatingIfNeeded: GroupIndex.hash(key))
+    let found = places.find(hash) { isEqual($0, key) }
+    return found == HashPlaces.none ? insert(key, hash) : found
   }
 
-  @inline(__always) private func isEqual(_ record: Record, _ key: UnsafeRawBufferPointer) -> Bool {
-    bytes.withUnsafeBytes { all in
-      var index = 0
-      let base = Int(record.offset)
-      // Eight bytes at once, and the rest one by one.
-      while index + 8 <= key.count {
-        if all.loadUnaligned(fromByteOffset: base + index, as: UInt64.self)
-          != key.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-        {
-          return false
-        }
-        index += 8
+  @inline(__always) private func isEqual(_ number: UInt32, _ key: UnsafeRawBufferPointer) -> Bool {
+    guard peek(number).pointee.length == UInt32(key.count) else { return false }
+    let own =
+      pages.read(Int(number) &* BlockArena.unit, GroupIndex.header + extra + key.count) + GroupIndex.header + extra
+    var index = 0
+    // Eight bytes at once, and the rest one by one.
+    while index + 8 <= key.count {
+      if own.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+        != key.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+      {
+        return false
       }
-      while index < key.count {
-        if all[base + index] != key[index] { return false }
-        index += 1
-      }
-      return true
+      index += 8
     }
+    while index < key.count {
+      if own.load(fromByteOffset: index, as: UInt8.self) != key[index] { return false }
+      index += 1
+    }
+    return true
   }
 
-  private func insert(_ key: UnsafeRawBufferPointer, _ hash: UInt64, at place: Int) -> UInt32 {
-    let record = Record(
-      offset: UInt32(bytes.count), length: UInt32(key.count), hash: hash, references: 0, recentEntry: .max,
-      recentEnd: 0)
-    bytes.append(contentsOf: key)
-    let number: UInt32
-    if let reused = free.popLast() {
-      number = reused
-      records[Int(number)] = record
-    } else {
-      number = UInt32(records.count)
-      records.append(record)
-    }
-    places[place] = number
-    count += 1
-    if count * 2 > places.count { rehash(places.count * 2) }
+  private func insert(_ key: UnsafeRawBufferPointer, _ hash: UInt32) -> UInt32 {
+    let number = arena.allocate(size(UInt32(key.count)))
+    places.insert(number, hash)
+    let block = pages.write(Int(number) &* BlockArena.unit, size(UInt32(key.count)))
+    block.storeBytes(
+      of: Record(hash: hash, length: UInt32(key.count), references: 0, recentEntry: .max, recentEnd: 0),
+      as: Record.self)
+    let rest = block + GroupIndex.header
+    rest.initializeMemory(as: UInt8.self, repeating: 0, count: extra)
+    if let start = key.baseAddress { (rest + extra).copyMemory(from: start, byteCount: key.count) }
     return number
   }
 
-  private func rehash(_ size: Int) {
-    var grown = [UInt32](repeating: .max, count: size)
-    let mask = size - 1
-    for number in places where number != .max {
-      var place = Int(truncatingIfNeeded: records[Int(number)].hash) & mask
-      while grown[place] != .max { place = (place + 1) & mask }
-      grown[place] = number
-    }
-    places = grown
-  }
-
-  func retain(_ number: UInt32) { records[Int(number)].references += 1 }
+  @inline(__always) func retain(_ number: UInt32) { record(number).pointee.references += 1 }
 
   /// Forgets a group that nothing refers to.
   @inline(__always) func removeIfUnused(_ number: UInt32) {
-    if records[Int(number)].references == 0 { remove(number) }
+    if peek(number).pointee.references == 0 { remove(number) }
   }
 
   func release(_ number: UInt32) {
-    records[Int(number)].references -= 1
-    if records[Int(number)].references == 0 { remove(number) }
+    let record = record(number)
+    record.pointee.references -= 1
+    if record.pointee.references == 0 { remove(number) }
   }
 
   private func remove(_ number: UInt32) {
-    let mask = places.count - 1
-    var hole = Int(truncatingIfNeeded: records[Int(number)].hash) & mask
-    while places[hole] != number { hole = (hole + 1) & mask }
-    // What follows moves up, so that no search ends too early.
-    var next = (hole + 1) & mask
-    while places[next] != .max {
-      let home = Int(truncatingIfNeeded: records[Int(places[next])].hash) & mask
-      if (next &- home) & mask >= (next &- hole) & mask {
-        places[hole] = places[next]
-        hole = next
-      }
-      next = (next + 1) & mask
-    }
-    places[hole] = .max
-    garbage += Int(records[Int(number)].length)
-    records[Int(number)].length = 0
-    free.append(number)
-    count -= 1
-    if garbage > 1 << 20, garbage > bytes.count / 2 { compact() }
+    let record = record(number)
+    places.remove(number, record.pointee.hash)
+    record.pointee.references = GroupIndex.isFree
+    arena.free(number, size(record.pointee.length))
   }
 
-  private func compact() {
-    var packed: [UInt8] = []
-    packed.reserveCapacity(bytes.count - garbage)
-    for number in places where number != .max {
-      let record = records[Int(number)]
-      records[Int(number)].offset = UInt32(packed.count)
-      packed.append(contentsOf: bytes[Int(record.offset)..<(Int(record.offset) + Int(record.length))])
+  /// Every group, in the order in which they lie.
+  func forEach(_ body: (UInt32) -> Void) {
+    var offset = BlockArena.unit
+    while offset < arena.end {
+      let number = UInt32(offset / BlockArena.unit)
+      let record = peek(number).pointee
+      if record.references != GroupIndex.isFree { body(number) }
+      offset += BlockArena.size(size(record.length))
     }
-    bytes = packed
-    garbage = 0
   }
 
   @inline(__always) func recent(_ number: UInt32, end: Int64) -> UInt32 {
-    let record = records[Int(number)]
-    return record.recentEnd == end ? record.recentEntry : .max
+    let record = peek(number)
+    return record.pointee.recentEnd == end ? record.pointee.recentEntry : .max
   }
 
   @inline(__always) func setRecent(_ number: UInt32, end: Int64, entry: UInt32) {
-    records[Int(number)].recentEnd = end
-    records[Int(number)].recentEntry = entry
+    let record = record(number)
+    record.pointee.recentEnd = end
+    record.pointee.recentEntry = entry
   }
 
   func withKey<Result, Failed: Error>(
     _ number: UInt32, _ body: (UnsafeRawBufferPointer) throws(Failed) -> Result
   ) throws(Failed) -> Result {
-    let record = records[Int(number)]
-    return try bytes.withUnsafeBufferPointer { (all) throws(Failed) in
-      let key = UnsafeBufferPointer(rebasing: all[Int(record.offset)..<Int(record.offset + record.length)])
-      return try body(UnsafeRawBufferPointer(key))
-    }
+    let length = peek(number).pointee.length
+    let block = pages.read(Int(number) &* BlockArena.unit, size(length)) + GroupIndex.header + extra
+    return try body(UnsafeRawBufferPointer(start: block, count: Int(length)))
   }
 
   /// Multiplies eight bytes at once and folds both halves of the product (after Wang Yi's wyhash).

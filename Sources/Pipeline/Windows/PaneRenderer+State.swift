@@ -40,44 +40,46 @@ extension PaneRenderer {
 extension AccumulatorLayout {
   func encode(_ words: Words, to writer: inout StateWriter) {
     writer.append(words: words, count: width)
-    for measure in measures where measure.keepsValues {
-      let set = words[measure.offset]
-      (set == 0 ? SortedCounts() : sets[Int(set) - 1]).encode(to: &writer)
-    }
+    for measure in measures where measure.keepsValues { sets.encode(words[measure.offset], to: &writer) }
   }
 
   func decode(into words: Words, from reader: inout StateReader) throws(Failure) {
     try reader.words(words, count: width)
     for measure in measures where measure.keepsValues {
-      let word = words + measure.offset
-      word.pointee = 0
-      let counts = try SortedCounts(from: &reader)
-      if !counts.isEmpty { change(word) { $0 = counts } }
+      words[measure.offset] = 0
+      try sets.decode(into: words + measure.offset, isIndexed: measure.function.ordersByTime, from: &reader)
     }
   }
 }
 
 extension SortedCounts {
-  func encode(to writer: inout StateWriter) {
-    writer.append(chunks.reduce(0) { $0 + $1.count })
-    for chunk in chunks {
-      for element in chunk {
-        writer.append(element.key.time)
-        writer.append(element.key.order)
-        writer.append(element.key.value)
-        writer.append(element.key.text == nil ? 0 : 1)
-        if let text = element.key.text { writer.append(text) }
-        writer.append(element.count)
-      }
+  /// A number of one value that no window reaches; with it, sums of them do not overflow.
+  private static let limit: Int64 = 1 << 36
+
+  func encode(_ word: UInt64, to writer: inout StateWriter) {
+    var count = 0
+    forEach(word) { _ in count += 1 }
+    writer.append(count)
+    forEach(word) { element in
+      writer.append(element.pointee.time)
+      writer.append(element.pointee.order)
+      writer.append(element.pointee.value)
+      let text = text(of: element)
+      writer.append(text == nil ? 0 : 1)
+      if let text { writer.append(text) }
+      writer.append(element.pointee.count)
     }
   }
 
-  init(from reader: inout StateReader) throws(Failure) {
-    self.init()
+  func decode(into word: Word, isIndexed: Bool, from reader: inout StateReader) throws(Failure) {
     for _ in 0..<(try reader.count(least: 48)) {
       var key = Key(time: try reader.integer(), order: try reader.integer(), value: try reader.wide())
       if try reader.integer() != 0 { key.text = try reader.text() }
-      add(key, try reader.integer())
+      let count = try reader.integer()
+      guard count != 0, count > -SortedCounts.limit, count < SortedCounts.limit else {
+        throw StateReader.damaged("has a value a wrong number of times")
+      }
+      add(key, count, to: word, isIndexed: isIndexed)
     }
   }
 }

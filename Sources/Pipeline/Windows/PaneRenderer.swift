@@ -27,18 +27,18 @@ final class PaneRenderer {
   let stateOffset: Int
   @exclusivity(unchecked) private var values: [AggregateValue] = []
   @exclusivity(unchecked) private var previous: [AggregateValue] = []
-  /// Texts that were told, named by index plus 1.
-  @exclusivity(unchecked) private var texts: [[UInt8]] = []
-  @exclusivity(unchecked) private var freeTexts: [Int] = []
+  /// Where the texts lie that were told: the first of a value's words is the block, the second the length and 1.
+  private let blocks: BlockArena
 
   /// The words of an entry behind its header: a mask of the values that were NULL, then two words a value.
   private static let emitted = EntryTable.headerWidth
   private static let timingShift: UInt64 = 8
 
-  init(plan: WindowPlan, layout: AccumulatorLayout, groups: GroupIndex) {
+  init(plan: WindowPlan, layout: AccumulatorLayout, groups: GroupIndex, blocks: BlockArena) {
     self.plan = plan
     self.layout = layout
     self.groups = groups
+    self.blocks = blocks
     keepsEmitted = plan.definition.accumulation != .discarding
     stateOffset = EntryTable.headerWidth + (keepsEmitted ? 1 + 2 * plan.measures.count : 0)
   }
@@ -183,7 +183,7 @@ final class PaneRenderer {
       if words[0] >> UInt64(index) & 1 != 0 {
         previous.append(.null)
       } else if isText(index) {
-        previous.append(AggregateValue(text: texts[Int(words[1 + 2 * index]) - 1]))
+        previous.append(AggregateValue(text: text(words + 1 + 2 * index)))
       } else {
         previous.append(AggregateValue(bits: AccumulatorLayout.load(words + 1 + 2 * index)))
       }
@@ -203,7 +203,7 @@ final class PaneRenderer {
       if value.isNull {
         words[0] |= 1 << UInt64(index)
       } else if let text = value.text {
-        words[1 + 2 * index] = UInt64(keep(text)) + 1
+        keep(text, in: words + 1 + 2 * index)
       } else {
         AccumulatorLayout.store(value.bits, to: words + 1 + 2 * index)
       }
@@ -211,13 +211,16 @@ final class PaneRenderer {
     entry[EntryTable.flags] |= EntryTable.emittedFlag | timing.rawValue << PaneRenderer.timingShift
   }
 
-  private func keep(_ text: [UInt8]) -> Int {
-    if let free = freeTexts.popLast() {
-      texts[free] = text
-      return free
-    }
-    texts.append(text)
-    return texts.count - 1
+  private func keep(_ text: [UInt8], in words: Words) {
+    words[0] = UInt64(text.withUnsafeBytes(blocks.copy))
+    words[1] = UInt64(text.count) + 1
+  }
+
+  private func text(_ words: Words) -> [UInt8] {
+    let length = Int(words[1]) - 1
+    guard length > 0 else { return [] }
+    let block = blocks.read(BlockArena.Reference(truncatingIfNeeded: words[0]), length)
+    return Array(UnsafeRawBufferPointer(start: block, count: length))
   }
 
   /// Forgets what an entry told.
@@ -226,9 +229,8 @@ final class PaneRenderer {
     let words = entry + PaneRenderer.emitted
     if entry[EntryTable.flags] & EntryTable.emittedFlag != 0 {
       for index in plan.measures.indices where isText(index) && words[0] >> UInt64(index) & 1 == 0 {
-        let text = Int(words[1 + 2 * index]) - 1
-        texts[text] = []
-        freeTexts.append(text)
+        let length = Int(words[2 + 2 * index]) - 1
+        if length > 0 { blocks.free(BlockArena.Reference(truncatingIfNeeded: words[1 + 2 * index]), length) }
       }
     }
     words.update(repeating: 0, count: 1 + 2 * plan.measures.count)
@@ -240,7 +242,7 @@ final class PaneRenderer {
     let words = entry + PaneRenderer.emitted
     guard keepsEmitted, entry[EntryTable.flags] & EntryTable.emittedFlag != 0 else { return [] }
     return plan.measures.indices.compactMap { index in
-      isText(index) && words[0] >> UInt64(index) & 1 == 0 ? texts[Int(words[1 + 2 * index]) - 1] : nil
+      isText(index) && words[0] >> UInt64(index) & 1 == 0 ? text(words + 1 + 2 * index) : nil
     }
   }
 
@@ -249,7 +251,7 @@ final class PaneRenderer {
     let words = entry + PaneRenderer.emitted
     guard keepsEmitted, entry[EntryTable.flags] & EntryTable.emittedFlag != 0 else { return }
     for index in plan.measures.indices where isText(index) && words[0] >> UInt64(index) & 1 == 0 {
-      words[1 + 2 * index] = UInt64(keep(try reader.text())) + 1
+      keep(try reader.text(), in: words + 1 + 2 * index)
     }
   }
 }

@@ -4,34 +4,47 @@ extension SessionWindows {
   /// Writes every group with its event times and what was told of it. No transaction is open, so nothing is pending.
   func encode(to writer: inout StateWriter) {
     writer.append(passed)
-    let live = sessions.indices.filter { index in
-      let group = sessions[index]
-      return !group.moments.isEmpty || !group.told.isEmpty || group.waitsForEarly || group.waitsForLate
-    }
-    writer.append(live.count)
-    for index in live {
-      let group = sessions[index]
-      groups.withKey(UInt32(index)) { writer.append($0) }
-      writer.append(group.changes)
-      writer.append((group.waitsForEarly ? 1 : 0) | (group.waitsForLate ? 2 : 0))
-      writer.append(group.moments.count)
-      for moment in group.moments { encode(moment, to: &writer) }
-      writer.append(group.told.count)
-      for entry in group.told {
+    var count = 0
+    forEachLive { _ in count += 1 }
+    writer.append(count)
+    forEachLive { number in
+      let own = group(number).pointee
+      groups.withKey(number) { writer.append($0) }
+      writer.append(Int(own.changes))
+      writer.append(own.moments.count)
+      for index in 0..<own.moments.count { encode(own.moments.entries(in: blocks)[index], to: &writer) }
+      writer.append(own.told.count)
+      for index in 0..<own.told.count {
+        let entry = own.told.entries(in: blocks)[index]
         writer.append(told.end(entry))
-        renderer.encodeTold(told.words(entry), to: &writer)
+        renderer.encodeTold(told.peek(entry), to: &writer)
       }
     }
-    writer.append(timers.timers.count)
-    for timer in timers.timers {
+    writer.append(timers.count)
+    for index in 0..<timers.count {
+      budget.settleLater()
+      let timer = timers[index]
       groups.withKey(timer.group) { writer.append($0) }
       writer.append(timer.at)
       writer.append(timer.time)
     }
+    for list in [early, late] {
+      writer.append(list.count)
+      for group in list { groups.withKey(group) { writer.append($0) } }
+    }
+  }
+
+  private func forEachLive(_ body: (UInt32) -> Void) {
+    groups.forEach { number in
+      budget.settleLater()
+      let own = group(number)
+      if !own.pointee.moments.isEmpty || !own.pointee.told.isEmpty { body(number) }
+    }
   }
 
   private func encode(_ moment: UInt32, to writer: inout StateWriter) {
-    let words = moments.words(moment)
+    budget.settleLater()
+    let words = moments.peek(moment)
     writer.append(moments.end(moment))
     writer.append(words[EntryTable.rows])
     layout.encode(words + EntryTable.headerWidth, to: &writer)
@@ -40,31 +53,45 @@ extension SessionWindows {
   func decode(from reader: inout StateReader) throws(Failure) {
     passed = try reader.integer()
     for _ in 0..<(try reader.count(least: 32)) {
-      let group = try renderer.decodeGroup(from: &reader)
-      while sessions.count <= Int(group) { sessions.append(Group()) }
-      guard sessions[Int(group)].moments.isEmpty else { throw StateReader.damaged("has a group twice") }
-      sessions[Int(group)].changes = Int(try reader.integer())
-      let waits = try reader.integer()
-      wait(group, early: waits & 1 != 0, late: waits & 2 != 0)
+      try budget.settle()
+      let number = try renderer.decodeGroup(from: &reader)
+      let changes = try reader.integer()
+      guard group(number).pointee.moments.isEmpty, group(number).pointee.told.isEmpty else {
+        throw StateReader.damaged("has a group twice")
+      }
+      group(number).pointee.changes = UInt32(truncatingIfNeeded: max(0, min(changes, Int64(UInt32.max))))
+      for _ in 0..<(try reader.count(least: 16)) { try decodeMoment(of: number, from: &reader) }
       for _ in 0..<(try reader.count(least: 16)) {
-        guard let moment = restoreMoment(at: try reader.integer(), group) else {
-          throw StateReader.damaged("has event times out of order")
+        try budget.settle()
+        guard let entry = restoreTold(at: try reader.time(), number) else {
+          throw StateReader.damaged("has a session twice")
         }
-        let words = moments.words(moment)
-        words[EntryTable.rows] = try reader.unsigned()
-        try layout.decode(into: words + EntryTable.headerWidth, from: &reader)
-      }
-      for _ in 0..<(try reader.count(least: 16)) {
-        let entry = told.insert(end: try reader.integer(), group: group)
-        groups.retain(group)
-        sessions[Int(group)].told.append(entry)
         try renderer.decodeTold(into: told.words(entry), from: &reader)
+        guard StateReader.isTime(Int64(bitPattern: told.words(entry)[EntryTable.rows])) else {
+          throw StateReader.damaged("has a time that is none")
+        }
       }
+      groups.removeIfUnused(number)
     }
     for _ in 0..<(try reader.count(least: 24)) {
+      try budget.settle()
       let group = try renderer.decodeGroup(from: &reader)
-      while sessions.count <= Int(group) { sessions.append(Group()) }
-      setTimer(Timer(at: try reader.integer(), group: group, time: try reader.integer()))
+      setTimer(Timer(at: try reader.time(), group: group, time: try reader.time()))
     }
+    for isEarly in [true, false] {
+      for _ in 0..<(try reader.count(least: 8)) {
+        wait(try renderer.decodeGroup(from: &reader), early: isEarly, late: !isEarly)
+      }
+    }
+  }
+
+  private func decodeMoment(of group: UInt32, from reader: inout StateReader) throws(Failure) {
+    try budget.settle()
+    guard let moment = restoreMoment(at: try reader.time(), group) else {
+      throw StateReader.damaged("has event times out of order")
+    }
+    let words = moments.words(moment)
+    words[EntryTable.rows] = try reader.unsigned()
+    try layout.decode(into: words + EntryTable.headerWidth, from: &reader)
   }
 }

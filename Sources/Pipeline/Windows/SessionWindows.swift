@@ -7,20 +7,21 @@ import Change
 ///
 /// *Thread*: one at a time. *Memory*: an entry for each group and event time until the session is gone.
 final class SessionWindows: WindowState {
-  struct Group {
+  /// What a group has, beside its number.
+  struct Group: BitwiseCopyable {
     /// Entries of event times, ascending.
-    var moments: [UInt32] = []
+    var moments = EntryList()
     /// Entries of sessions that were told, by their start.
-    var told: [UInt32] = []
+    var told = EntryList()
     /// Changes since the last pane of an open session.
-    var changes = 0
+    var changes: UInt32 = 0
     var isPending = false
     var waitsForEarly = false
     var waitsForLate = false
   }
 
   /// A moment of the watermark at which a session may end or be gone.
-  struct Timer {
+  struct Timer: BitwiseCopyable {
     var at: Int64
     var group: UInt32
     /// The row that would be its last.
@@ -28,31 +29,35 @@ final class SessionWindows: WindowState {
   }
 
   let layout: AccumulatorLayout
-  let groups = GroupIndex()
+  let groups: GroupIndex
+  let blocks: BlockArena
   let renderer: PaneRenderer
   let moments: EntryTable
   let told: EntryTable
   private let definition: WindowDefinition
   let gap: Int64
 
-  /// By the group's number.
-  @exclusivity(unchecked) var sessions: [Group] = []
-  @exclusivity(unchecked) private(set) var timers = TimerHeap()
+  let budget: StateBudget
+  let timers: TimerHeap
   /// Groups to be looked at at the end of the transaction, and at the next multiple of a trigger's period.
   @exclusivity(unchecked) private var pending: [UInt32] = []
-  @exclusivity(unchecked) private var early: [UInt32] = []
-  @exclusivity(unchecked) private var late: [UInt32] = []
+  @exclusivity(unchecked) private(set) var early: [UInt32] = []
+  @exclusivity(unchecked) private(set) var late: [UInt32] = []
   /// The watermark up to which sessions were told as complete.
   @exclusivity(unchecked) var passed = Int64.min
   private let merged: AccumulatorLayout.Words
 
-  init(_ plan: WindowPlan, gap: Int64) {
+  init(_ plan: WindowPlan, gap: Int64, _ budget: StateBudget) {
     definition = plan.definition
     self.gap = gap
-    layout = AccumulatorLayout(plan.measures, width: plan.width, isCommitTime: plan.timeColumn == nil)
-    renderer = PaneRenderer(plan: plan, layout: layout, groups: groups)
-    moments = EntryTable(stride: EntryTable.headerWidth + plan.width)
-    told = EntryTable(stride: renderer.stateOffset)
+    self.budget = budget
+    groups = GroupIndex(budget, extra: MemoryLayout<Group>.stride)
+    blocks = BlockArena(budget)
+    timers = TimerHeap(budget)
+    layout = AccumulatorLayout(plan, blocks)
+    renderer = PaneRenderer(plan: plan, layout: layout, groups: groups, blocks: blocks)
+    moments = EntryTable(budget, stride: EntryTable.headerWidth + plan.width)
+    told = EntryTable(budget, stride: renderer.stateOffset)
     merged = .allocate(capacity: plan.width + 1)
     merged.initialize(repeating: 0, count: plan.width + 1)
   }
@@ -60,9 +65,19 @@ final class SessionWindows: WindowState {
   deinit { merged.deallocate() }
 
   var byteCount: Int {
-    moments.byteCount + told.byteCount + groups.byteCount + sessions.capacity * 32 + layout.byteCount
+    moments.byteCount + told.byteCount + groups.byteCount + blocks.inUse + timers.byteCount + fixedByteCount
   }
+  var fixedByteCount: Int { (pending.capacity + early.capacity + late.capacity) * 4 }
   var entryCount: Int { moments.count }
+
+  /// What a group has; good until the budget is settled.
+  @inline(__always) func group(_ number: UInt32) -> UnsafeMutablePointer<Group> {
+    groups.extra(number).assumingMemoryBound(to: Group.self)
+  }
+
+  @inline(__always) func momentList(_ group: UInt32) -> UnsafeMutableBufferPointer<UInt32> {
+    self.group(group).pointee.moments.entries(in: blocks)
+  }
 
   func rebind(_ plan: WindowPlan) {
     layout.measures = plan.measures
@@ -72,11 +87,11 @@ final class SessionWindows: WindowState {
   func add(
     _ row: AccumulatorLayout.Row, group: UInt32, clock: WindowClock, late tooLate: (Int64) throws(Failure) -> Void
   ) throws(Failure) {
+    try budget.settle()
     groups.retain(group)
     defer { groups.release(group) }
-    while sessions.count <= Int(group) { sessions.append(Group()) }
-    // The number may have been another group's; what it counted is gone with it.
-    if sessions[Int(group)].moments.isEmpty, sessions[Int(group)].told.isEmpty { sessions[Int(group)].changes = 0 }
+    let own = self.group(group)
+    if own.pointee.moments.isEmpty, own.pointee.told.isEmpty { own.pointee.changes = 0 }
     let end = endOfSession(holding: row.time, group)
     if end - 1 <= clock.watermark, end - 1 + clock.allowedLateness <= clock.watermark { return try tooLate(end) }
     let moment = moment(at: row.time, group)
@@ -88,32 +103,26 @@ final class SessionWindows: WindowState {
   }
 
   private func noteChange(_ group: UInt32, isClosed: Bool) {
-    let index = Int(group)
-    sessions[index].changes += 1
+    let own = self.group(group)
+    if own.pointee.changes < .max { own.pointee.changes += 1 }
     var isDue = false
     if isClosed {
       isDue = definition.late == .each
-      if case .every = definition.late, !sessions[index].waitsForLate {
-        sessions[index].waitsForLate = true
-        groups.retain(group)
-        late.append(group)
-      }
+      if case .every = definition.late { wait(group, early: false, late: true) }
     } else if case .changes(let limit) = definition.early {
-      isDue = sessions[index].changes >= limit
-    } else if case .every = definition.early, !sessions[index].waitsForEarly {
-      sessions[index].waitsForEarly = true
-      groups.retain(group)
-      early.append(group)
+      isDue = own.pointee.changes >= limit
+    } else if case .every = definition.early {
+      wait(group, early: true, late: false)
     }
-    guard isDue, !sessions[index].isPending else { return }
-    sessions[index].isPending = true
+    guard isDue, !own.pointee.isPending else { return }
+    own.pointee.isPending = true
     groups.retain(group)
     pending.append(group)
   }
 
   /// The end of the session that a row at `time` would belong to.
   private func endOfSession(holding time: Int64, _ group: UInt32) -> Int64 {
-    let list = sessions[Int(group)].moments
+    let list = momentList(group)
     var index = position(of: time, in: list)
     var last = time
     while index < list.count, moments.end(list[index]) - last < gap {
@@ -124,7 +133,7 @@ final class SessionWindows: WindowState {
   }
 
   /// Where a time is in a list, or would be; most rows come near the end.
-  private func position(of time: Int64, in list: [UInt32]) -> Int {
+  private func position(of time: Int64, in list: UnsafeMutableBufferPointer<UInt32>) -> Int {
     if let last = list.last, moments.end(last) < time { return list.count }
     var (low, high) = (0, list.count)
     while low < high {
@@ -135,14 +144,12 @@ final class SessionWindows: WindowState {
   }
 
   private func moment(at time: Int64, _ group: UInt32) -> UInt32 {
-    let index = position(of: time, in: sessions[Int(group)].moments)
-    if index < sessions[Int(group)].moments.count {
-      let found = sessions[Int(group)].moments[index]
-      if moments.end(found) == time { return found }
-    }
+    let list = momentList(group)
+    let index = position(of: time, in: list)
+    if index < list.count, moments.end(list[index]) == time { return list[index] }
     let moment = moments.insert(end: time, group: group)
     groups.retain(group)
-    sessions[Int(group)].moments.insert(moment, at: index)
+    self.group(group).pointee.moments.insert(moment, at: index, in: blocks)
     setTimers(time, group)
     return moment
   }
@@ -157,14 +164,15 @@ final class SessionWindows: WindowState {
   func setTimer(_ timer: Timer) {
     groups.retain(timer.group)
     timers.push(timer)
+    timers.removeDuplicates { groups.release($0.group) }
   }
 
   private func remove(_ moment: UInt32, _ group: UInt32) {
-    let index = position(of: moments.end(moment), in: sessions[Int(group)].moments)
-    sessions[Int(group)].moments.remove(at: index)
+    let index = position(of: moments.end(moment), in: momentList(group))
+    self.group(group).pointee.moments.remove(at: index, in: blocks)
     free(moment)
     // What stays may have ended earlier than it looked.
-    if index > 0 { setTimers(moments.end(sessions[Int(group)].moments[index - 1]), group) }
+    if index > 0 { setTimers(moments.end(momentList(group)[index - 1]), group) }
   }
 
   private func free(_ moment: UInt32) {
@@ -192,7 +200,7 @@ final class SessionWindows: WindowState {
       let list = early
       early.removeAll(keepingCapacity: true)
       for group in list {
-        sessions[Int(group)].waitsForEarly = false
+        self.group(group).pointee.waitsForEarly = false
         try tell(group, tellsOpen: true, tellsClosed: false, clock, writer)
         groups.release(group)
       }
@@ -201,7 +209,7 @@ final class SessionWindows: WindowState {
       let list = late
       late.removeAll(keepingCapacity: true)
       for group in list {
-        sessions[Int(group)].waitsForLate = false
+        self.group(group).pointee.waitsForLate = false
         try tell(group, tellsOpen: false, tellsClosed: true, clock, writer)
         groups.release(group)
       }
@@ -212,7 +220,7 @@ final class SessionWindows: WindowState {
     let list = pending
     pending.removeAll(keepingCapacity: true)
     for group in list {
-      sessions[Int(group)].isPending = false
+      self.group(group).pointee.isPending = false
       try tell(group, tellsOpen: true, tellsClosed: definition.late == .each, clock, writer)
       groups.release(group)
     }
@@ -236,11 +244,11 @@ final class SessionWindows: WindowState {
 
   /// Whether the row is still there, and none follows it within the gap.
   private func endsSession(_ timer: Timer) -> Bool {
-    let list = sessions[Int(timer.group)].moments
+    let list = momentList(timer.group)
     let index = position(of: timer.time, in: list)
     guard index < list.count, moments.end(list[index]) == timer.time else {
       // It went; what it told must go as well.
-      return !sessions[Int(timer.group)].told.isEmpty
+      return !group(timer.group).pointee.told.isEmpty
     }
     return index + 1 == list.count || moments.end(list[index + 1]) - timer.time >= gap
   }
@@ -249,15 +257,16 @@ final class SessionWindows: WindowState {
   private func tell(
     _ group: UInt32, tellsOpen: Bool, tellsClosed: Bool, _ clock: WindowClock, _ writer: PaneWriter
   ) throws(Failure) {
+    try budget.settle()
     groups.retain(group)
-    if tellsOpen { sessions[Int(group)].changes = 0 }
+    if tellsOpen { self.group(group).pointee.changes = 0 }
     var starts: Set<Int64> = []
     var index = 0
     var gone = 0
-    while index < sessions[Int(group)].moments.count {
+    while index < momentList(group).count {
       let range = session(from: index, group)
-      let start = moments.end(sessions[Int(group)].moments[index])
-      let end = moments.end(sessions[Int(group)].moments[range.upperBound - 1]) + gap
+      let start = moments.end(momentList(group)[index])
+      let end = moments.end(momentList(group)[range.upperBound - 1]) + gap
       let isGone = end - 1 + clock.allowedLateness <= clock.watermark
       starts.insert(start)
       let isComplete = end - 1 <= clock.watermark
@@ -271,13 +280,13 @@ final class SessionWindows: WindowState {
       index = range.upperBound
     }
     try retract(group, except: starts, writer)
-    if gone > 0 { forget(group, gone) }
+    if gone > 0 { try forget(group, gone) }
     groups.release(group)
   }
 
   /// The moments of the session that begins at an index.
   private func session(from first: Int, _ group: UInt32) -> Range<Int> {
-    let list = sessions[Int(group)].moments
+    let list = momentList(group)
     var end = first + 1
     while end < list.count, moments.end(list[end]) - moments.end(list[end - 1]) < gap { end += 1 }
     return first..<end
@@ -288,11 +297,12 @@ final class SessionWindows: WindowState {
   ) throws(Failure) {
     var rows: Int64 = 0
     for index in range {
-      let words = moments.words(sessions[Int(group)].moments[index])
+      let words = moments.peek(momentList(group)[index])
       rows += Int64(bitPattern: words[EntryTable.rows])
       try layout.merge(words + EntryTable.headerWidth, into: merged)
     }
     defer { layout.clear(merged) }
+    try budget.settle()
     let entry = toldEntry(pane.start, group)
     let words = told.words(entry)
     if !isAlways, try renderer.isTold(words, end: pane.end, state: merged, rows: rows) { return }
@@ -306,64 +316,75 @@ final class SessionWindows: WindowState {
     if found != EntryTable.none { return found }
     let entry = told.insert(end: start, group: group)
     groups.retain(group)
-    sessions[Int(group)].told.append(entry)
+    self.group(group).pointee.told.append(entry, in: blocks)
     return entry
   }
 
   /// Takes back the sessions that begin where none begins any more: they have been joined, parted or emptied.
   private func retract(_ group: UInt32, except starts: Set<Int64>, _ writer: PaneWriter) throws(Failure) {
-    var kept: [UInt32] = []
-    for entry in sessions[Int(group)].told {
+    var index = 0
+    while index < self.group(group).pointee.told.count {
+      let entry = self.group(group).pointee.told.entries(in: blocks)[index]
       let start = told.end(entry)
       if starts.contains(start) {
-        kept.append(entry)
+        index += 1
         continue
       }
       let words = told.words(entry)
       let end = Int64(bitPattern: words[EntryTable.rows])
       try renderer.retract(
         PaneRenderer.Pane(start: start, end: end, timing: .late, isLast: false), words, to: writer)
-      freeTold(entry)
+      removeTold(at: index, entry, group)
     }
-    sessions[Int(group)].told = kept
   }
 
-  private func freeTold(_ entry: UInt32) {
-    let group = told.group(entry)
+  private func removeTold(at index: Int, _ entry: UInt32, _ group: UInt32) {
+    self.group(group).pointee.told.remove(at: index, in: blocks)
     renderer.forget(told.words(entry))
     told.remove(entry)
     groups.release(group)
   }
 
   /// Forgets the first moments of a group, and what was told of them.
-  private func forget(_ group: UInt32, _ count: Int) {
-    let list = sessions[Int(group)].moments
-    let last = moments.end(list[count - 1])
-    sessions[Int(group)].moments.removeFirst(count)
-    for moment in list[..<count] { free(moment) }
-    let old = sessions[Int(group)].told
-    sessions[Int(group)].told = old.filter { told.end($0) > last }
-    for entry in old where told.end(entry) <= last { freeTold(entry) }
+  private func forget(_ group: UInt32, _ count: Int) throws(Failure) {
+    let last = moments.end(momentList(group)[count - 1])
+    for index in 0..<count {
+      try budget.settle()
+      free(momentList(group)[index])
+    }
+    self.group(group).pointee.moments.removeSubrange(0..<count, in: blocks)
+    var index = 0
+    while index < self.group(group).pointee.told.count {
+      let entry = self.group(group).pointee.told.entries(in: blocks)[index]
+      if told.end(entry) > last { index += 1 } else { removeTold(at: index, entry, group) }
+    }
   }
 
   /// After a restart: the next event time of a group, which has its timers already; nil when it does not come next.
   func restoreMoment(at time: Int64, _ group: UInt32) -> UInt32? {
-    if let last = sessions[Int(group)].moments.last, moments.end(last) >= time { return nil }
+    if let last = momentList(group).last, moments.end(last) >= time { return nil }
     let moment = moments.insert(end: time, group: group)
     groups.retain(group)
-    sessions[Int(group)].moments.append(moment)
+    self.group(group).pointee.moments.append(moment, in: blocks)
     return moment
   }
 
-  /// After a restart: what waited for a multiple of a period goes on waiting.
+  /// After a restart: a session that was told, by its start; nil when it is there already.
+  func restoreTold(at start: Int64, _ group: UInt32) -> UInt32? {
+    guard told.find(end: start, group: group) == EntryTable.none else { return nil }
+    return toldEntry(start, group)
+  }
+
+  /// The group is looked at, at the next multiple of a trigger's period.
   func wait(_ group: UInt32, early isEarly: Bool, late isLate: Bool) {
-    if isEarly {
-      sessions[Int(group)].waitsForEarly = true
+    let own = self.group(group)
+    if isEarly, !own.pointee.waitsForEarly {
+      own.pointee.waitsForEarly = true
       groups.retain(group)
       early.append(group)
     }
-    if isLate {
-      sessions[Int(group)].waitsForLate = true
+    if isLate, !own.pointee.waitsForLate {
+      own.pointee.waitsForLate = true
       groups.retain(group)
       late.append(group)
     }

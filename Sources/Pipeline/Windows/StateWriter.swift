@@ -1,12 +1,33 @@
 import Change
+import Glibc
 
 /// Writes a state as bytes: little-endian numbers, and texts and lists behind their lengths.
+///
+/// *Memory*: into a file, a buffer of 256 KiB. *Errors*: the first one of the file waits until `finish`.
 struct StateWriter {
+  private static let bufferSize = 1 << 18
+
+  /// What is not in the file yet.
   private(set) var bytes: [UInt8] = []
+  /// -1: everything stays in `bytes`.
+  private let file: Int32
+  private let path: String
+  private var checksum = StateChecksum()
+  private var failure: Failure?
 
-  init() {}
+  init() { (file, path) = (-1, "") }
 
-  mutating func append(_ value: Int64) { withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) } }
+  /// Writes into a file that is open; it stays so.
+  init(file: Int32, path: String) {
+    (self.file, self.path) = (file, path)
+    bytes.reserveCapacity(StateWriter.bufferSize)
+  }
+
+  mutating func append(_ value: Int64) {
+    withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    if file >= 0, bytes.count >= StateWriter.bufferSize { flush() }
+  }
+
   mutating func append(_ value: UInt64) { append(Int64(bitPattern: value)) }
   mutating func append(_ value: Int) { append(Int64(value)) }
   mutating func append(_ value: Int128) {
@@ -17,6 +38,7 @@ struct StateWriter {
   mutating func append(_ text: UnsafeRawBufferPointer) {
     append(text.count)
     bytes.append(contentsOf: text)
+    if file >= 0, bytes.count >= StateWriter.bufferSize { flush() }
   }
 
   mutating func append(_ text: [UInt8]) { text.withUnsafeBytes { append($0) } }
@@ -25,55 +47,28 @@ struct StateWriter {
   mutating func append(words: UnsafeMutablePointer<UInt64>, count: Int) {
     for index in 0..<count { append(words[index]) }
   }
-}
 
-/// Reads what a `StateWriter` wrote; whatever the bytes are, it fails instead of trapping.
-struct StateReader {
-  private let bytes: [UInt8]
-  private(set) var offset = 0
-
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
-
-  var isAtEnd: Bool { offset == bytes.count }
-
-  static func damaged(_ what: String = "ends too early") -> Failure {
-    Failure(
-      .corruptState, "the stored state of the windows \(what)",
-      hint:
-        "remove windows.state from the state directory, and the tables and checkpoints of the sinks; then begin anew")
+  private mutating func flush() {
+    checksum.add(bytes)
+    write()
   }
 
-  mutating func integer() throws(Failure) -> Int64 {
-    guard bytes.count - offset >= 8 else { throw StateReader.damaged() }
-    defer { offset += 8 }
-    return bytes.withUnsafeBytes {
-      Int64(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: Int64.self))
+  private mutating func write() {
+    var offset = 0
+    while failure == nil, offset < bytes.count {
+      let left = bytes.count - offset
+      let written = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress! + offset, left) }
+      if written < 0, errno == EINTR { continue }
+      if written <= 0 { failure = WindowStore.fault("cannot write", path) } else { offset += written }
     }
+    bytes.removeAll(keepingCapacity: true)
   }
 
-  mutating func unsigned() throws(Failure) -> UInt64 { UInt64(bitPattern: try integer()) }
-
-  mutating func wide() throws(Failure) -> Int128 {
-    let low = try unsigned()
-    return Int128(try integer()) << 64 | Int128(low)
-  }
-
-  /// A number of things of which each takes `least` bytes or more.
-  mutating func count(least: Int = 1) throws(Failure) -> Int {
-    let count = try integer()
-    guard count >= 0, count <= (bytes.count - offset) / least else { throw StateReader.damaged("has a wrong length") }
-    return Int(count)
-  }
-
-  mutating func text() throws(Failure) -> [UInt8] {
-    let count = try count()
-    defer { offset += count }
-    return Array(bytes[offset..<(offset + count)])
-  }
-
-  mutating func string() throws(Failure) -> String { String(decoding: try text(), as: UTF8.self) }
-
-  mutating func words(_ words: UnsafeMutablePointer<UInt64>, count: Int) throws(Failure) {
-    for index in 0..<count { words[index] = try unsigned() }
+  /// Writes what is left, and the checksum of everything behind it.
+  mutating func finish() throws(Failure) {
+    flush()
+    append(checksum.finished())
+    write()
+    if let failure { throw failure }
   }
 }

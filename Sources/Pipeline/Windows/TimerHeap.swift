@@ -1,31 +1,80 @@
-/// Timers of sessions, the earliest first. A binary heap in one array.
-struct TimerHeap {
-  private(set) var timers: [SessionWindows.Timer] = []
+/// Timers of sessions, the earliest first: a binary heap. *Thread*: one at a time.
+final class TimerHeap {
+  typealias Timer = SessionWindows.Timer
+  private static let size = MemoryLayout<Timer>.stride
 
-  var first: SessionWindows.Timer? { timers.first }
+  private let memory: StateMemory
+  private let pages: StatePages
+  @exclusivity(unchecked) private(set) var count = 0
+  /// How many there were when each was last seen to be there once.
+  @exclusivity(unchecked) private var distinct = 1 << 12
 
-  mutating func push(_ timer: SessionWindows.Timer) {
-    timers.append(timer)
-    var index = timers.count - 1
-    while index > 0 {
-      let parent = (index - 1) / 2
-      guard timers[index].at < timers[parent].at else { return }
-      timers.swapAt(index, parent)
-      index = parent
+  init(_ budget: StateBudget) {
+    memory = StateMemory(budget)
+    pages = memory.pages
+  }
+
+  var byteCount: Int { count * TimerHeap.size }
+  var first: Timer? { count == 0 ? nil : self[0] }
+
+  subscript(index: Int) -> Timer {
+    @inline(__always) get { pages.read(index * TimerHeap.size, TimerHeap.size).load(as: Timer.self) }
+    @inline(__always) set {
+      pages.write(index * TimerHeap.size, TimerHeap.size).storeBytes(of: newValue, as: Timer.self)
     }
   }
 
-  mutating func pop() {
-    timers.swapAt(0, timers.count - 1)
-    timers.removeLast()
+  func push(_ timer: Timer) {
+    memory.extend(to: (count + 1) * TimerHeap.size)
+    var index = count
+    count += 1
+    while index > 0 {
+      let parent = (index - 1) / 2
+      let other = self[parent]
+      guard timer.at < other.at else { break }
+      self[index] = other
+      index = parent
+    }
+    self[index] = timer
+  }
+
+  func pop() {
+    count -= 1
+    guard count > 0 else { return }
+    let timer = self[count]
     var index = 0
     while true {
-      var least = index
-      for child in [2 * index + 1, 2 * index + 2]
-      where child < timers.count && timers[child].at < timers[least].at { least = child }
-      guard least != index else { return }
-      timers.swapAt(index, least)
+      var least = 2 * index + 1
+      guard least < count else { break }
+      if least + 1 < count, self[least + 1].at < self[least].at { least += 1 }
+      let other = self[least]
+      guard other.at < timer.at else { break }
+      self[index] = other
       index = least
     }
+    self[index] = timer
+  }
+
+  /// Leaves out timers that are there twice, when there may be many: rows that change set theirs again. One that lies in files
+  /// keeps them.
+  /// - Parameter body: is called for each that went.
+  func removeDuplicates(_ body: (Timer) -> Void) {
+    guard count >= 2 * distinct, !memory.isPaged else { return }
+    let start = pages.write(0, count * TimerHeap.size).assumingMemoryBound(to: Timer.self)
+    var timers = UnsafeMutableBufferPointer(start: start, count: count)
+    // In order, they are a heap again.
+    timers.sort { ($0.at, $0.group, $0.time) < ($1.at, $1.group, $1.time) }
+    var kept = 1
+    for timer in timers[1...] {
+      let last = timers[kept - 1]
+      if timer.at == last.at, timer.group == last.group, timer.time == last.time {
+        body(timer)
+      } else {
+        timers[kept] = timer
+        kept += 1
+      }
+    }
+    count = kept
+    distinct = max(1 << 12, kept)
   }
 }

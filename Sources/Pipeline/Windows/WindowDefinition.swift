@@ -67,6 +67,8 @@ package struct Aggregate: Sendable {
 
     /// Whether it computes with numbers only.
     var needsNumbers: Bool { [.sum, .avg, .stddev, .percentile].contains(self) }
+    /// Whether it goes by the times of the values.
+    var ordersByTime: Bool { self == .first || self == .last }
   }
 
   package var name: String

@@ -10,7 +10,8 @@ import Synchronization
 final class WindowHistory: Sendable {
   private struct State {
     var store: WindowStore
-    var beginning: (generation: WindowStore.Generation, bytes: [UInt8])?
+    /// What the windows begin with, until they have it.
+    var beginning: WindowStore.Generation?
     var lastStored: UInt64 = 0
     var lastPanes: UInt64 = 0
     var lastLog: Position?
@@ -47,12 +48,12 @@ final class WindowHistory: Sendable {
     try store.remove { (generation) throws(Failure) in generation != chosen }
     var state = State(store: store, pause: interval)
     if let chosen {
-      state.beginning = (chosen, try store.state(of: chosen))
+      state.beginning = chosen
       state.lastPanes = chosen.panes
       state.lastLog = chosen.log
     } else if let smallest = try WindowHistory.smallest(known, coverage), known.count == checkpoints.count {
       // The windows are new: they begin where the source does, and must do so again after a crash.
-      try state.store.append(log: WindowPosition(smallest).log, panes: 0, state: WindowSet(definitions).encode([]))
+      try state.store.append(log: WindowPosition(smallest).log, panes: 0) { WindowSet(definitions).encode([], to: &$0) }
     }
     self.state = Mutex(state)
   }
@@ -102,13 +103,17 @@ final class WindowHistory: Sendable {
   }
 
   /// Where the source must begin for the state; nil: where the sinks say.
-  var start: Position?? { state.withLock { state in state.beginning.map(\.generation.log) } }
+  var start: Position?? { state.withLock { state in state.beginning.map(\.log) } }
 
   /// Gives the windows the state that they begin with.
   /// - Returns: results that are to go to the sinks first: of the state, but not of its place.
   func restore(_ windows: WindowSet) throws(Failure) -> [Batch] {
-    guard let beginning = state.withLock({ $0.beginning.take() }) else { return [] }
-    return try windows.decode(beginning.bytes, panes: beginning.generation.panes, log: beginning.generation.log)
+    try state.withLock { (state) throws(Failure) in
+      guard let beginning = state.beginning.take() else { return [] }
+      return try state.store.state(of: beginning) { (reader) throws(Failure) in
+        try windows.decode(from: &reader, panes: beginning.panes, log: beginning.log)
+      }
+    }
   }
 
   /// Stores the state when it is time to, and forgets what is not needed.
@@ -133,7 +138,7 @@ final class WindowHistory: Sendable {
       }
       let told = isFirst ? results.filter { $0.transactions.contains { WindowPosition.isPane($0.mark) } } : []
       let panes = windows.panes - UInt64(told.reduce(0) { $0 + $1.transactions.count(where: \.ends) })
-      try state.store.append(log: log, panes: panes, state: windows.encode(told))
+      try state.store.append(log: log, panes: panes) { windows.encode(told, to: &$0) }
       (state.lastLog, state.lastPanes) = (log, windows.panes)
       state.lastStored = MonotonicTime.now()
       state.pause = max(interval, 20 * (state.lastStored &- now))

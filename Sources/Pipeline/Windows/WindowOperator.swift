@@ -15,6 +15,7 @@ final class WindowOperator {
   /// How many changes came too late.
   var lateCount: Int64 = 0
 
+  private let budget: StateBudget
   private let scratch = ScratchArena()
   /// By schema of the batch, whether its rows are the window's.
   @exclusivity(unchecked) private var isOurs: [Bool] = []
@@ -26,13 +27,15 @@ final class WindowOperator {
   // What every row needs of the plan and the state.
   @exclusivity(unchecked) private var needed: [Int] = []
   @exclusivity(unchecked) private var groupColumns: [Int] = []
-  @exclusivity(unchecked) private var groups = GroupIndex()
+  @exclusivity(unchecked) private var groups: GroupIndex
   /// Whether the open transaction has rows of the table.
   private var hasRows = false
   private var isComputed = false
 
-  init(_ definition: WindowDefinition) {
+  init(_ definition: WindowDefinition, _ budget: StateBudget) {
     self.definition = definition
+    self.budget = budget
+    groups = GroupIndex(budget)
     clock = WindowClock(definition)
   }
 
@@ -42,9 +45,9 @@ final class WindowOperator {
     isComputed = plan.measures.contains { $0.evaluator != nil }
   }
 
-  static func state(for plan: WindowPlan) -> any WindowState {
-    if case .session(let gap) = plan.definition.kind { return SessionWindows(plan, gap: gap) }
-    return FixedWindows(plan)
+  func state(for plan: WindowPlan) -> any WindowState {
+    if case .session(let gap) = plan.definition.kind { return SessionWindows(plan, gap: gap, budget) }
+    return FixedWindows(plan, budget)
   }
 
   /// Makes ready for the rows of a batch.
@@ -80,7 +83,7 @@ final class WindowOperator {
   private func bind(_ schema: TableSchema) throws(Failure) {
     guard let old = plan else {
       let plan = try WindowPlan(definition, schema)
-      return adopt(plan, WindowOperator.state(for: plan))
+      return adopt(plan, state(for: plan))
     }
     guard old.schema !== schema else { return }
     let plan = try WindowPlan(definition, schema)

@@ -1,24 +1,34 @@
 package import Change
 
 extension WindowSet {
-  /// The whole state. No transaction is open.
-  /// - Parameter results: what the state has told already, and no sink was given.
+  /// The whole state as bytes, for a small one.
   package func encode(_ results: [Batch]) -> [UInt8] {
-    precondition(!isInsideTransaction && !writer.isOpen, "a state is stored between two transactions")
     var state = StateWriter()
+    encode(results, to: &state)
+    return state.bytes
+  }
+
+  /// Writes the whole state. No transaction is open.
+  /// - Parameter results: what the state has told already, and no sink was given.
+  func encode(_ results: [Batch], to state: inout StateWriter) {
+    precondition(!isInsideTransaction && !writer.isOpen, "a state is stored between two transactions")
     state.append(clock)
     state.append(writer.latestCommit.microseconds)
     state.append(operators.count)
     for window in operators { window.encode(to: &state) }
     state.append(results.count)
     for batch in results { batch.encode(to: &state) }
-    return state.bytes
+  }
+
+  /// Reads a state from bytes.
+  package func decode(_ bytes: [UInt8], panes: UInt64, log: Position?) throws(Failure) -> [Batch] {
+    var reader = StateReader(bytes)
+    return try decode(from: &reader, panes: panes, log: log)
   }
 
   /// Reads a state into windows that have none.
   /// - Returns: the results that came with it.
-  package func decode(_ bytes: [UInt8], panes: UInt64, log: Position?) throws(Failure) -> [Batch] {
-    var reader = StateReader(bytes)
+  func decode(from reader: inout StateReader, panes: UInt64, log: Position?) throws(Failure) -> [Batch] {
     let clock = try reader.integer()
     let latestCommit = try reader.integer()
     guard try reader.count() == operators.count else { throw StateReader.damaged("has other windows") }
@@ -53,7 +63,7 @@ extension WindowOperator {
     lateCount = try reader.integer()
     guard try reader.integer() != 0 else { return }
     let plan = try WindowPlan(definition, try TableSchema.decode(from: &reader))
-    let state = WindowOperator.state(for: plan)
+    let state = self.state(for: plan)
     try state.decode(from: &reader)
     adopt(plan, state)
   }

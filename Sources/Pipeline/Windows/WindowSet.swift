@@ -9,6 +9,7 @@ package import Change
 /// *Thread*: one at a time.
 package final class WindowSet {
   let operators: [WindowOperator]
+  private let budget: StateBudget
   let writer = PaneWriter()
   private(set) var clock = Int64.min
   private let draft = BatchDraft()
@@ -18,8 +19,13 @@ package final class WindowSet {
   private var kept: UInt64 = 0
   package private(set) var isInsideTransaction = false
 
-  package init(_ definitions: [WindowDefinition]) {
-    operators = definitions.map(WindowOperator.init)
+  /// - Parameters:
+  ///   - memoryLimit: how many bytes of the state may be in memory; the rest lies in files.
+  ///   - directory: where these files are.
+  package init(_ definitions: [WindowDefinition], memoryLimit: Int = .max, directory: String = "") {
+    let budget = StateBudget(limit: memoryLimit, directory: directory)
+    self.budget = budget
+    operators = definitions.map { WindowOperator($0, budget) }
     // A table is left out only where each of its windows says so.
     replaced = Set(definitions.filter(\.replaces).map(\.from)).subtracting(
       definitions.filter { !$0.replaces }.map(\.from))
@@ -49,8 +55,16 @@ package final class WindowSet {
   package var panes: UInt64 { writer.count }
   /// The place behind the last transaction that was taken in.
   package var log: Position? { writer.log }
-  /// Bytes in memory.
+  /// Bytes of the state, in memory and in files.
   package var byteCount: Int { operators.reduce(0) { $0 + ($1.state?.byteCount ?? 0) } }
+  /// Bytes in memory.
+  package var residentByteCount: Int { budget.resident + budget.fixed }
+
+  /// Brings what the state has in memory down to the limit.
+  private func settle() throws(Failure) {
+    budget.fixed = operators.reduce(0) { $0 + ($1.state?.fixedByteCount ?? 0) }
+    try budget.settle()
+  }
 
   func restore(clock: Int64, panes: UInt64, log: Position?, latestCommit: Int64) {
     self.clock = clock
@@ -93,6 +107,7 @@ package final class WindowSet {
       isInsideTransaction = !part.ends
       if part.ends { try end(part) }
     }
+    try settle()
     let isOpen = isInsideTransaction
     results.append(passedOn(batch, panes: panes))
     if !isOpen { results += writer.take() }

@@ -12,7 +12,7 @@ struct WindowStage: Sendable {
   let outputs: [BatchChannel]
   let definitions: [WindowDefinition]
   let stateDirectory: String
-  /// Bytes that the state may take in memory.
+  /// Bytes that the state may take in memory; what is more lies in files.
   let memoryLimit: Int
   /// Nanoseconds between two stored states, at least.
   let interval: UInt64
@@ -57,7 +57,7 @@ struct WindowStage: Sendable {
     do {
       meter.begin()
       guard let history = try await history.all().first else { throw CancellationError() }
-      let windows = WindowSet(definitions)
+      let windows = WindowSet(definitions, memoryLimit: memoryLimit, directory: stateDirectory + "/windows.state")
       try await send(try history.restore(windows))
       while try await pass(windows, history) {}
       try history.keep(windows, [], sinks: sinks, isLast: true)
@@ -78,7 +78,6 @@ struct WindowStage: Sendable {
       // Before a sink is given what a transaction has ended with, the state can be stored: also when another one goes on.
       for piece in WindowSet.pieces(of: batch) {
         let results = try windows.take(piece)
-        try check(windows)
         try history.keep(windows, results, sinks: sinks)
         try await send(results)
       }
@@ -88,14 +87,6 @@ struct WindowStage: Sendable {
     try await send(results)
     for output in outputs { output.advance(to: reception.watermark) }
     return !reception.isLast
-  }
-
-  private func check(_ windows: WindowSet) throws(Failure) {
-    guard windows.byteCount > memoryLimit else { return }
-    throw Failure(
-      .limit, "the state of the windows does not fit the memory that they may use",
-      at: "\(windows.byteCount >> 20) MiB of \(memoryLimit >> 20) MiB",
-      hint: "raise `limits: { memory: … }`, or keep less: shorter windows, less `allowed_lateness`, fewer groups")
   }
 
   private func send(_ batches: [Batch]) async throws {

@@ -5,8 +5,10 @@ import Change
 /// *Determinism*: what is written at an instant, and behind a transaction, depends on the transactions before it alone.
 protocol WindowState: AnyObject {
   var groups: GroupIndex { get }
-  /// Bytes in memory.
+  /// Bytes, in memory and in files.
   var byteCount: Int { get }
+  /// Those of them that stay in memory.
+  var fixedByteCount: Int { get }
   /// How many windows and groups have a state.
   var entryCount: Int { get }
 

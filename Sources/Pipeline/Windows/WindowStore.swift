@@ -14,7 +14,9 @@ struct WindowStore {
     var panes: UInt64
   }
 
+  /// "Wtehserf", and behind it the form of what follows.
   private static let magic: Int64 = 0x6672_6573_6865_7457
+  private static let version: Int64 = 2
   private let directory: String
   /// Nil: whatever is there is to be removed, and not read.
   private let fingerprint: String?
@@ -27,18 +29,20 @@ struct WindowStore {
     if mkdir(self.directory, 0o700) == 0 {
       try sync(directory, O_RDONLY | O_DIRECTORY)
     } else if errno != EEXIST {
-      throw fault("cannot create", self.directory)
+      throw WindowStore.fault("cannot create", self.directory)
     }
     for number in try numbers() {
       generations.append(
-        fingerprint == nil ? Generation(number: number, log: nil, panes: 0) : try read(number).0)
+        fingerprint == nil
+          ? Generation(number: number, log: nil, panes: 0)
+          : try read(number) { (generation, _) throws(Failure) in generation })
     }
   }
 
   private func path(_ number: UInt64) -> String { "\(directory)/\(number).generation" }
 
   private func numbers() throws(Failure) -> [UInt64] {
-    guard let handle = opendir(directory) else { throw fault("cannot read", directory) }
+    guard let handle = opendir(directory) else { throw WindowStore.fault("cannot read", directory) }
     defer { closedir(handle) }
     var numbers: [UInt64] = []
     while let entry = readdir(handle) {
@@ -51,61 +55,57 @@ struct WindowStore {
   }
 
   /// Stores a state durably; from here on a sink may go beyond it.
-  mutating func append(log: Position?, panes: UInt64, state: [UInt8]) throws(Failure) {
+  /// - Parameter state: writes it.
+  mutating func append(log: Position?, panes: UInt64, _ state: (inout StateWriter) -> Void) throws(Failure) {
     let number = (generations.last?.number ?? 0) + 1
-    var content = StateWriter()
-    content.append(WindowStore.magic)
-    content.append(fingerprint ?? "")
-    content.append(log == nil ? 0 : 1)
-    content.append(log?.text ?? "")
-    content.append(log?.token ?? "")
-    content.append(panes)
-    content.append(state)
-    content.append(content.bytes.withUnsafeBytes { GroupIndex.hash($0) })
     let temporary = "\(directory)/new"
-    try write(content.bytes, to: temporary)
+    try write(to: temporary) { content in
+      content.append(WindowStore.magic)
+      content.append(WindowStore.version)
+      content.append(fingerprint ?? "")
+      content.append(log == nil ? 0 : 1)
+      content.append(log?.text ?? "")
+      content.append(log?.token ?? "")
+      content.append(panes)
+      state(&content)
+    }
     Failpoint.hit("windows.before_rename")
-    guard rename(temporary, path(number)) == 0 else { throw fault("cannot name", temporary) }
+    guard rename(temporary, path(number)) == 0 else { throw WindowStore.fault("cannot name", temporary) }
     try sync(directory, O_RDONLY | O_DIRECTORY)
     Failpoint.hit("windows.stored")
     generations.append(Generation(number: number, log: log, panes: panes))
   }
 
-  private func write(_ bytes: [UInt8], to path: String) throws(Failure) {
+  private func write(to path: String, _ body: (inout StateWriter) -> Void) throws(Failure) {
     let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-    guard file >= 0 else { throw fault("cannot create", path) }
+    guard file >= 0 else { throw WindowStore.fault("cannot create", path) }
     defer { close(file) }
-    var offset = 0
-    while offset < bytes.count {
-      let written = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress! + offset, bytes.count - offset) }
-      if written < 0, errno == EINTR { continue }
-      guard written > 0 else { throw fault("cannot write", path) }
-      offset += written
-    }
-    guard fsync(file) == 0 else { throw fault("cannot write", path) }
+    var writer = StateWriter(file: file, path: path)
+    body(&writer)
+    try writer.finish()
+    guard fsync(file) == 0 else { throw WindowStore.fault("cannot write", path) }
   }
 
   private func sync(_ path: String, _ flags: Int32) throws(Failure) {
     let file = open(path, flags | O_CLOEXEC)
-    guard file >= 0 else { throw fault("cannot open", path) }
+    guard file >= 0 else { throw WindowStore.fault("cannot open", path) }
     defer { close(file) }
-    guard fsync(file) == 0 else { throw fault("cannot write", path) }
+    guard fsync(file) == 0 else { throw WindowStore.fault("cannot write", path) }
   }
 
-  private func read(_ number: UInt64) throws(Failure) -> (Generation, [UInt8]) {
+  /// Reads a generation's file: its checksum first, then what goes before the state.
+  private func read<Result>(
+    _ number: UInt64, _ body: (Generation, inout StateReader) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
     let path = path(number)
-    let bytes = try content(of: path)
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { throw WindowStore.fault("cannot open", path) }
+    defer { close(file) }
     do throws(Failure) {
-      guard bytes.count > 8 else { throw StateReader.damaged() }
-      var reader = StateReader(bytes)
-      guard try reader.integer() == WindowStore.magic else { throw StateReader.damaged("is of another kind") }
-      let checksum = bytes.withUnsafeBytes {
-        GroupIndex.hash(UnsafeRawBufferPointer(rebasing: $0[..<(bytes.count - 8)]))
-      }
-      let stored = bytes.withUnsafeBytes {
-        UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: bytes.count - 8, as: UInt64.self))
-      }
-      guard checksum == stored else { throw StateReader.damaged("is damaged: its checksum is wrong") }
+      let count = try checkedCount(file, path)
+      guard lseek(file, 0, SEEK_SET) == 0 else { throw WindowStore.fault("cannot read", path) }
+      var reader = StateReader(file: file, path: path, count: count)
+      _ = try (reader.integer(), reader.integer())
       guard try reader.string() == fingerprint else {
         throw Failure(
           .configuration, "the definition of a window has changed, and its stored state does not fit any more",
@@ -115,31 +115,37 @@ struct WindowStore {
       let hasLog = try reader.integer() != 0
       let log = Position(text: try reader.string(), token: try reader.string())
       let panes = try reader.unsigned()
-      return (Generation(number: number, log: hasLog ? log : nil, panes: panes), try reader.text())
+      return try body(Generation(number: number, log: hasLog ? log : nil, panes: panes), &reader)
     } catch {
       throw error.at(path)
     }
   }
 
-  private func content(of path: String) throws(Failure) -> [UInt8] {
-    let file = open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { throw fault("cannot open", path) }
-    defer { close(file) }
+  /// How many bytes of a file lie before its checksum, which is right.
+  private func checkedCount(_ file: Int32, _ path: String) throws(Failure) -> Int {
     var status = stat()
-    guard fstat(file, &status) == 0 else { throw fault("cannot read", path) }
-    var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
-    var offset = 0
-    while offset < bytes.count {
-      let left = bytes.count - offset
-      let count = bytes.withUnsafeMutableBytes { Glibc.read(file, $0.baseAddress! + offset, left) }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw fault("cannot read", path) }
-      offset += count
+    guard fstat(file, &status) == 0 else { throw WindowStore.fault("cannot read", path) }
+    let count = Int(status.st_size) - 8
+    guard count >= 16 else { throw StateReader.damaged() }
+    var start = StateReader(file: file, path: path, count: 16)
+    guard try start.integer() == WindowStore.magic else { throw StateReader.damaged("is of another kind") }
+    guard try start.integer() == WindowStore.version else {
+      throw StateReader.damaged("was written by another version of this program")
     }
-    return bytes
+    guard lseek(file, 0, SEEK_SET) == 0 else { throw WindowStore.fault("cannot read", path) }
+    var content = StateReader(file: file, path: path, count: count)
+    let checksum = try content.skipAll()
+    var end = StateReader(file: file, path: path, count: 8)
+    guard try end.unsigned() == checksum else { throw StateReader.damaged("is damaged: its checksum is wrong") }
+    return count
   }
 
-  func state(of generation: Generation) throws(Failure) -> [UInt8] { try read(generation.number).1 }
+  /// Reads the state of a generation.
+  func state<Result>(
+    of generation: Generation, _ body: (inout StateReader) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try read(generation.number) { (_, reader) throws(Failure) in try body(&reader) }
+  }
 
   /// Forgets the generations for which `isGone` holds.
   mutating func remove(where isGone: (Generation) throws(Failure) -> Bool) throws(Failure) {
@@ -150,18 +156,18 @@ struct WindowStore {
         continue
       }
       guard unlink(path(generation.number)) == 0 || errno == ENOENT else {
-        throw fault("cannot remove", path(generation.number))
+        throw WindowStore.fault("cannot remove", path(generation.number))
       }
     }
     generations = kept
   }
 
-  private func fault(_ attempt: String, _ path: String) -> Failure {
+  static func fault(_ attempt: String, _ path: String) -> Failure {
     let number = errno
     let code: Failure.Code =
       switch number {
       case EACCES, EPERM, EROFS: .permission
-      case ENOSPC, EDQUOT: .diskFull
+      case ENOSPC, EDQUOT, EFBIG: .diskFull
       default: .inputOutput
       }
     return Failure(

@@ -1,0 +1,103 @@
+import Change
+import Glibc
+
+/// How much memory the state of a pipeline's windows may take together; what is more lies in files of the state directory.
+///
+/// *Memory*: between two settlings, what one row or one result touches. *Thread*: one at a time.
+final class StateBudget {
+  private struct Member {
+    let id: ObjectIdentifier
+    // A memory leaves when it goes.
+    unowned let memory: StateMemory
+  }
+
+  /// Bytes that may be in memory.
+  let limit: Int
+  private let directory: String
+  let pageShift: Int
+  @exclusivity(unchecked) private(set) var resident = 0
+  /// Bytes of the state that are not pages, and stay in memory.
+  @exclusivity(unchecked) var fixed = 0 { didSet { allowed = max(limit - fixed, limit / 4) } }
+  /// Bytes of pages that may be in memory.
+  @exclusivity(unchecked) private var allowed: Int
+  private var members: [Member] = []
+  private var next = 0
+  private var failure: Failure?
+
+  /// - Parameter directory: where the files lie; it must be there when they are needed.
+  init(limit: Int = .max, directory: String = "") {
+    self.limit = limit
+    allowed = limit
+    self.directory = directory
+    pageShift = Int(sysconf(Int32(_SC_PAGESIZE))).trailingZeroBitCount
+  }
+
+  @inline(__always) func change(by bytes: Int) { resident += bytes }
+
+  func add(_ memory: StateMemory) { members.append(Member(id: ObjectIdentifier(memory), memory: memory)) }
+
+  func remove(_ id: ObjectIdentifier, bytes: Int) {
+    members.removeAll { $0.id == id }
+    resident -= bytes
+  }
+
+  /// Gives pages back until the state fits. Pointers into it are good no more.
+  /// - Throws: `.diskFull` and others when a file cannot be written; `.limit` when the state is larger than it can be.
+  @inline(__always) func settle() throws(Failure) { if resident > allowed { try relieve() } }
+
+  /// As `settle`, where a failure can wait for the next one.
+  @inline(__always) func settleLater() {
+    guard resident > allowed, failure == nil else { return }
+    do throws(Failure) { try relieve() } catch { failure = error }
+  }
+
+  /// Whether so many bytes more are too many.
+  func isExceeded(by bytes: Int) -> Bool { allowed - resident < bytes }
+
+  /// Lets pages of a memory go already when it grows.
+  func pageFromNowOn(_ memory: StateMemory) {
+    do throws(Failure) { try memory.beginPaging() } catch { failure = failure ?? error }
+  }
+
+  @inline(never) private func relieve() throws(Failure) {
+    if let failure { throw failure }
+    // A memory that is smaller than this stays where it is.
+    let least = min(1 << 18, limit / 32)
+    for member in members {
+      if member.memory.count > StateMemory.limit {
+        throw Failure(
+          .limit, "the state of the windows is larger than \(StateMemory.limit >> 30) GiB", at: directory,
+          hint: "keep less: shorter windows, less `allowed_lateness`, fewer groups")
+      }
+      if member.memory.count > least { try member.memory.beginPaging() }
+    }
+    // Three quarters, so that there is a while until the next time. The first pass finds what was not used lately.
+    let target = allowed - allowed / 4
+    for _ in 0..<(3 * members.count) where resident > target {
+      next = (next + 1) % members.count
+      _ = try members[next].memory.evict(resident - target)
+    }
+  }
+
+  /// A file without a name.
+  func openFile() throws(Failure) -> Int32 {
+    let path = directory + "/spilled"
+    let file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard file >= 0, unlink(path) == 0 else { throw fault("cannot create a file for") }
+    return file
+  }
+
+  func fault(_ attempt: String) -> Failure {
+    let number = errno
+    let code: Failure.Code =
+      switch number {
+      case EACCES, EPERM, EROFS: .permission
+      case ENOSPC, EDQUOT, EFBIG: .diskFull
+      default: .inputOutput
+      }
+    return Failure(
+      code, "\(attempt) what does not fit the memory of the windows' state", at: directory,
+      hint: code == .diskFull ? "make room, raise `limits: { memory: … }`, or keep less" : "",
+      cause: String(cString: strerror(number)))
+  }
+}

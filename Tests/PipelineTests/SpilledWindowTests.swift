@@ -1,0 +1,54 @@
+import Change
+import Foundation
+import MemoryConnector
+import Pipeline
+import TestRandom
+import Testing
+
+/// Windows whose state does not fit the memory that they may use: what they tell does not change.
+@Suite(.timeLimit(.minutes(5))) struct SpilledWindowTests {
+  private static func withDirectory(_ body: (String) throws -> Void) throws {
+    let directory = FileManager.default.temporaryDirectory.appending(path: "freshet-spill-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    defer {
+      // What is left in the directory for temporary files hurts no one.
+      try? FileManager.default.removeItem(at: directory)
+    }
+    try body(directory.path)
+  }
+
+  @Test(arguments: 0..<12)
+  func aStateInFilesTellsWhatOneInMemoryTellsWhereverItIsRestored(_ seed: Int) throws {
+    var random = SeededRandom(seed: UInt64(seed) + 12000)
+    let shape = RandomWindowTests.Shape.allCases[seed % 4]
+    let work = RandomWindowTests.Workload(seed: UInt64(seed) + 700, transactions: 80, disorder: 40)
+    let accumulation = ["accumulating", "retracting"][seed / 4 % 2]
+    let block = RandomWindowTests.block(shape, accumulation, &random)
+      .split(separator: "first_time: min(happened)").joined(
+        separator: "first_status: min(status), oldest: first(status)")
+    let whole = try WindowTrial.run(block, work.log, until: work.commit + 10_000)
+    try SpilledWindowTests.withDirectory { directory in
+      let limit = seed % 3 == 0 ? 1 : 1 << 15
+      let empty = { WindowSet(try WindowTrial.definitions(block), memoryLimit: limit, directory: directory) }
+      var output = WindowTrial.Output()
+      var windows = try empty()
+      var first = 0
+      while first < work.log.count {
+        let end = min(work.log.count, first + Int.random(in: 1...40, using: &random))
+        try WindowTrial.run(
+          windows, Array(work.log[..<end]), RandomWindowTests.cutting(&random), from: first, into: &output)
+        #expect(windows.residentByteCount < windows.byteCount + 200_000)
+        let next = try empty()
+        #expect(try next.decode(windows.encode([]), panes: windows.panes, log: windows.log).isEmpty)
+        windows = next
+        first = end
+      }
+      for batch in try windows.advance(to: EventTime(microseconds: (work.commit + 10_000) * 1_000_000)) {
+        output.take(batch)
+      }
+      #expect(output.panes == whole.panes, "\(block)")
+      #expect(output.numbers == whole.numbers)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
+    }
+  }
+}
