@@ -51,6 +51,9 @@ package final class KafkaSink: Sink {
     }
     let found = try topic.read()
     epoch = try found?.nextEpoch(at: topic.place) ?? 1
+    // A checkpoint may hold one that its readers were not told.
+    let told = found?.watermark.map { EventTime(microseconds: $0 == .min ? .min : $0 - 1) } ?? .distantPast
+    watermarks = WatermarkRecords(interval: settings.watermarkInterval, after: told)
     sender = RecordSender(settings, context, writer, directory)
     self.writer = writer
     return found.map { Position(text: $0.position, token: $0.token) }

@@ -14,9 +14,13 @@ struct WatermarkRecords {
   /// Nanoseconds between two; nil: none are written.
   let interval: UInt64?
   private var last: UInt64 = 0
-  private var lastTime = EventTime.distantPast
+  private var lastTime: EventTime
 
-  init(interval: UInt64?) { self.interval = interval }
+  /// - Parameter time: what the readers were told before.
+  init(interval: UInt64?, after time: EventTime = .distantPast) {
+    self.interval = interval
+    lastTime = time
+  }
 
   mutating func write(_ checkpoint: Checkpoint, to topics: [TargetTopic], with writer: MessageWriter) throws {
     guard let interval, checkpoint.watermark > lastTime else { return }

@@ -8,6 +8,8 @@ struct ResumePlan: Sendable {
   let progress: [[SourceProgress?]]
   /// The least watermark that any sink has stored; what is promised stays promised.
   let watermark: EventTime
+  /// By sink: the watermark that it has stored.
+  let watermarks: [EventTime]
 
   /// - Throws: `.identity` when a checkpoint was made by a pipeline with other sources.
   init(_ checkpoints: [Position?], sources names: [String]) throws(Failure) {
@@ -21,6 +23,7 @@ struct ResumePlan: Sendable {
       }
       progress = [checkpoints.map { $0.map { SourceProgress(position: $0) } }]
       watermark = .distantPast
+      watermarks = checkpoints.map { _ in .distantPast }
       return
     }
     var vectors: [VectorPosition?] = []
@@ -28,7 +31,8 @@ struct ResumePlan: Sendable {
       vectors.append(try checkpoint.map { position throws(Failure) in try ResumePlan.vector(position, names) })
     }
     progress = names.map { name in vectors.map { $0?[name] } }
-    watermark = vectors.map { $0?.watermark ?? .distantPast }.min() ?? .distantPast
+    watermarks = vectors.map { $0?.watermark ?? .distantPast }
+    watermark = watermarks.min() ?? .distantPast
   }
 
   private static func vector(_ checkpoint: Position, _ names: [String]) throws(Failure) -> VectorPosition {

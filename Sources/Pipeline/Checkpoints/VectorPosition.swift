@@ -89,6 +89,15 @@ package struct VectorPosition: Hashable, Sendable {
     var sources: [Source]
   }
 
+  /// Transactions behind a position that a checkpoint may name; no batch has as many.
+  private static let mostEnded: UInt64 = 1 << 48
+
+  private static func damaged(_ position: Position) -> Failure {
+    Failure(
+      .corruptState, "the checkpoint of several sources is damaged", at: position.text,
+      hint: "put the target's checkpoint back, or reset the sink")
+  }
+
   /// Reads a checkpoint's token back; nil when it is not one of several sources.
   /// - Throws: `.corruptState` when it is, and makes no sense.
   package init?(_ position: Position) throws(Failure) {
@@ -96,19 +105,22 @@ package struct VectorPosition: Hashable, Sendable {
     do {
       stored = try JSONDecoder().decode(Stored.self, from: Data(position.token.utf8))
     } catch {
+      let isVector = [#"{"watermark":"#, #"{"sources":"#].contains { position.token.hasPrefix($0) }
+      if isVector { throw VectorPosition.damaged(position) }
       return nil
     }
     watermark = stored.watermark.map { EventTime(microseconds: $0) } ?? .distantPast
     components = []
     for source in stored.sources {
+      guard self[source.name] == nil, source.token != nil || source.mark != nil else {
+        throw VectorPosition.damaged(position)
+      }
       var progress = SourceProgress(
         position: source.token.map { Position(text: source.text ?? "", token: $0) })
       if let mark = source.mark {
         guard mark.count == 6, let file = UInt32(exactly: mark[4]), let server = UInt32(exactly: mark[5]),
-          let ended = source.ended, ended > 0, self[source.name] == nil
-        else {
-          throw Failure(.corruptState, "the checkpoint of several sources is damaged", at: position.text)
-        }
+          let ended = source.ended, ended > 0, ended <= VectorPosition.mostEnded
+        else { throw VectorPosition.damaged(position) }
         progress.ended = ended
         progress.last = LogMark(
           streamHigh: mark[0], streamLow: mark[1], sequence: mark[2], file: file, endOffset: mark[3], server: server)

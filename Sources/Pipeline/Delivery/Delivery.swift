@@ -42,7 +42,12 @@ struct Delivery: ~Copyable {
   /// Nanoseconds between two commits that move only the checkpoint.
   private static let emptyCommitInterval: UInt64 = 1_000_000_000
 
-  init(channel: BatchChannel, sink: any Sink, meter: SinkMeter, delays: LagSamples, isOneLog: Bool, catchUp: CatchUp?) {
+  /// - Parameter watermark: what the sink has stored, and does not go back behind.
+  init(
+    channel: BatchChannel, sink: any Sink, meter: SinkMeter, delays: LagSamples, isOneLog: Bool, catchUp: CatchUp?,
+    watermark: EventTime = .distantPast
+  ) {
+    self.watermark = watermark
     self.isOneLog = isOneLog
     self.channel = channel
     self.sink = sink

@@ -84,7 +84,7 @@ package struct CommitOrder: Sendable {
     for index in standings.indices {
       let standing = standings[index]
       isAnyReady = isAnyReady || standing.isReady
-      if standing.isSnapshot { return wholeBatch(index) }
+      if standing.isSnapshot { return snapshotRun(index) }
       if standing.time == .max, !standing.isReady { continue }
       if next < 0 || standing.time < standings[next].time {
         (next, second) = (index, next)
@@ -134,10 +134,13 @@ package struct CommitOrder: Sendable {
       lane: lane, parts: cursor..<(cursor + 1), isWholeBatch: cursor == 0 && head.transactions.count == 1)
   }
 
-  private func wholeBatch(_ lane: Int) -> Run? {
+  /// What a snapshot has read, until the batch ends or the log goes on in it.
+  private func snapshotRun(_ lane: Int) -> Run? {
     guard let head = lanes[lane].head else { return nil }
     let cursor = lanes[lane].cursor
-    return Run(lane: lane, parts: cursor..<head.transactions.count, isWholeBatch: cursor == 0)
+    let end = head.transactions[cursor...].firstIndex { !$0.isSnapshot } ?? head.transactions.count
+    return Run(
+      lane: lane, parts: cursor..<end, isWholeBatch: cursor == 0 && end == head.transactions.count)
   }
 
   /// The run leaves with the whole batch, which nobody else here holds any more.

@@ -222,7 +222,8 @@ final class OrderStage {
     if settings.late == .quarantine {
       lateChanges.note(index, committed: part.commitTime, watermark: order.watermark)
     }
-    part.commitTime = EventTime(microseconds: order.watermark.microseconds + 1)
+    part.commitTime = EventTime(
+      microseconds: max(order.watermark.microseconds, min(order.watermark.microseconds, .max - 1) + 1))
     return part.begins ? 1 : 0
   }
 

@@ -4,7 +4,9 @@ import Glibc
 
 /// Which sources bring rows of each table of the targets, so that none empties what others have brought.
 ///
-/// *Durability*: a pair of table and source is in the state directory, one line of JSON each, before its first row goes on.
+/// A source counts from its first row on, in the one order: after a restart the changes of others that came before that row
+/// come again, and were right. *Durability*: a pair of table and source is in the state directory, one line of JSON each, with
+/// the time of that row, before it goes on.
 /// *Thread*: one at a time.
 final class SharedTables {
   private let path: String
@@ -12,11 +14,12 @@ final class SharedTables {
   private let chain: TransformChain
   /// Where the tables are noted that several sources bring; nil: nobody asks.
   private let merged: MergedTables?
-  private var owners: [TableName: Set<String>] = [:]
-  /// The schemas that each source has shown, by identity.
+  /// The commit time of each source's first row.
+  private var owners: [TableName: [String: EventTime]] = [:]
+  /// The schemas that each source has shown last, by identity.
   private var seen: [Set<ObjectIdentifier>]
-  /// Keeps what `seen` names.
-  private var schemas: [TableSchema] = []
+  /// Keeps what `seen` names: one of each table.
+  private var schemas: [[TableName: TableSchema]]
 
   /// - Parameters:
   ///   - names: of the sources.
@@ -27,6 +30,7 @@ final class SharedTables {
     self.chain = chain
     self.merged = merged
     seen = Array(repeating: [], count: names.count)
+    schemas = Array(repeating: [:], count: names.count)
     try read()
     for (table, sources) in owners where sources.count > 1 { merged?.insert(table) }
   }
@@ -39,32 +43,56 @@ final class SharedTables {
     for part in batch.transactions[parts] {
       for change in batch.changes[part.range] {
         if change.operation == .schema {
-          try check(batch.schemaChanges[Int(change.row)], of: source)
+          try check(batch.schemaChanges[Int(change.row)], of: source, at: part.commitTime)
         } else if unseen[Int(change.schema)] {
-          try note(batch.schemas[Int(change.schema)], of: source)
+          // What a snapshot reads has no time: it may have been there before anything else.
+          try note(
+            batch.schemas[Int(change.schema)], of: source, at: part.isSnapshot ? .distantPast : part.commitTime)
         }
       }
     }
   }
 
-  private func note(_ schema: TableSchema, of source: Int) throws(Failure) {
+  private func note(_ schema: TableSchema, of source: Int, at time: EventTime) throws(Failure) {
     guard seen[source].insert(ObjectIdentifier(schema)).inserted else { return }
-    schemas.append(schema)
+    if let old = schemas[source].updateValue(schema, forKey: schema.name) { seen[source].remove(ObjectIdentifier(old)) }
     let table = chain.name(for: schema.name)
-    guard owners[table, default: []].insert(names[source]).inserted else { return }
-    try append(table, names[source])
-    if owners[table, default: []].count > 1 { merged?.insert(table) }
+    if let known = owners[table]?[names[source]], known <= time { return }
+    owners[table, default: [:]][names[source]] = time
+    try append(table, names[source], time)
+    if owners[table, default: [:]].count > 1 { merged?.insert(table) }
   }
 
-  private func check(_ change: SchemaChange, of source: Int) throws(Failure) {
+  /// Whether the first row of a source comes before a change of another one.
+  private func comes(_ first: (name: String, time: EventTime), before change: (source: Int, time: EventTime)) -> Bool {
+    guard first.time == change.time, let place = names.firstIndex(of: first.name) else {
+      return first.time <= change.time
+    }
+    return place < change.source
+  }
+
+  private func check(_ change: SchemaChange, of source: Int, at time: EventTime) throws(Failure) {
     guard [.drop, .truncate, .rename].contains(change.kind) else { return }
     let table = chain.name(for: change.table)
-    guard let other = owners[table]?.filter({ $0 != names[source] }).min() else { return }
+    let others = (owners[table] ?? [:]).filter { name, first in
+      name != names[source] && comes((name, first), before: (source, time))
+    }
+    guard let other = others.keys.min() else { return }
     throw Failure(
       .schemaChange,
       "source \"\(names[source])\" has a \(change.kind.rawValue) of \"\(change.table)\", and \"\(table)\" has rows of \"\(other)\", too",
       at: "table \"\(table)\"",
       hint: "delete the rows instead, or give the source's table a name of its own with `route`")
+  }
+
+  /// Makes a new file's name survive a power cut.
+  private static func synchronizeDirectory(of path: String) throws(Failure) {
+    let directory = (path as NSString).deletingLastPathComponent
+    let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    let isDurable = descriptor >= 0 && fsync(descriptor) == 0
+    let cause = isDurable ? "" : String(cString: strerror(errno))
+    if descriptor >= 0 { close(descriptor) }
+    if !isDurable { throw Failure(.inputOutput, "cannot sync the state directory", at: directory, cause: cause) }
   }
 
   private func read() throws(Failure) {
@@ -82,8 +110,12 @@ final class SharedTables {
       }
       for line in bytes.split(separator: UInt8(ascii: "\n")) {
         let parts = try JSONDecoder().decode([String].self, from: Data(line))
-        guard parts.count == 3 else { continue }
-        owners[TableName(namespace: parts[0], table: parts[1]), default: []].insert(parts[2])
+        // Without a time: as if it had always been there.
+        guard parts.count >= 3 else { continue }
+        let time = parts.count > 3 ? Int64(parts[3]).map { EventTime(microseconds: $0) } : nil
+        let table = TableName(namespace: parts[0], table: parts[1])
+        let known = owners[table]?[parts[2]] ?? EventTime(microseconds: .max)
+        owners[table, default: [:]][parts[2]] = min(known, time ?? .distantPast)
       }
     } catch let failure as Failure {
       throw failure
@@ -92,17 +124,22 @@ final class SharedTables {
     }
   }
 
-  private func append(_ table: TableName, _ source: String) throws(Failure) {
+  private func append(_ table: TableName, _ source: String, _ time: EventTime) throws(Failure) {
     do {
-      let line = try JSONEncoder().encode([table.namespace, table.table, source]) + Data("\n".utf8)
+      let parts = [table.namespace, table.table, source, "\(time.microseconds)"]
+      let line = try JSONEncoder().encode(parts) + Data("\n".utf8)
+      let isNew = !FileManager.default.fileExists(atPath: path)
       // Made when it is missing, for this user only; the handle below tells when that did not work.
       let descriptor = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
       if descriptor >= 0 { close(descriptor) }
+      if isNew { try SharedTables.synchronizeDirectory(of: path) }
       let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
       defer { file.closeFile() }
       try file.seekToEnd()
       try file.write(contentsOf: line)
       try file.synchronize()
+    } catch let failure as Failure {
+      throw failure
     } catch {
       throw Failure(.inputOutput, "cannot note which sources bring a table", at: path, cause: "\(error)")
     }

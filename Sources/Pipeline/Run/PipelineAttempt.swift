@@ -28,6 +28,8 @@ struct PipelineAttempt: Sendable {
       hasTransforms: !definition.transforms.isEmpty, hasWindows: !definition.windows.isEmpty)
     let channels = definition.sinks.map { BatchChannel(name: "deliver.\($0.name)", byteLimit: shares.channel) }
     let resume = Resume(definition)
+    // What the attempt before has read of tables says nothing of this one.
+    for source in meters.sources { source.update { $0.snapshot = nil } }
     meters.attach(channels)
     // What the sources fill: the sinks' own channels, unless transforms, windows or the order of several sources lie between.
     let windows = windowStage(into: channels, shares)
@@ -157,7 +159,7 @@ struct PipelineAttempt: Sendable {
       var delivery = Delivery(
         channel: channel, sink: sink, meter: meters.sinks[index], delays: delays,
         isOneLog: definition.sources.count == 1,
-        catchUp: try await resume.catchUp(of: index))
+        catchUp: try await resume.catchUp(of: index), watermark: try await resume.plan().watermarks[index])
       try await delivery.run()
       await sink.close()
     } catch {
