@@ -72,6 +72,33 @@ import Testing
     }
   }
 
+  @Test func eachChangeOfSeveralSourcesCarriesItsOwn() async throws {
+    let definition = try Files().sink(
+      block(Files(), [("path", folder.root), ("format", "debezium-json"), ("layout", "stream")]))
+    var context = context()
+    context.sources = [SourceDescription(), SourceDescription()]
+    let sink = try definition.makeSink(context)
+    _ = try await sink.open()
+    context.sources[0].set(kind: "mariadb", logFileBase: "binlog")
+    let work = Workload()
+    for _ in 0..<2 { work.insert(into: [Sample.table("t")]) }
+    let batch = work.take()
+    var parts = batch.transactions
+    parts[1].source = 1
+    let merged = Batch.relabel(batch, transactions: parts, position: Sample.checkpoint(1).position)
+    try await sink.write(merged, parts: 0..<1)
+    // The second speaks up by its first transaction.
+    context.sources[1].set(kind: "mysql", logFileBase: "ledger")
+    try await sink.write(merged, parts: 1..<2)
+    _ = try await sink.commit(Sample.checkpoint(1))
+    await sink.close()
+    let seen = try committedLines(folder.root).map { line in
+      let source = try JSONMembers.read(try #require(try JSONMembers.read(Array(line.utf8))["source"]))
+      return try ["connector", "file"].map { try JSONMembers.string(try #require(source[$0])) }.joined(separator: " ")
+    }
+    #expect(seen == ["mariadb binlog.000001", "mysql ledger.000001"])
+  }
+
   @Test(arguments: [
     ([("format", "json")], 3), ([("path", "x"), ("format", "csv"), ("layout", "stream")], 6),
     ([("path", "x"), ("compression", "gzip"), ("compression_level", "13")], 6),

@@ -10,7 +10,7 @@ import Testing
 
   private func print(_ encoder: any ChangeEncoder, _ batch: Batch) async throws -> (text: String, Receipt) {
     let pipe = Pipe()
-    let sink = StandardOutputSink(to: pipe.fileHandleForWriting.fileDescriptor) { encoder }
+    let sink = StandardOutputSink(to: pipe.fileHandleForWriting.fileDescriptor, encoder)
     #expect(try await sink.open() == nil)
     try await sink.write(batch, parts: 0..<batch.transactions.count)
     let receipt = try await sink.commit(Sample.checkpoint(1))
@@ -71,14 +71,11 @@ import Testing
     let (outputEnd, errorsEnd) = (
       output.fileHandleForWriting.fileDescriptor, errors.fileHandleForWriting.fileDescriptor
     )
-    let strict = StandardOutputSink(to: outputEnd, errors: errorsEnd) { () throws(Failure) in
-      try CSVChangeEncoder(options: CSVOptions())
-    }
+    let strict = StandardOutputSink(to: outputEnd, errors: errorsEnd, try CSVChangeEncoder(options: CSVOptions()))
     let failure = await #expect(throws: Failure.self) { try await strict.write(batch, parts: 0..<1) }
     #expect(failure?.code == .badValue)
-    let patient = StandardOutputSink(to: outputEnd, errors: errorsEnd, badRows: .quarantine) { () throws(Failure) in
-      try CSVChangeEncoder(options: CSVOptions())
-    }
+    let patient = StandardOutputSink(
+      to: outputEnd, errors: errorsEnd, badRows: .quarantine, try CSVChangeEncoder(options: CSVOptions()))
     try await patient.write(batch, parts: 0..<1)
     let receipt = try await patient.commit(Sample.checkpoint(1))
     #expect(receipt.outcomes == [table.name: Outcome(delivered: 2, filtered: 1, quarantined: 1)])
@@ -92,9 +89,8 @@ import Testing
 
   @Test func aReaderThatGoesAwayIsAFailureThatSaysSo() async throws {
     let pipe = Pipe()
-    let sink = StandardOutputSink(to: pipe.fileHandleForWriting.fileDescriptor) {
-      JSONChangeEncoder(context: Sample.encoding)
-    }
+    let sink = StandardOutputSink(
+      to: pipe.fileHandleForWriting.fileDescriptor, JSONChangeEncoder(context: Sample.encoding))
     _ = try await sink.open()
     try pipe.fileHandleForReading.close()
     work.insert(into: [Sample.table("t")])

@@ -87,8 +87,8 @@ struct FilesSinkDefinition: SinkDefinition {
   func makeSink(_ context: ConnectorContext) throws -> any Sink {
     var settings = settings
     if settings.encoding.name.isEmpty { settings.encoding.name = context.pipeline }
-    return try FilesSink(
-      settings, pipeline: context.pipeline, badRows: context.badRowPolicy, source: context.source)
+    settings.encoding.sources = context.sources
+    return try FilesSink(settings, pipeline: context.pipeline, badRows: context.badRowPolicy)
   }
 
   func plan(for tables: [TableSchema], _ context: ConnectorContext) async throws -> SinkPlan {

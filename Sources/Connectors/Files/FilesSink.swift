@@ -12,23 +12,18 @@ package import Pipeline
 package final class FilesSink: Sink {
   package let traits: SinkTraits
   private let settings: FilesSettings
-  private let badRows: BadRowPolicy
   private let pipeline: String
-  private var rows: RowRouter
-  /// nil: the settings say all of it, or the source has been read.
-  private var source: SourceDescription?
+  private let rows: RowRouter
 
   private var store: ManifestStore?
   private var writer: SegmentWriter?
   private var isBroken = false
 
   package init(
-    _ settings: FilesSettings, pipeline: String, badRows: BadRowPolicy, source: SourceDescription? = nil
+    _ settings: FilesSettings, pipeline: String, badRows: BadRowPolicy
   ) throws(Failure) {
     self.settings = settings
-    self.source = source
     self.pipeline = pipeline
-    self.badRows = badRows
     rows = try RowRouter(settings, badRows: badRows)
     let interval = settings.commitInterval ?? (settings.compression == .none ? 5_000_000 : 200_000_000)
     traits = SinkTraits(groupBytes: 64 << 20, commitInterval: interval)
@@ -50,21 +45,11 @@ package final class FilesSink: Sink {
   package func write(_ batch: Batch, parts: Range<Int>) async throws {
     guard let writer, !isBroken else { throw unusable }
     do {
-      try readSource()
       try rows.write(batch, parts: parts, to: writer)
     } catch {
       isBroken = true
       throw error
     }
-  }
-
-  /// Names the source as it has described itself by its first batch.
-  private func readSource() throws(Failure) {
-    guard let description = source?.content else { return }
-    source = nil
-    var settings = settings
-    settings.encoding = settings.encoding.completed(by: description)
-    rows = try RowRouter(settings, badRows: badRows)
   }
 
   package func commit(_ checkpoint: Checkpoint) async throws -> Receipt {

@@ -50,11 +50,8 @@ struct StdoutSinkDefinition: SinkDefinition {
   func makeSink(_ context: ConnectorContext) throws -> any Sink {
     var encoding = encoding
     if encoding.name.isEmpty { encoding.name = context.pipeline }
-    // Made once for its errors, which belong to the start of the run.
-    _ = try encoder(encoding)
-    return StandardOutputSink(badRows: context.badRowPolicy) { [source = context.source] () throws(Failure) in
-      try encoder(encoding.completed(by: source.content))
-    }
+    encoding.sources = context.sources
+    return StandardOutputSink(badRows: context.badRowPolicy, try encoder(encoding))
   }
 
   private func encoder(_ encoding: EncodingContext) throws(Failure) -> any ChangeEncoder {

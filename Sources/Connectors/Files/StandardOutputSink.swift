@@ -16,22 +16,19 @@ package final class StandardOutputSink: Sink {
   private let descriptor: Int32
   private let errors: Int32
   private let badRows: BadRowPolicy
-  private let makeEncoder: () throws(Failure) -> any ChangeEncoder
-  private var encoder: (any ChangeEncoder)?
+  private let encoder: any ChangeEncoder
   private var lines = ByteWriter(capacity: 64 << 10)
   private var outcomes: [TableName: Outcome] = [:]
 
-  /// - Parameters:
-  ///   - errors: where a row that the format cannot carry is told of, as one line; its values stay out of it.
-  ///   - makeEncoder: called with the first batch, when the source has described itself.
+  /// - Parameter errors: where a row that the format cannot carry is told of, as one line; its values stay out of it.
   package init(
     to descriptor: Int32 = STDOUT_FILENO, errors: Int32 = STDERR_FILENO, badRows: BadRowPolicy = .stop,
-    _ makeEncoder: @escaping () throws(Failure) -> any ChangeEncoder
+    _ encoder: any ChangeEncoder
   ) {
     self.descriptor = descriptor
     self.errors = errors
     self.badRows = badRows
-    self.makeEncoder = makeEncoder
+    self.encoder = encoder
   }
 
   /// Whether a failure means that whoever read the lines has gone, as `head` does: nothing is wrong.
@@ -46,8 +43,6 @@ package final class StandardOutputSink: Sink {
   }
 
   package func write(_ batch: Batch, parts: Range<Int>) async throws {
-    let encoder = try self.encoder ?? makeEncoder()
-    self.encoder = encoder
     encoder.start(batch, processingTime: WallClock.microseconds() * 1000)
     for part in batch.transactions[parts] {
       encoder.encodeBegin(of: part, in: batch, into: &lines)

@@ -1,21 +1,36 @@
 package import Change
+package import Pipeline
 
 /// What an encoder needs to know of its pipeline, fixed for as long as it lives.
 package struct EncodingContext: Sendable {
-  /// The kind of source as Debezium names its connectors: `mariadb`, `mysql`.
+  /// The kind of source as Debezium names its connectors: `mariadb`, `mysql`; empty: what each source says of itself.
   package var connector: String
   /// The name that stands for the source in topics and in `source.name`: Debezium's `topic.prefix`.
   package var name: String
-  /// The log files' name without its number: `binlog` of `binlog.000001`; empty where a log is not cut into files.
+  /// The log files' name without its number: `binlog` of `binlog.000001`; empty: what each source says, and nothing where
+  /// a log is not cut into files.
   package var logFileBase: String
   /// The columns whose values are a record's key, by table, where they are not the table's own key.
   package var keyColumns: [TableName: [String]]
+
+  /// What the sources say of themselves, by the number that a transaction names its source by; each before its first.
+  package var sources: [SourceDescription] = []
 
   package init(connector: String, name: String, logFileBase: String, keyColumns: [TableName: [String]] = [:]) {
     self.connector = connector
     self.name = name
     self.logFileBase = logFileBase
     self.keyColumns = keyColumns
+  }
+
+  func connector(of source: UInt16) -> String { connector.isEmpty ? content(source)?.kind ?? "" : connector }
+
+  func logFileBase(of source: UInt16) -> String {
+    logFileBase.isEmpty ? content(source)?.logFileBase ?? "" : logFileBase
+  }
+
+  private func content(_ source: UInt16) -> SourceDescription.Content? {
+    Int(source) < sources.count ? sources[Int(source)].content : nil
   }
 
   /// Indexes of the columns that make a record's key; a name that the table does not have makes none.

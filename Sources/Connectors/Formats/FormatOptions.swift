@@ -94,7 +94,7 @@ package enum FormatOptions {
     return options
   }
 
-  /// What a block says of its source; the rest is empty until `EncodingContext.completed` fills it.
+  /// What a block says of its source; the rest is empty, and each source's own to say.
   package static func encoding(_ block: OptionBlock) -> EncodingContext {
     EncodingContext(
       connector: block.string("connector") ?? "", name: block.string("topic.prefix") ?? "",
@@ -107,14 +107,5 @@ package enum FormatOptions {
       throw Failure(.configuration, "\"\(name)\" must be one ASCII character", at: block.place(of: name))
     }
     return bytes[0]
-  }
-}
-
-extension EncodingContext {
-  /// With what the source says of itself where the options leave it open.
-  package func completed(by source: SourceDescription.Content) -> EncodingContext {
-    EncodingContext(
-      connector: connector.isEmpty ? source.kind : connector, name: name,
-      logFileBase: logFileBase.isEmpty ? source.logFileBase : logFileBase, keyColumns: keyColumns)
   }
 }

@@ -14,7 +14,7 @@ package final class JSONChangeEncoder: ChangeEncoder {
   private var place: LogPlace
 
   package init(context: EncodingContext) {
-    place = LogPlace(base: context.logFileBase)
+    place = LogPlace(context)
   }
 
   package func start(_ batch: Batch, processingTime: Int64) {
@@ -27,7 +27,7 @@ package final class JSONChangeEncoder: ChangeEncoder {
     let (arenaBytes, allCells) = (batch.arena, batch.cells)
     let arena = arenaBytes.span.bytes
     let cells = allCells.span
-    place.prepare(file: part.mark.file)
+    place.prepare(part)
     for index in changes {
       let change = batch.changes[index]
       let mark = writer.count
@@ -134,27 +134,27 @@ extension ByteWriter {
 
 /// The name of the log file that a transaction lies in, rendered once for many changes.
 package struct LogPlace: ~Copyable {
-  private let base: [UInt8]
-  private var file: UInt32?
+  private let context: EncodingContext
+  private var known: (file: UInt32, source: UInt16)?
   /// `binlog.000001:`, escaped for a JSON string; empty where a log is not cut into files.
   package private(set) var quotedPrefix = ByteWriter(capacity: 64)
   /// `"binlog.000001"` or `null`.
   private(set) var quotedName = ByteWriter(capacity: 64)
 
-  package init(base: String) { self.base = Array(base.utf8) }
+  package init(_ context: EncodingContext) { self.context = context }
 
-  /// Sets the file by its number; returns whether it is another one than before.
-  @discardableResult
-  package mutating func prepare(file number: UInt32) -> Bool {
-    if file == number { return false }
-    file = number
+  /// Sets the file to that of a transaction.
+  package mutating func prepare(_ part: TransactionPart) {
+    let number = part.mark.file
+    if let known, known.file == number, known.source == part.source { return }
+    known = (number, part.source)
     quotedPrefix.removeAll()
     quotedName.removeAll()
     if number == 0 {
       quotedName.append("null")
-      return true
+      return
     }
-    let base = base
+    let base = Array(context.logFileBase(of: part.source).utf8)
     quotedPrefix.append(jsonEscaped: base.span.bytes)
     if !base.isEmpty { quotedPrefix.append(UInt8(ascii: ".")) }
     quotedPrefix.append(unsigned: UInt64(number), digits: max(6, UInt64(number).decimalDigits))
@@ -162,6 +162,5 @@ package struct LogPlace: ~Copyable {
     quotedName.append(quotedPrefix)
     quotedName.append(UInt8(ascii: "\""))
     quotedPrefix.append(UInt8(ascii: ":"))
-    return true
   }
 }

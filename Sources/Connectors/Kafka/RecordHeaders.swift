@@ -12,9 +12,9 @@ final class RecordHeaders {
   private var place: LogPlace
   private var value = ByteWriter(capacity: 256)
 
-  init(_ fields: [KafkaSettings.Header], logFileBase: String) {
+  init(_ fields: [KafkaSettings.Header], _ encoding: EncodingContext) {
     names = fields.map { ($0, Array($0.name.utf8)) }
-    place = LogPlace(base: logFileBase)
+    place = LogPlace(encoding)
   }
 
   func append(to headers: inout KafkaHeaders, _ record: EncodedRecord, _ part: TransactionPart, _ batch: Batch) {
@@ -40,7 +40,7 @@ final class RecordHeaders {
       let arena = batch.arena
       value.append(arena.span.bytes.extracting(part.identifier.range))
     case .position:
-      place.prepare(file: part.mark.file)
+      place.prepare(part)
       value.append(place.quotedPrefix)
       let offset = change?.logOffset ?? 0
       value.append(unsigned: offset == 0 ? part.mark.endOffset : offset)

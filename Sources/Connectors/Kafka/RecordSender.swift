@@ -21,10 +21,8 @@ final class RecordSender {
   private let context: ConnectorContext
   private let writer: MessageWriter
   private let messageLimit: Int
-  private var encoder: any RecordEncoder
-  /// nil: the settings say all of it, or the source has been read.
-  private var source: SourceDescription?
-  private var encoding: EncodingContext
+  private let encoder: any RecordEncoder
+  private let encoding: EncodingContext
 
   // Touched for each message, by one thread: no run-time check is needed.
 
@@ -33,8 +31,8 @@ final class RecordSender {
   @exclusivity(unchecked) private var slots: [TableRoute?] = []
   @exclusivity(unchecked) private var delivered: [UInt64] = []
   private var outcomes: [TableName: Outcome] = [:]
-  @exclusivity(unchecked) private var headers: RecordHeaders?
-  private var quarantine: Quarantine
+  private let headers: RecordHeaders?
+  private let quarantine: Quarantine
 
   init(
     _ settings: KafkaSettings, _ context: ConnectorContext, _ writer: MessageWriter, _ directory: TopicDirectory
@@ -44,10 +42,12 @@ final class RecordSender {
     self.writer = writer
     self.directory = directory
     messageLimit = settings.messageLimit(memory: context.memoryLimit)
-    source = context.source
-    encoding = settings.encoding
+    var encoding = settings.encoding
+    encoding.sources = context.sources
+    self.encoding = encoding
     encoder = settings.makeEncoder(encoding)
     quarantine = Quarantine(settings, context, encoding)
+    headers = settings.headers.isEmpty ? nil : RecordHeaders(settings.headers, encoding)
   }
 
   /// What became of the changes since the last call.
@@ -57,7 +57,6 @@ final class RecordSender {
   }
 
   func write(_ batch: Batch, parts: Range<Int>) throws {
-    readSource()
     try writer.check()
     encoder.start(batch, processingTime: WallClock.microseconds() * 1000)
     slots = [TableRoute?](repeating: nil, count: batch.schemas.count)
@@ -70,16 +69,6 @@ final class RecordSender {
     for (schema, count) in zip(batch.schemas, delivered) where count > 0 {
       outcomes[schema.name, default: Outcome()].delivered += count
     }
-  }
-
-  /// Names the source as it has described itself by its first batch.
-  private func readSource() {
-    guard let description = source?.content else { return }
-    source = nil
-    encoding = settings.encoding.completed(by: description)
-    encoder = settings.makeEncoder(encoding)
-    quarantine = Quarantine(settings, context, encoding)
-    headers = settings.headers.isEmpty ? nil : RecordHeaders(settings.headers, logFileBase: encoding.logFileBase)
   }
 
   private func write(_ part: TransactionPart, _ batch: Batch, _ bytes: inout ByteWriter) throws {

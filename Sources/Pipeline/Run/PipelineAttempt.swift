@@ -11,11 +11,12 @@ struct PipelineAttempt: Sendable {
   let meters: PipelineMeters
   let control: SourceControl
   let logger: Logger
-  private let description = SourceDescription()
+  private let descriptions: [SourceDescription]
   private let merged: MergedTables
 
   init(definition: PipelineDefinition, meters: PipelineMeters, control: SourceControl, logger: Logger) {
     self.definition = definition
+    descriptions = definition.sources.map { _ in SourceDescription() }
     merged = MergedTables(sources: definition.sources.map(\.name))
     self.meters = meters
     self.control = control
@@ -106,7 +107,8 @@ struct PipelineAttempt: Sendable {
     let named = definition.sources[index]
     do {
       let source = try named.definition.makeSource(
-        context(named.name, thread: thread, memory: memory, state: definition.stateDirectory(of: named)))
+        context(named.name, thread: thread, memory: memory, state: definition.stateDirectory(of: named),
+          source: index))
       resume.coverage.arrive(index, with: windows.map { _ in WindowCoverage(log: source.coverage) } ?? source.coverage)
       var start = try await resume.plan().progress[index].map { $0?.position }
       // The source begins where the state of the windows is, too, and knows nothing of results.
@@ -170,13 +172,13 @@ struct PipelineAttempt: Sendable {
   }
 
   private func context(
-    _ name: String, thread: DedicatedThread, memory: Int, state: String
+    _ name: String, thread: DedicatedThread, memory: Int, state: String, source: Int = 0
   ) -> ConnectorContext {
     var logger = logger
     logger[metadataKey: "stage"] = "\(thread.name)"
     return ConnectorContext(
       pipeline: definition.name, name: name, stateDirectory: state, memoryLimit: memory,
       schemaChangePolicy: definition.schemaChangePolicy, badRowPolicy: definition.badRowPolicy, thread: thread,
-      logger: logger, source: description, merged: merged)
+      logger: logger, source: descriptions[source], sources: descriptions, merged: merged)
   }
 }

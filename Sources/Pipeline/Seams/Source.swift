@@ -95,15 +95,18 @@ package struct ConnectorContext: Sendable {
   /// Blocking work of the source or sink belongs on this thread; `run`, `open`, `write` and `commit` are called on it.
   package var thread: DedicatedThread
   package var logger: Logger
-  /// The source fills it, the sinks read it.
+  /// A source fills its own.
   package var source: SourceDescription
+  /// What sinks read: those of all sources, by the number that a transaction names its source by.
+  package var sources: [SourceDescription]
   /// The tables whose keys a sink has to watch, because several sources bring them.
   package var merged: MergedTables
 
   package init(
     pipeline: String, name: String, stateDirectory: String, memoryLimit: Int, schemaChangePolicy: SchemaChangePolicy,
     badRowPolicy: BadRowPolicy, thread: DedicatedThread, logger: Logger,
-    source: SourceDescription = SourceDescription(), merged: MergedTables = MergedTables()
+    source: SourceDescription = SourceDescription(), sources: [SourceDescription]? = nil,
+    merged: MergedTables = MergedTables()
   ) {
     self.pipeline = pipeline
     self.name = name
@@ -114,6 +117,7 @@ package struct ConnectorContext: Sendable {
     self.thread = thread
     self.logger = logger
     self.source = source
+    self.sources = sources ?? [source]
     self.merged = merged
   }
 }

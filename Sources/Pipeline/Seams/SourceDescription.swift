@@ -3,7 +3,7 @@ import Synchronization
 /// What a running source says of itself, for sinks whose format names the source of each change.
 ///
 /// *Ordering*: a source describes itself before it sends its first batch; a sink that reads the description when it is
-/// given its first batch reads what holds for the whole attempt. *Thread*: any.
+/// given the first change of the source reads what holds for the whole attempt. *Thread*: any.
 package final class SourceDescription: Sendable {
   package struct Content: Hashable, Sendable {
     /// The kind of system, as it is named outside of this program; empty while nobody has said it.

@@ -42,17 +42,18 @@ struct PipelinePlan {
     let logger = Logger.freshet(logFormat, redaction: file.redaction, pipeline: definition.name)
     let thread = DedicatedThread(name: "plan")
     defer { thread.stop() }
-    let description = SourceDescription()
-    func context(_ name: String, state: String? = nil) -> ConnectorContext {
+    let descriptions = definition.sources.map { _ in SourceDescription() }
+    func context(_ name: String, state: String? = nil, source: Int = 0) -> ConnectorContext {
       ConnectorContext(
         pipeline: definition.name, name: name, stateDirectory: state ?? definition.stateDirectory,
         memoryLimit: definition.memoryLimit / 4, schemaChangePolicy: definition.schemaChangePolicy,
-        badRowPolicy: definition.badRowPolicy, thread: thread, logger: logger, source: description)
+        badRowPolicy: definition.badRowPolicy, thread: thread, logger: logger, source: descriptions[source],
+        sources: descriptions)
     }
     return try await withTaskExecutorPreference(thread) {
       var sources: [(name: String, plan: SourcePlan)] = []
-      for source in definition.sources {
-        let context = context(source.name, state: definition.stateDirectory(of: source))
+      for (index, source) in definition.sources.enumerated() {
+        let context = context(source.name, state: definition.stateDirectory(of: source), source: index)
         sources.append((source.name, try await source.definition.plan(context)))
       }
       let tables = sources.flatMap { $0.plan.tables.map(\.schema) }

@@ -2,8 +2,10 @@ import Change
 
 /// Writes the block `source`, of which most stays the same from one row to the next and is kept ready as bytes.
 struct DebeziumSource: ~Copyable {
+  private let context: EncodingContext
   /// `,"source":{"version":…,"connector":…,"name":…,"ts_ms":`.
   private var opening = ByteWriter(capacity: 128)
+  private var openingSource: UInt16?
   private var place: LogPlace
   private let snapshotOff: StaticString
   /// From `,"source"` to the table's name, for the rows of one table at one time.
@@ -13,15 +15,23 @@ struct DebeziumSource: ~Copyable {
   private var headIsSnapshot = false
   /// `,"server_id":…,"gtid":…,"file":…,"pos":`, for the rows of one transaction.
   private var middle = ByteWriter(capacity: 256)
-  private var middlePart: (identifier: Range32, file: UInt32, server: UInt32, isSnapshot: Bool)?
+  private var middlePart: (identifier: Range32, file: UInt32, server: UInt32, source: UInt16, isSnapshot: Bool)?
 
   init(context: EncodingContext, replacesNull: Bool) {
-    place = LogPlace(base: context.logFileBase)
+    self.context = context
+    place = LogPlace(context)
     snapshotOff = replacesNull ? "\"false\"" : "null"
+  }
+
+  /// Makes the part of the block ready that stays the same for a source.
+  private mutating func open(_ source: UInt16) {
+    openingSource = source
+    headPlan = nil
+    opening.removeAll()
     opening.append("\"source\":{\"version\":")
     opening.append(jsonString: DebeziumChangeEncoder.version)
     opening.append(",\"connector\":")
-    opening.append(jsonString: context.connector)
+    opening.append(jsonString: context.connector(of: source))
     opening.append(",\"name\":")
     opening.append(jsonString: context.name)
     opening.append(",\"ts_ms\":")
@@ -33,12 +43,13 @@ struct DebeziumSource: ~Copyable {
   /// Makes the transaction's part of the block ready.
   mutating func prepare(_ part: TransactionPart, _ arena: RawSpan) {
     if let known = middlePart, known.identifier == part.identifier, known.file == part.mark.file,
-      known.server == part.mark.server, known.isSnapshot == part.isSnapshot
+      known.server == part.mark.server, known.source == part.source, known.isSnapshot == part.isSnapshot
     {
       return
     }
-    middlePart = (part.identifier, part.mark.file, part.mark.server, part.isSnapshot)
-    place.prepare(file: part.mark.file)
+    middlePart = (part.identifier, part.mark.file, part.mark.server, part.source, part.isSnapshot)
+    if openingSource != part.source { open(part.source) }
+    place.prepare(part)
     middle.removeAll()
     middle.append(",\"server_id\":")
     middle.append(unsigned: part.isSnapshot ? 0 : UInt64(part.mark.server))

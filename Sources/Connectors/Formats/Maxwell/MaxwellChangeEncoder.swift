@@ -18,7 +18,7 @@ package final class MaxwellChangeEncoder: ChangeEncoder {
 
   package init(options: MaxwellOptions, context: EncodingContext) {
     self.options = options
-    place = LogPlace(base: context.logFileBase)
+    place = LogPlace(context)
   }
 
   package func start(_ batch: Batch, processingTime: Int64) {
@@ -36,7 +36,7 @@ package final class MaxwellChangeEncoder: ChangeEncoder {
     let (arenaBytes, allCells) = (batch.arena, batch.cells)
     let arena = arenaBytes.span.bytes
     let cells = allCells.span
-    place.prepare(file: part.mark.file)
+    place.prepare(part)
     let last = part.ends ? part.range.upperBound - 1 : -1
     for index in changes {
       let change = batch.changes[index]

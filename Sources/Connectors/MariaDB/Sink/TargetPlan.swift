@@ -19,8 +19,7 @@ struct TargetPlan {
 
   private var connection: MariaDBConnection { server.connection }
   private var sharesDialect: Bool {
-    let kind = context.source.content.kind
-    return kind.isEmpty || kind == server.kind
+    context.sources.map(\.content.kind).allSatisfy { $0.isEmpty || $0 == server.kind }
   }
 
   mutating func make(for tables: [TableSchema]) throws(Failure) -> SinkPlan {
@@ -56,8 +55,8 @@ struct TargetPlan {
   }
 
   private func refuseLoop(_ tables: [TableSchema]) throws(Failure) {
-    let origin = context.source.content.server
-    guard !origin.isEmpty, try TargetServer.identity(of: connection) == origin else { return }
+    let origins = context.sources.map(\.content.server).filter { !$0.isEmpty }
+    guard !origins.isEmpty, origins.contains(try TargetServer.identity(of: connection)) else { return }
     for schema in tables where server.folded(settings.names.target(of: schema.name)) == server.folded(schema.name) {
       throw TargetTables.loop(schema.name, at: connection.place)
     }

@@ -106,9 +106,9 @@ extension TargetTables {
     guard [target.namespace, target.table].allSatisfy({ !$0.hasSuffix(" ") }) else {
       throw Failure(.targetShape, "\"\(target)\" ends with a blank, which no name may", hint: "set `table_name`")
     }
-    let origin = context.source.content.server
-    guard server.folded(target) == server.folded(name), !origin.isEmpty else { return }
-    guard try TargetServer.identity(of: connection) == origin else { return }
+    let origins = context.sources.map(\.content.server).filter { !$0.isEmpty }
+    guard server.folded(target) == server.folded(name), !origins.isEmpty else { return }
+    guard origins.contains(try TargetServer.identity(of: connection)) else { return }
     throw TargetTables.loop(name, at: connection.place)
   }
 

@@ -50,8 +50,7 @@ final class TargetTables {
 
   /// Whether expressions of the source mean the same at the target.
   var sharesDialect: Bool {
-    let kind = context.source.content.kind
-    return kind.isEmpty || kind == server.kind
+    context.sources.map(\.content.kind).allSatisfy { $0.isEmpty || $0 == server.kind }
   }
 
   /// The target's table for rows of this schema; made when it is missing, checked when it is there.
