@@ -7,7 +7,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(5))) struct SpilledWindowTests {
   private static let minutes = 30
   private static let rowsPerMinute = 12_000
-  private static let limit = 96 << 20
+  private static let limit = 128 << 20
 
   let directory: TemporaryDirectory
 
@@ -59,7 +59,7 @@ import Testing
           instead: true
           aggregate: { changes: count(), total: sum(amount), label: max(label) }
       sinks: [{ name: copy, \(sink) }]
-      limits: { memory: 96MiB }
+      limits: { memory: 128MiB }
       state: "\(directory.appending("state"))"
 
       """
