@@ -7,7 +7,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(5))) struct SpilledWindowTests {
   private static let minutes = 30
   private static let rowsPerMinute = 12_000
-  private static let limit = 96 << 20
+  private static let limit = 128 << 20
 
   let directory: TemporaryDirectory
 
@@ -15,7 +15,9 @@ import Testing
 
   /// Rows of 30 minutes, each of another group with a text of 200 bytes; and at the end one for each of 30 minutes more, so that
   /// no transaction completes more than one window.
-  private static func server() throws -> PrivateMariaDB {
+  private static let shared = Result { try makeServer() }
+
+  private static func makeServer() throws -> PrivateMariaDB {
     let server = try PrivateMariaDB()
     try server.execute("CREATE DATABASE shop")
     try server.execute(
@@ -57,7 +59,7 @@ import Testing
           instead: true
           aggregate: { changes: count(), total: sum(amount), label: max(label) }
       sinks: [{ name: copy, \(sink) }]
-      limits: { memory: 96MiB }
+      limits: { memory: 128MiB }
       state: "\(directory.appending("state"))"
 
       """
@@ -67,7 +69,7 @@ import Testing
   }
 
   @Test func theMemoryStaysBoundedAcrossKillsAndTheResultsAreRight() throws {
-    let server = try SpilledWindowTests.server()
+    let server = try SpilledWindowTests.shared.get()
     let database = directory.appending("copy.db")
     let path = try pipeline(server, "type: sqlite, path: \"\(database)\"")
     var highest = 0
@@ -104,7 +106,7 @@ import Testing
   }
 
   @Test func aDiskThatIsFullIsTold() throws {
-    let server = try SpilledWindowTests.server()
+    let server = try SpilledWindowTests.shared.get()
     let path = try pipeline(server, "type: blackhole")
     // No file may grow beyond 4 MiB; instead of a signal, writing fails.
     let result = try ShellCommand("trap '' XFSZ; ulimit -f 4096; freshet run \(path) --until now", in: directory)

@@ -32,6 +32,7 @@ import Testing
       let empty = { WindowSet(try WindowTrial.definitions(block), memoryLimit: limit, directory: directory) }
       var output = WindowTrial.Output()
       var windows = try empty()
+      windows.resultLimit = seed % 2
       var first = 0
       while first < work.log.count {
         let end = min(work.log.count, first + Int.random(in: 1...40, using: &random))
@@ -41,11 +42,10 @@ import Testing
         let next = try empty()
         #expect(try next.decode(windows.encode([]), panes: windows.panes, log: windows.log).isEmpty)
         windows = next
+        windows.resultLimit = seed % 2 == 0 ? 1 : 1000
         first = end
       }
-      for batch in try windows.advance(to: EventTime(microseconds: (work.commit + 10_000) * 1_000_000)) {
-        output.take(batch)
-      }
+      try WindowTrial.run(windows, [], until: work.commit + 10_000, into: &output)
       #expect(output.panes == whole.panes, "\(block)")
       #expect(output.numbers == whole.numbers)
       #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)

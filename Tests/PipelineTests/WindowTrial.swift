@@ -117,12 +117,15 @@ struct WindowTrial {
     for batch in batches(log, cutting, from: first) {
       latest = max(latest, batch.transactions.last?.commitTime.microseconds ?? latest)
       for result in try windows.take(batch) { output.take(result) }
+      while let result = try windows.next() { output.take(result) }
       if Int.random(in: 0..<100, using: &random) < cutting.heartbeats {
         for result in try windows.advance(to: EventTime(microseconds: latest - 1)) { output.take(result) }
+        while let result = try windows.next() { output.take(result) }
       }
     }
     if let watermark {
       for result in try windows.advance(to: EventTime(microseconds: watermark * 1_000_000)) { output.take(result) }
+      while let result = try windows.next() { output.take(result) }
     }
   }
 

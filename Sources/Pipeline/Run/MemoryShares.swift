@@ -6,6 +6,7 @@ struct MemoryShares {
   let channel: Int
   /// The channel between one of several sources and their order, which holds as much again outside of it.
   let lane: Int
+  /// What is more lies in files, so small limits leave it less: the program itself takes 40 MiB.
   let windows: Int
 
   init(limit: Int, sources: Int, sinks: Int, hasTransforms: Bool, hasWindows: Bool) {
@@ -15,6 +16,6 @@ struct MemoryShares {
     let parts = (sources > 1 || hasWindows ? 8 : 6) * (sinks + (hasTransforms ? 1 : 0) + (hasWindows ? 1 : 0))
     channel = max(1 << 20, min(48 << 20, limit / parts))
     sink = max(4 << 20, limit * (hasWindows ? 1 : 3) / 8 / sinks)
-    windows = hasWindows ? limit * 3 / 8 : 0
+    windows = hasWindows ? max(8 << 20, min(limit * 3 / 8, (limit - (64 << 20)) / 2)) : 0
   }
 }

@@ -25,7 +25,8 @@ extension Batch {
     writer.append(position.token)
   }
 
-  static func decode(from reader: inout StateReader) throws(Failure) -> Batch {
+  /// - Parameter known: the schemas that were written, when they are still there.
+  static func decode(from reader: inout StateReader, schemas known: [TableSchema]? = nil) throws(Failure) -> Batch {
     let arena = try reader.text()
     var cells: [Cell] = []
     for _ in 0..<(try reader.count(least: 16)) {
@@ -38,6 +39,7 @@ extension Batch {
     }
     var schemas: [TableSchema] = []
     for _ in 0..<(try reader.count(least: 8)) { schemas.append(try TableSchema.decode(from: &reader)) }
+    if let known { schemas = known }
     var changes: [RowChange] = []
     for _ in 0..<(try reader.count(least: 24)) {
       changes.append(try change(from: &reader, schemas, cells.count))

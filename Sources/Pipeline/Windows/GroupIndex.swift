@@ -63,20 +63,28 @@ final class GroupIndex {
     let own =
       pages.read(Int(number) &* BlockArena.unit, GroupIndex.header + extra + key.count) + GroupIndex.header + extra
     var index = 0
-    // Eight bytes at once, and the rest one by one.
-    while index + 8 <= key.count {
-      if own.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-        != key.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-      {
-        return false
+    if key.count < 8 {
+      while index < key.count {
+        if own.load(fromByteOffset: index, as: UInt8.self) != key[index] { return false }
+        index += 1
       }
+      return true
+    }
+    // Eight bytes at once; the last eight begin among those that were compared.
+    let last = key.count - 8
+    while index < last {
+      if GroupIndex.word(own, index) != GroupIndex.word(key, index) { return false }
       index += 8
     }
-    while index < key.count {
-      if own.load(fromByteOffset: index, as: UInt8.self) != key[index] { return false }
-      index += 1
-    }
-    return true
+    return GroupIndex.word(own, last) == GroupIndex.word(key, last)
+  }
+
+  @inline(__always) private static func word(_ bytes: UnsafeMutableRawPointer, _ offset: Int) -> UInt64 {
+    bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+  }
+
+  @inline(__always) private static func word(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> UInt64 {
+    bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
   }
 
   private func insert(_ key: UnsafeRawBufferPointer, _ hash: UInt32) -> UInt32 {
@@ -146,9 +154,13 @@ final class GroupIndex {
   static func hash(_ key: UnsafeRawBufferPointer) -> UInt64 {
     var hash: UInt64 = 0x9e37_79b9_7f4a_7c15 ^ UInt64(key.count)
     var index = 0
-    while index + 8 <= key.count {
-      hash = mixed(hash ^ key.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-      index += 8
+    if key.count >= 8 {
+      // The last eight bytes begin among those before.
+      while index < key.count - 8 {
+        hash = mixed(hash ^ word(key, index))
+        index += 8
+      }
+      return mixed(hash ^ word(key, key.count - 8))
     }
     var rest: UInt64 = 0
     while index < key.count {

@@ -4,7 +4,7 @@ import Flow
 /// Writes results as transactions of their own, numbered one after the other.
 ///
 /// All results of one instant are one transaction: what tells it from every other is its number, which depends on the log
-/// alone. *Memory*: batches of results wait in `finished` until they are taken.
+/// alone. *Memory*: results wait in `finished` until they are taken, in a file those for which there is no room.
 final class PaneWriter {
   /// How many transactions of results were finished.
   private(set) var count: UInt64 = 0
@@ -12,13 +12,14 @@ final class PaneWriter {
   var log: Position?
   /// The latest commit time that was passed on.
   var latestCommit = EventTime.distantPast
-  private(set) var finished: [Batch] = []
+  private var finished: [ResultSpool.Result] = []
+  let spool: ResultSpool
   private let builder = BatchBuilder(byteLimit: 512 << 10)
   @exclusivity(unchecked) private var row: [Cell] = []
   private var instant = EventTime.distantPast
   private(set) var isOpen = false
 
-  init() {}
+  init(_ spool: ResultSpool) { self.spool = spool }
 
   /// Goes on behind these.
   func resume(behind count: UInt64) { self.count = count }
@@ -115,11 +116,11 @@ final class PaneWriter {
 
   private func cut() {
     guard let log else { return }
-    finished.append(builder.take(position: WindowPosition(log: log, panes: count).position))
+    finished.append(spool.hold(builder.take(position: WindowPosition(log: log, panes: count).position)))
   }
 
   /// The batches of results that are to go behind `log`. None is open.
-  func take() -> [Batch] {
+  func take() -> [ResultSpool.Result] {
     if !builder.isEmpty { cut() }
     defer { finished = [] }
     return finished

@@ -17,7 +17,9 @@ final class StateBudget {
   let pageShift: Int
   @exclusivity(unchecked) private(set) var resident = 0
   /// Bytes of the state that are not pages, and stay in memory.
-  @exclusivity(unchecked) var fixed = 0 { didSet { allowed = max(limit - fixed, limit / 4) } }
+  @exclusivity(unchecked) var fixed = 0 {
+    didSet { if failure == nil { allowed = max(limit - fixed, limit / 4) } }
+  }
   /// Bytes of pages that may be in memory.
   @exclusivity(unchecked) private var allowed: Int
   private var members: [Member] = []
@@ -48,7 +50,7 @@ final class StateBudget {
   /// As `settle`, where a failure can wait for the next one.
   @inline(__always) func settleLater() {
     guard resident > allowed, failure == nil else { return }
-    do throws(Failure) { try relieve() } catch { failure = error }
+    do throws(Failure) { try relieve() } catch { fail(error) }
   }
 
   /// Whether so many bytes more are too many.
@@ -56,7 +58,13 @@ final class StateBudget {
 
   /// Lets pages of a memory go already when it grows.
   func pageFromNowOn(_ memory: StateMemory) {
-    do throws(Failure) { try memory.beginPaging() } catch { failure = failure ?? error }
+    do throws(Failure) { try memory.beginPaging() } catch { fail(error) }
+  }
+
+  /// The next settling throws this failure.
+  func fail(_ failure: Failure) {
+    self.failure = self.failure ?? failure
+    allowed = -1
   }
 
   @inline(never) private func relieve() throws(Failure) {

@@ -10,7 +10,9 @@ package import Change
 package final class WindowSet {
   let operators: [WindowOperator]
   private let budget: StateBudget
-  let writer = PaneWriter()
+  /// What is to follow what was returned last, for which there was no room in memory; the next one at the end.
+  private var following: [ResultSpool.Result] = []
+  let writer: PaneWriter
   private(set) var clock = Int64.min
   private let draft = BatchDraft()
   /// Tables whose rows are not delivered.
@@ -25,6 +27,7 @@ package final class WindowSet {
   package init(_ definitions: [WindowDefinition], memoryLimit: Int = .max, directory: String = "") {
     let budget = StateBudget(limit: memoryLimit, directory: directory)
     self.budget = budget
+    writer = PaneWriter(ResultSpool(budget))
     operators = definitions.map { WindowOperator($0, budget) }
     // A table is left out only where each of its windows says so.
     replaced = Set(definitions.filter(\.replaces).map(\.from)).subtracting(
@@ -73,6 +76,33 @@ package final class WindowSet {
     writer.latestCommit = EventTime(microseconds: latestCommit)
   }
 
+  /// How many bytes of results may wait in memory; what is more comes one by one, with `next`. A caller that sets it takes
+  /// these before anything else.
+  package var resultLimit: Int {
+    get { writer.spool.limit }
+    set { writer.spool.limit = newValue }
+  }
+
+  /// What follows the batches that were returned last; nil: nothing more does.
+  package func next() throws(Failure) -> Batch? {
+    if let result = following.popLast() { return try writer.spool.load(result) }
+    try writer.spool.empty()
+    return nil
+  }
+
+  /// From the first result on that does not lie in memory, all follow later.
+  private func pass(_ results: [ResultSpool.Result], into batches: inout [Batch]) {
+    var later: [ResultSpool.Result] = []
+    for result in results {
+      if following.isEmpty, later.isEmpty, case .batch(let batch) = result {
+        batches.append(batch)
+      } else {
+        later.append(result)
+      }
+    }
+    following = later.reversed() + following
+  }
+
   package func take(_ batch: consuming Batch) throws(Failure) -> [Batch] {
     var results: [Batch] = []
     for piece in WindowSet.pieces(of: batch) { results += try takePiece(piece) }
@@ -98,7 +128,7 @@ package final class WindowSet {
       if part.begins {
         try advance(beyond: part)
         if !part.ends {
-          results += writer.take()
+          pass(writer.take(), into: &results)
           panes = writer.count
         }
         writer.begin(at: part.commitTime.microseconds)
@@ -109,8 +139,8 @@ package final class WindowSet {
     }
     try settle()
     let isOpen = isInsideTransaction
-    results.append(passedOn(batch, panes: panes))
-    if !isOpen { results += writer.take() }
+    pass([.batch(passedOn(batch, panes: panes))], into: &results)
+    if !isOpen { pass(writer.take(), into: &results) }
     return results
   }
 
@@ -132,7 +162,9 @@ package final class WindowSet {
   package func advance(to watermark: EventTime) throws(Failure) -> [Batch] {
     guard !isInsideTransaction, watermark > .distantPast else { return [] }
     try moveClock(to: watermark.microseconds)
-    return writer.take()
+    var results: [Batch] = []
+    pass(writer.take(), into: &results)
+    return results
   }
 
   /// Tells everything that is due until `limit`, instant by instant; what is due at one instant is one transaction.

@@ -79,14 +79,22 @@ struct WindowStage: Sendable {
       for piece in WindowSet.pieces(of: batch) {
         let results = try windows.take(piece)
         try history.keep(windows, results, sinks: sinks)
-        try await send(results)
+        try await send(results, windows)
       }
     }
     let results = try windows.advance(to: reception.watermark)
     try history.keep(windows, results, sinks: sinks)
-    try await send(results)
+    try await send(results, windows)
     for output in outputs { output.advance(to: reception.watermark) }
     return !reception.isLast
+  }
+
+  /// Sends results, and those that follow them.
+  private func send(_ results: [Batch], _ windows: WindowSet) async throws {
+    try await send(results)
+    while let batch = try windows.next() { try await send([batch]) }
+    // The first state that is stored holds the results that go with it, all of them.
+    if !windows.isInsideTransaction, windows.log != nil { windows.resultLimit = max(4 << 20, memoryLimit / 8) }
   }
 
   private func send(_ batches: [Batch]) async throws {
