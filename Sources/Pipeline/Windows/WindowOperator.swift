@@ -16,6 +16,11 @@ final class WindowOperator {
   var lateCount: Int64 = 0
 
   private let budget: StateBudget
+  /// Makes whole rows, where the window remembers what its table holds.
+  let completion: RowCompletion?
+  /// The batch with whole rows, until its parts were taken in.
+  private var completed: Batch?
+
   private let scratch = ScratchArena()
   /// By schema of the batch, whether its rows are the window's.
   @exclusivity(unchecked) private var isOurs: [Bool] = []
@@ -37,7 +42,13 @@ final class WindowOperator {
     self.budget = budget
     groups = GroupIndex(budget)
     clock = WindowClock(definition)
+    completion = definition.remembers ? RowCompletion(window: definition.name) : nil
   }
+
+  /// Bytes of the state, in memory and in files.
+  var byteCount: Int { (state?.byteCount ?? 0) + rememberedByteCount }
+  /// Bytes of the rows that are remembered, all in memory.
+  var rememberedByteCount: Int { completion?.rows.byteCount ?? 0 }
 
   func adopt(_ plan: WindowPlan, _ state: any WindowState) {
     (self.plan, self.state) = (plan, state)
@@ -53,11 +64,25 @@ final class WindowOperator {
   /// Makes ready for the rows of a batch.
   func prepare(_ batch: Batch) throws(Failure) {
     for change in batch.schemaChanges { try check(change) }
-    isOurs.removeAll(keepingCapacity: true)
-    for schema in batch.schemas { isOurs.append(schema.name == definition.from) }
+    completed = nil
+    find(in: batch)
     guard isOurs.contains(true) else { return }
     for (index, schema) in batch.schemas.enumerated() where isOurs[index] { try bind(schema) }
     (nextAfter, nextBefore) = (0, 0)
+    guard let completion else { return try compute(batch) }
+    let whole = try completion.complete(batch, isOurs)
+    find(in: whole)
+    completed = whole
+    try compute(whole)
+  }
+
+  private func find(in batch: Batch) {
+    isOurs.removeAll(keepingCapacity: true)
+    for schema in batch.schemas { isOurs.append(schema.name == definition.from) }
+  }
+
+  /// Computes the arguments of the aggregates.
+  private func compute(_ batch: Batch) throws(Failure) {
     guard let plan, isComputed else { return }
     after.removeAll(keepingCapacity: true)
     before.removeAll(keepingCapacity: true)
@@ -80,7 +105,13 @@ final class WindowOperator {
       hint: "begin anew: remove windows.state from the state directory, and the tables and checkpoints of the sinks")
   }
 
-  private func bind(_ schema: TableSchema) throws(Failure) {
+  private func bind(_ table: TableSchema) throws(Failure) {
+    var schema = table
+    if let completion {
+      let names =
+        completion.schema == nil ? try WindowPlan(definition, table).lateColumns.map { table.columns[$0].name } : []
+      schema = try completion.bind(table, names)
+    }
     guard let old = plan else {
       let plan = try WindowPlan(definition, schema)
       return adopt(plan, state(for: plan))
@@ -101,6 +132,7 @@ final class WindowOperator {
   /// Takes the rows of a part of a transaction in.
   func take(_ part: TransactionPart, _ batch: Batch, to writer: PaneWriter) throws(Failure) {
     guard isOurs.contains(true), let plan, let state else { return }
+    let batch = completed ?? batch
     try batch.cells.withUnsafeBufferPointer { (cells) throws(Failure) in
       try batch.arena.withUnsafeBufferPointer { (arena) throws(Failure) in
         guard let base = cells.baseAddress else { return }
@@ -178,7 +210,9 @@ final class WindowOperator {
       .badValue,
       "a change does not hold the row before or after it, which window \"\(definition.name)\" must take back",
       at: "table \"\(plan.schema.name)\"",
-      hint: "let the source log whole rows: binlog_row_image=FULL, or REPLICA IDENTITY FULL")
+      hint:
+        "set `remember: true` for the window, which then keeps what it reads of each row; or let the source log whole "
+        + "rows: binlog_row_image=FULL, or REPLICA IDENTITY FULL")
   }
 
   private func writeLate(

@@ -46,6 +46,9 @@ package enum WindowOptions {
     Option("late", .either([.block(late), .choice(["stop"])]), "What happens to a change whose window is gone."),
     Option("table", .string, "The table of the results; without it: the name, beside the table."),
     Option("instead", .boolean, default: "false", "The rows of the table are not delivered, only the results."),
+    Option(
+      "remember", .boolean, default: "false",
+      "Keeps what it reads of each row, by key, for a log without the whole row before a change."),
   ]
 
   /// Reads a block whose keys and types were checked already.
@@ -66,6 +69,7 @@ package enum WindowOptions {
     definition.accumulation =
       block.string("accumulation").flatMap(WindowDefinition.Accumulation.init) ?? .accumulating
     definition.replaces = block.boolean("instead") ?? false
+    definition.remembers = block.boolean("remember") ?? false
     try readTrigger(block, into: &definition)
     try readLate(block, into: &definition)
     try check(block, definition)
@@ -201,12 +205,14 @@ package enum WindowOptions {
     }
     var plain = definition
     plain.aggregates = []
-    let texts = [
-      plain.name, plain.from.description, plain.eventTime ?? "", "\(plain.maximumDelay)", "\(plain.idleAfter ?? -1)",
-      "\(plain.kind)", "\(plain.offset)", plain.groupBy.joined(separator: ","), "\(plain.early.map { "\($0)" } ?? "")",
-      "\(plain.late)", "\(plain.allowedLateness)", plain.accumulation.rawValue, "\(plain.tooLate)",
-      plain.table.description,
-    ]
+    let texts =
+      [
+        plain.name, plain.from.description, plain.eventTime ?? "", "\(plain.maximumDelay)", "\(plain.idleAfter ?? -1)",
+        "\(plain.kind)", "\(plain.offset)", plain.groupBy.joined(separator: ","),
+        "\(plain.early.map { "\($0)" } ?? "")",
+        "\(plain.late)", "\(plain.allowedLateness)", plain.accumulation.rawValue, "\(plain.tooLate)",
+        plain.table.description,
+      ] + (plain.remembers ? ["remember"] : [])
     return (texts + (aggregates ?? []).map { "\($0.key)=\($0.value.text ?? "")" }).joined(separator: "\n")
   }
 }

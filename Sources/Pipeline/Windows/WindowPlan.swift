@@ -22,6 +22,11 @@ final class WindowPlan {
   init(_ definition: WindowDefinition, _ schema: TableSchema) throws(Failure) {
     self.definition = definition
     self.schema = schema
+    guard !definition.remembers || !schema.key.isEmpty else {
+      throw Failure(
+        .configuration, "window \"\(definition.name)\" cannot remember the rows of \"\(schema.name)\": it has no key",
+        at: definition.place, hint: "give the table a primary key, or leave `remember` out")
+    }
     timeColumn = try WindowPlan.timeColumn(definition, schema)
     var groups: [Int] = []
     for name in definition.groupBy { groups.append(try WindowPlan.groupColumn(name, definition, schema)) }

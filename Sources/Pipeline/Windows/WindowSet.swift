@@ -56,13 +56,20 @@ package final class WindowSet {
   /// The place behind the last transaction that was taken in.
   package var log: Position? { writer.log }
   /// Bytes of the state, in memory and in files.
-  package var byteCount: Int { operators.reduce(0) { $0 + ($1.state?.byteCount ?? 0) } }
+  package var byteCount: Int { operators.reduce(0) { $0 + $1.byteCount } }
   /// Bytes in memory.
   package var residentByteCount: Int { budget.resident + budget.fixed }
 
   /// Brings what the state has in memory down to the limit.
   private func settle() throws(Failure) {
-    budget.fixed = operators.reduce(0) { $0 + ($1.state?.fixedByteCount ?? 0) }
+    let remembered = operators.reduce(0) { $0 + $1.rememberedByteCount }
+    guard remembered <= budget.limit else {
+      throw Failure(
+        .limit, "the rows that the windows remember do not fit the memory that they may use",
+        at: "\(remembered >> 20) MiB of \(budget.limit >> 20) MiB",
+        hint: "raise `limits: { memory: … }`, let the windows read fewer columns, or let the source log whole rows")
+    }
+    budget.fixed = operators.reduce(remembered) { $0 + ($1.state?.fixedByteCount ?? 0) }
     try budget.settle()
   }
 
