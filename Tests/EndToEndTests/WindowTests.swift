@@ -116,11 +116,11 @@ import Testing
     #expect(steps == WindowTests.sorted(sums), "\(database)")
   }
 
-  private static func sorted(_ rows: [[String?]]) -> [String] {
+  static func sorted(_ rows: [[String?]]) -> [String] {
     rows.map { $0.map { ($0 ?? "NULL").replacingOccurrences(of: "T", with: " ") }.joined(separator: "|") }.sorted()
   }
 
-  private static func rows(_ database: String, _ query: String, columns: Int) throws -> [String] {
+  static func rows(_ database: String, _ query: String, columns: Int) throws -> [String] {
     let connection = try SQLiteConnection(path: database, mode: .readOnly)
     let statement = try SQLiteStatement(connection, query)
     var rows: [[String?]] = []

@@ -276,11 +276,37 @@ import Testing
 
   @Test func anInsertedRowWithoutAColumnThatIsReadAndAKeyThatIsThereAreRefused() throws {
     let row = WindowTrial.order(1, "a", 100, at: nil)
-    #expect(RememberTests.failing([.insert(WindowTrial.orders, row.without([2], .absent))])?.code == .badValue)
+    #expect(RememberTests.failing([.insert(WindowTrial.orders, row.without([1], .absent))])?.code == .badValue)
+    #expect(RememberTests.failing([.read(WindowTrial.orders, row.without([2], .absent))])?.code == .badValue)
     // What the window does not read need not be there.
     #expect(RememberTests.failing([.insert(WindowTrial.orders, row.without([3], .absent))]) == nil)
     let twice = RememberTests.failing([.insert(WindowTrial.orders, row), .insert(WindowTrial.orders, row)])
     #expect(twice?.message.contains("whose key another row has") == true)
+  }
+
+  @Test func anInsertedRowHasTheConstantDefaultsOfWhatItLeavesOut() throws {
+    var columns = WindowTrial.orders.columns
+    columns[1].defaultValue = .literal("new")
+    columns[2].defaultValue = .literal("-2.5")
+    columns.append(ColumnSchema(name: "pieces", type: .integer(bits: 32, unsigned: true), defaultValue: .literal("7")))
+    columns.append(
+      ColumnSchema(
+        name: "weight", type: .decimal(precision: 30, scale: 3, unsigned: false), defaultValue: .literal("0.5")))
+    columns.append(ColumnSchema(name: "factor", type: .float64))
+    let schema = TableSchema(name: WindowTrial.orders.name, columns: columns, key: [0])
+    let log = [
+      WindowTrial.transaction(
+        10,
+        [
+          .insert(schema, [.int(1)] + Array(repeating: .absent, count: 6)),
+          .insert(schema, [.int(2), .absent, .decimal("1.00"), .null, .null, .null, .double(1)]),
+        ])
+    ]
+    let block = WindowTrial.block(
+      "window: { tumbling: 1m }, group_by: [status], remember: true, aggregate: { n: count(), total: sum(amount),"
+        + " pieces: sum(pieces), weight: sum(weight), factors: count(factor) }")
+    let output = try RememberTests.run(block, log, until: 100)
+    #expect(output.rows.map(WindowTrial.told) == ["insert 0 60 new 2 -1.50 7 0.500 1 on_time 0 true"])
   }
 
   @Test func aTableWithoutAKeyCannotBeRemembered() throws {

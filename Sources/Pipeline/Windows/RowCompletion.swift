@@ -10,13 +10,23 @@ final class RowCompletion {
   private let window: String
   /// The table with the columns that are remembered, as it was last.
   private(set) var schema: TableSchema?
-  /// By identity of the table's own schema, the columns as indexes of it.
-  private var known: [ObjectIdentifier: (source: TableSchema, columns: [Int], projected: TableSchema)] = [:]
+
+  /// One version of the table's own schema.
+  private struct Version {
+    let source: TableSchema
+    let projected: TableSchema
+    /// The columns that are remembered, as indexes of the source's.
+    let columns: [Int]
+    let inserted: [InsertedCell?]
+  }
+
+  private var known: [ObjectIdentifier: Version] = [:]
 
   /// Columns in the order in which they are packed, those of the key first.
   @exclusivity(unchecked) private var packing: [Int] = []
   @exclusivity(unchecked) private var keyCount = 0
   @exclusivity(unchecked) private var sources: [Int] = []
+  @exclusivity(unchecked) private var inserted: [InsertedCell?] = []
   /// Of the schema of the batch whose columns are `sources`.
   @exclusivity(unchecked) private var bound = UInt16.max
 
@@ -52,7 +62,9 @@ final class RowCompletion {
         .schemaChange, "the table has another key now than the rows that window \"\(window)\" remembers",
         at: "table \"\(schema.name)\"", hint: "begin the window anew under another name")
     }
-    known[ObjectIdentifier(schema)] = (schema, chosen.map(\.index), projected)
+    known[ObjectIdentifier(schema)] = Version(
+      source: schema, projected: projected, columns: chosen.map(\.index),
+      inserted: chosen.map { schema.columns[$0.index].insertedCell })
     adopt(projected)
     return projected
   }
@@ -103,7 +115,7 @@ final class RowCompletion {
     guard let entry = known[ObjectIdentifier(schema)] else {
       preconditionFailure("the schemas of a batch are bound before its rows are read")
     }
-    (bound, sources) = (index, entry.columns)
+    (bound, sources, inserted) = (index, entry.columns, entry.inserted)
     target = builder.index(of: entry.projected)
   }
 
@@ -120,17 +132,26 @@ final class RowCompletion {
     let (before, after) = (change.before, change.after)
     (change.before, change.after) = (RowChange.noCells, RowChange.noCells)
     switch change.operation {
-    case .insert, .read: change.after = try insert(after, images)
+    case .insert, .read: change.after = try insert(after, isRead: change.operation == .read, images)
     case .update: (change.before, change.after) = try update(before, after, images)
     case .delete: change.before = try delete(before, images)
     case .schema: break
     }
   }
 
-  private func insert(_ image: UInt32, _ images: Images) throws(Failure) -> UInt32 {
+  private func insert(_ image: UInt32, isRead: Bool, _ images: Images) throws(Failure) -> UInt32 {
     let first = cells.count
-    guard image != RowChange.noCells, copy(image, images) else {
-      throw incomplete("an inserted row does not hold a column that window \"\(window)\" reads")
+    guard image != RowChange.noCells else { throw incomplete("an insert does not hold its row") }
+    if !copy(image, images) {
+      for index in sources.indices where !RowCompletion.isKnown(cells[first + index]) {
+        guard !isRead, cells[first + index].tag == .absent, let value = inserted[index] else {
+          let name = schema?.columns[index].name ?? ""
+          throw incomplete(
+            "an inserted row does not hold the column \"\(name)\", which window \"\(window)\" reads, and its default is not "
+              + "known")
+        }
+        cells[first + index] = value.bytes.withUnsafeBytes { appended(value.cell, $0) }
+      }
     }
     try remember(first)
     return UInt32(first)
@@ -186,13 +207,8 @@ final class RowCompletion {
     var reader = PackedRowReader(bytes)
     for _ in packing.indices { cells.append(.null) }
     for index in packing.indices {
-      var cell = try reader.next()
-      if cell.isSlice {
-        let offset = arena.count
-        arena.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[cell.range]))
-        cell = .slice(cell.tag, offset: offset, length: cell.length, scale: cell.scale)
-      }
-      cells[first + packing[index]] = cell
+      let cell = try reader.next()
+      cells[first + packing[index]] = appended(cell, bytes)
     }
   }
 
@@ -200,17 +216,19 @@ final class RowCompletion {
   private func copy(_ image: UInt32, _ images: Images) -> Bool {
     var isWhole = true
     for index in sources.indices {
-      var cell = images.cells[Int(image) + sources[index]]
-      if cell.isSlice {
-        let offset = arena.count
-        arena.append(contentsOf: UnsafeRawBufferPointer(rebasing: images.bytes[cell.range]))
-        cell = .slice(cell.tag, offset: offset, length: cell.length, scale: cell.scale)
-      } else if !RowCompletion.isKnown(cell) {
-        isWhole = false
-      }
-      cells.append(cell)
+      let cell = images.cells[Int(image) + sources[index]]
+      if !RowCompletion.isKnown(cell) { isWhole = false }
+      cells.append(appended(cell, images.bytes))
     }
     return isWhole
+  }
+
+  /// A cell of the batch that is made: with bytes of its own, where it has some.
+  @inline(__always) private func appended(_ cell: Cell, _ bytes: UnsafeRawBufferPointer) -> Cell {
+    guard cell.isSlice else { return cell }
+    let offset = arena.count
+    arena.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[cell.range]))
+    return .slice(cell.tag, offset: offset, length: cell.length, scale: cell.scale)
   }
 
   @inline(__always) private static func isKnown(_ cell: Cell) -> Bool {
