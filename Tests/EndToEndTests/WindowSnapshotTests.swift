@@ -136,6 +136,51 @@ import Testing
     #expect(copied == WindowTests.sorted(rows))
   }
 
+  @Test func afterAKillInsideTheSnapshotThePipelineSaysThatItMustBeginAnewAndAStopThereGoesOn() throws {
+    let server = try PrivateMariaDB()
+    try WindowSnapshotTests.prepare(server)
+    for signal in [SIGKILL, SIGTERM] {
+      let directory = try TemporaryDirectory(prefix: "freshet-window-snapshot-end")
+      let path = try WindowSnapshotTests.pipeline(server, in: directory, "")
+      let isInside = try endInsideTheSnapshot(path, directory, by: signal)
+      try #require(isInside, "the snapshot was over before it could be ended")
+      let last = try FreshetProcess(["run", path, "--until", "now"], log: directory.appending("run.log"))
+      if signal == SIGTERM {
+        #expect(last.wait(seconds: 60) == 0, "\(last.messages)")
+        try expectEqual(server, directory.appending("copy.db"))
+      } else {
+        #expect(last.wait(seconds: 60).map { $0 > 0 } == true)
+        #expect(last.messages.contains("ended inside a snapshot"), "\(last.messages)")
+      }
+    }
+  }
+
+  /// Ends a run when some of the rows are there; returns whether more are missing.
+  private func endInsideTheSnapshot(
+    _ path: String, _ directory: TemporaryDirectory, by signal: Int32
+  ) throws -> Bool {
+    let process = try FreshetProcess(["run", path], log: directory.appending("run.log"))
+    let end = Date().addingTimeInterval(20)
+    var rows = 0
+    while Date() < end, rows < 2000 {
+      usleep(2000)
+      rows = countRows(directory.appending("copy.db"))
+    }
+    process.signal(signal)
+    process.wait()
+    rows = countRows(directory.appending("copy.db"))
+    return rows > 0 && rows < 40_000
+  }
+
+  /// 0 while there is no table yet.
+  private func countRows(_ database: String) -> Int {
+    do {
+      return Int(try WindowTests.rows(database, "SELECT count(*) FROM orders", columns: 1).first ?? "") ?? 0
+    } catch {
+      return 0
+    }
+  }
+
   @Test func aRowOfBeforeTheWindowStopsThePipelineAndNamesTheTable() throws {
     let server = try PrivateMariaDB(options: ["binlog_row_image": "MINIMAL"])
     try WindowSnapshotTests.prepare(server)

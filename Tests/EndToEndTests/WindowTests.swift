@@ -41,7 +41,7 @@ import Testing
   }
 
   /// One random transaction over the orders.
-  private static func change(_ server: PrivateMariaDB, _ number: Int, _ random: inout SeededRandom) throws {
+  static func change(_ server: PrivateMariaDB, _ number: Int, _ random: inout SeededRandom) throws {
     let status = ["'new'", "'paid'", "'sent'"].randomElement(using: &random) ?? "'new'"
     let second = number / 4 + Int.random(in: 0...120, using: &random)
     let time = "TIMESTAMP'2026-01-01 10:00:00' + INTERVAL \(second) SECOND"

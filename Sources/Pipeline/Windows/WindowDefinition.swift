@@ -32,6 +32,8 @@ package struct WindowDefinition: Sendable {
   /// What happens to a change that comes when its window is gone.
   package enum TooLate: Hashable, Sendable {
     case table(TableName)
+    /// It is told beside the table of the rows that it is one of.
+    case quarantine
     case stop
   }
 

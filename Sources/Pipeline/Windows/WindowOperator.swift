@@ -20,6 +20,8 @@ final class WindowOperator {
   let completion: RowCompletion?
   /// The batch with whole rows, until its parts were taken in.
   private var completed: Batch?
+  /// The change that is taken in, where late ones are set aside.
+  private(set) var late: LateChange?
 
   private let scratch = ScratchArena()
   /// By schema of the batch, whether its rows are the window's.
@@ -132,13 +134,16 @@ final class WindowOperator {
   /// Takes the rows of a part of a transaction in.
   func take(_ part: TransactionPart, _ batch: Batch, to writer: PaneWriter) throws(Failure) {
     guard isOurs.contains(true), let plan, let state else { return }
+    let source = batch
     let batch = completed ?? batch
+    defer { late = nil }
     try batch.cells.withUnsafeBufferPointer { (cells) throws(Failure) in
       try batch.arena.withUnsafeBufferPointer { (arena) throws(Failure) in
         guard let base = cells.baseAddress else { return }
         let reader = CellReader(cells: base, arena: UnsafeRawBufferPointer(arena), scratch: scratch.bytes)
         for change in batch.changes[part.range] where change.operation != .schema && isOurs[Int(change.schema)] {
           hasRows = true
+          if plan.quarantine != nil { late = LateChange(batch: source, part: part, change: change, rows: batch) }
           try take(change, part, reader, plan, state, writer)
         }
       }
@@ -195,9 +200,14 @@ final class WindowOperator {
 
   private func time(_ cell: Cell) throws(Failure) -> Int64? {
     switch cell.tag {
-    case .timestamp, .timestampZoned: return cell.int
-    case .date: return cell.int * 86_400_000_000
+    case .timestamp where WindowBounds.reach.contains(cell.int): return cell.int
+    case .timestampZoned where WindowBounds.reach.contains(cell.int): return cell.int
+    case .date where WindowBounds.reachOfDays.contains(cell.int): return cell.int * WindowBounds.day
     case .null: return nil
+    case .timestamp, .timestampZoned, .date:
+      throw Failure(
+        .badValue, "a row's event time is more than 140,000 years from now", at: "window \"\(definition.name)\"",
+        hint: "leave such rows out with `filter`")
     default:
       throw Failure(
         .badValue, "a row's event time is a date that no calendar has", at: "window \"\(definition.name)\"",
@@ -213,32 +223,6 @@ final class WindowOperator {
       hint:
         "set `remember: true` for the window, which then keeps what it reads of each row; or let the source log whole "
         + "rows: binlog_row_image=FULL, or REPLICA IDENTITY FULL")
-  }
-
-  private func writeLate(
-    _ row: AccumulatorLayout.Row, end: Int64, _ plan: WindowPlan, _ writer: PaneWriter
-  ) throws(Failure) {
-    guard let table = plan.lateTable else {
-      throw Failure(
-        .limit, "a change came later than the window allows", at: "window \"\(definition.name)\"",
-        hint: "raise `max_delay` or `allowed_lateness`, or give late changes a table with `late:`")
-    }
-    lateCount += 1
-    writer.beginRow()
-    writer.append(.int(lateCount))
-    writer.append(.timestamp(microseconds: end))
-    writer.append(.timestamp(microseconds: clock.watermark))
-    writer.append(.int(row.sign))
-    for column in plan.lateColumns {
-      let cell = row.reader.cells[row.first + column]
-      if cell.isSlice {
-        writer.append(cell.tag, row.reader.bytes(of: cell), scale: cell.scale)
-      } else {
-        writer.append(cell)
-      }
-    }
-    let after = writer.endRow()
-    writer.write(.insert, table, before: RowChange.noCells, after: after)
   }
 
   func endTransaction(at commit: Int64, isSnapshot: Bool, to writer: PaneWriter) throws(Failure) {

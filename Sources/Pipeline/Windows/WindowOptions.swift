@@ -43,7 +43,9 @@ package enum WindowOptions {
     Option(
       "accumulation", .choice(WindowDefinition.Accumulation.allCases.map(\.rawValue)), default: "accumulating",
       "What a later result says: all of it, what has come since, or all of it after taking back the one before."),
-    Option("late", .either([.block(late), .choice(["stop"])]), "What happens to a change whose window is gone."),
+    Option(
+      "late", .either([.block(late), .choice(["quarantine", "stop"])]), "What happens to a change whose window is gone."
+    ),
     Option("table", .string, "The table of the results; without it: the name, beside the table."),
     Option("instead", .boolean, default: "false", "The rows of the table are not delivered, only the results."),
     Option(
@@ -177,6 +179,8 @@ package enum WindowOptions {
       definition.tooLate = .table(try table(name, definition.from, late.place(of: "table")))
     } else if block.string("late") == "stop" {
       definition.tooLate = .stop
+    } else if block.string("late") == "quarantine" {
+      definition.tooLate = .quarantine
     }
   }
 
@@ -195,6 +199,11 @@ package enum WindowOptions {
     let others = [definition.from] + (definition.lateTable.map { [$0] } ?? [])
     guard !others.contains(definition.table), definition.lateTable != definition.from else {
       throw Failure(.configuration, "the results need a table of their own", at: block.place(of: "table"))
+    }
+    for table in definition.tables where table.table.lowercased().hasSuffix(RejectionTable.suffix) {
+      throw Failure(
+        .configuration, "\(NearestName.quoted(table.description)) is the name of a table for rows that were set aside",
+        at: block.place(of: table == definition.table ? "table" : "late"), hint: "choose one with another end")
     }
   }
 

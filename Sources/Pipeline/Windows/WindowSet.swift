@@ -13,6 +13,7 @@ package final class WindowSet {
   let writer = PaneWriter()
   private(set) var clock = Int64.min
   private let draft = BatchDraft()
+  private var tables: WindowTables
   /// Tables whose rows are not delivered.
   private let replaced: Set<TableName>
   /// How many changes of the transaction that is open the sinks got.
@@ -26,6 +27,7 @@ package final class WindowSet {
     let budget = StateBudget(limit: memoryLimit, directory: directory)
     self.budget = budget
     operators = definitions.map { WindowOperator($0, budget) }
+    tables = WindowTables(definitions)
     // A table is left out only where each of its windows says so.
     replaced = Set(definitions.filter(\.replaces).map(\.from)).subtracting(
       definitions.filter { !$0.replaces }.map(\.from))
@@ -47,7 +49,12 @@ package final class WindowSet {
       }
       let plan = try WindowPlan(definition, table)
       results += [plan.result] + (plan.lateTable.map { [$0] } ?? [])
+      if let quarantine = plan.quarantine, !results.contains(where: { $0.name == quarantine.name }) {
+        results.append(quarantine)
+      }
     }
+    var names = WindowTables(definitions)
+    for table in tables { try names.check(table, isOfRejected: false) }
     return results
   }
 
@@ -98,6 +105,7 @@ package final class WindowSet {
   /// Takes a batch in of which either every transaction ends, or none does.
   private func takePiece(_ batch: consuming Batch) throws(Failure) -> [Batch] {
     writer.log = WindowPosition(batch.position).log
+    try tables.check(batch)
     for window in operators { try window.prepare(batch) }
     var results: [Batch] = []
     var panes = writer.count
