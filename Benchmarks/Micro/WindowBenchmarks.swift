@@ -23,12 +23,16 @@ func addWindowBenchmarks() {
     [("event_time", text("happened")), ("max_delay", text("2h")), tumbling, ("group_by", text("key"))], sums,
     keys: 1_000_000, memoryLimit: 24 << 20)
   addWindowBenchmark(
-    "window over updates by status", [tumbling, ("group_by", text("status"))], sums, keys: 10_000, updates: true)
+    "window over updates by status", [tumbling, ("group_by", text("status"))], sums, keys: 10_000, updates: .whole)
+  addWindowBenchmark(
+    "window over updates without before images, 1,000,000 rows remembered",
+    [tumbling, ("group_by", text("status")), ("remember", text("true"))], sums, keys: 10_000,
+    updates: .withoutBefore(rows: 1_000_000))
 }
 
 private func addWindowBenchmark(
   _ name: String, _ entries: [(String, OptionNode)], _ aggregates: [(String, OptionNode)], keys: Int64,
-  updates: Bool = false, memoryLimit: Int = .max
+  updates: WindowRows.Updates = .none, memoryLimit: Int = .max
 ) {
   Benchmark(name) { benchmark in
     let block = map(
@@ -37,6 +41,10 @@ private func addWindowBenchmark(
     let windows = WindowSet(
       [try WindowOptions.definition(OptionBlock(block, options: WindowOptions.all))], memoryLimit: memoryLimit,
       directory: ".")
+    if case .withoutBefore(let rows) = updates {
+      // What is remembered when the measurement begins.
+      for batch in WindowRows(keys: keys, updates: .none).batches(rows) { blackHole(try windows.take(batch)) }
+    }
     var batches = WindowRows(keys: keys, updates: updates).batches(rowCount)
     batches.reverse()
     try benchmark.measure(rowCount) {
@@ -48,8 +56,10 @@ private func addWindowBenchmark(
 /// Rows of BIGINT id, one of four statuses, a key, DECIMAL(12,2) and an event time.
 private struct WindowRows {
   let keys: Int64
-  /// Every change is an update, with the row before it.
-  let updates: Bool
+  /// Whether the changes are inserts, updates with the row before them, or updates of random rows without it.
+  enum Updates: Equatable { case none, whole, withoutBefore(rows: Int) }
+
+  let updates: Updates
 
   private static let schema = TableSchema(
     name: TableName(namespace: "bench", table: "events"),
@@ -70,11 +80,13 @@ private struct WindowRows {
       let time = EventTime(microseconds: ShopRows.start + Int64(row) * 3_600_000_000 / Int64(count))
       if row % 100 == 0 { builder.begin(commitTime: time, mark: mark(row), identifier: "0-1-\(row)") }
       random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      let before = updates ? append(row, random >> 3, time, builder) : RowChange.noCells
-      let after = append(row, random, time, builder)
+      let before = updates == .whole ? append(row, random >> 3, time, builder) : RowChange.noCells
+      var id = row
+      if case .withoutBefore(let rows) = updates { id = Int(random >> 33) % rows }
+      let after = append(id, random, time, builder)
       builder.append(
         RowChange(
-          operation: updates ? .update : .insert, schema: builder.index(of: Self.schema), before: before,
+          operation: updates == .none ? .insert : .update, schema: builder.index(of: Self.schema), before: before,
           after: after, time: time))
       if row % 100 == 99 {
         builder.end(mark: mark(row))

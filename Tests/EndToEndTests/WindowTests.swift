@@ -41,7 +41,7 @@ import Testing
   }
 
   /// One random transaction over the orders.
-  private static func change(_ server: PrivateMariaDB, _ number: Int, _ random: inout SeededRandom) throws {
+  static func change(_ server: PrivateMariaDB, _ number: Int, _ random: inout SeededRandom) throws {
     let status = ["'new'", "'paid'", "'sent'"].randomElement(using: &random) ?? "'new'"
     let second = number / 4 + Int.random(in: 0...120, using: &random)
     let time = "TIMESTAMP'2026-01-01 10:00:00' + INTERVAL \(second) SECOND"
@@ -116,11 +116,11 @@ import Testing
     #expect(steps == WindowTests.sorted(sums), "\(database)")
   }
 
-  private static func sorted(_ rows: [[String?]]) -> [String] {
+  static func sorted(_ rows: [[String?]]) -> [String] {
     rows.map { $0.map { ($0 ?? "NULL").replacingOccurrences(of: "T", with: " ") }.joined(separator: "|") }.sorted()
   }
 
-  private static func rows(_ database: String, _ query: String, columns: Int) throws -> [String] {
+  static func rows(_ database: String, _ query: String, columns: Int) throws -> [String] {
     let connection = try SQLiteConnection(path: database, mode: .readOnly)
     let statement = try SQLiteStatement(connection, query)
     var rows: [[String?]] = []

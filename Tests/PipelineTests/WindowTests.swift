@@ -214,6 +214,109 @@ import Testing
     #expect(failure?.code == .limit)
   }
 
+  @Test func aLateChangeIsSetAsideWithItsReason() throws {
+    let block = WindowTrial.block(
+      "event_time: happened, \(WindowTests.tumbling), \(WindowTests.sums), late: quarantine")
+    let row = { (cents: Int64) in WindowTests.order(5, "a", cents, 30) }
+    let log = [
+      WindowTrial.transaction(100, [.insert(WindowTrial.orders, row(700))]),
+      WindowTrial.transaction(101, [.insert(WindowTrial.orders, WindowTests.order(2, "a", 100, 130))]),
+      WindowTrial.transaction(104, [.update(WindowTrial.orders, before: row(700), after: row(800))]),
+    ]
+    for remember in ["", ", remember: true"] {
+      let output = try WindowTrial.run(block.dropLast(2) + remember + " }", log)
+      let late = output.rows.filter { $0.table.table == "orders_freshet_quarantine" }.compactMap(\.after)
+      try #require(late.count == 2)
+      #expect(
+        late.map { $0[..<5].map(WindowTrial.text) }
+          == [1, 2].map { number in
+            ["3 file 0 offset 2 row 0 window revenue \(number)", "shop.orders", "update", "{\"id\":5}", "limit"]
+          })
+      #expect(
+        WindowTrial.text(late[0][5])
+          == "window \"revenue\": a change came later than the window allows: a row to be taken back lay in one that ended at"
+          + " 1970-01-01 00:01:00.000000, and the watermark was 1970-01-01 00:02:09.999999")
+      #expect(WindowTrial.text(late[1][5]).contains("a row to be added"))
+      // The change itself is delivered.
+      #expect(output.plain.count == 3)
+    }
+  }
+
+  @Test func theNameOfATableOfResultsIsRefusedAsThatOfOneOfTheSource() throws {
+    let real = { (name: String) in
+      TableSchema(name: TableName(namespace: "shop", table: name), columns: WindowTrial.orders.columns, key: [0])
+    }
+    let block = WindowTrial.block("event_time: happened, \(WindowTests.tumbling), \(WindowTests.sums)")
+    for name in ["revenue", "Revenue", "revenue_late"] {
+      let log = [WindowTrial.transaction(10, [.insert(real(name), WindowTests.order(1, "a", 100))])]
+      #expect(failure { _ = try WindowTrial.run(block, log) }?.code == .configuration)
+      #expect(
+        failure {
+          _ = try WindowSet.tables(of: WindowTrial.definitions(block), over: [WindowTrial.orders, real(name)])
+        }?.code == .configuration)
+    }
+    let aside = [
+      WindowTrial.transaction(10, [.insert(real("orders_freshet_quarantine"), WindowTests.order(1, "a", 100))])
+    ]
+    #expect(failure { _ = try WindowTrial.run(block, aside) } == nil)
+    #expect(
+      failure { _ = try WindowTrial.run(block.dropLast(2) + ", late: quarantine }", aside) }?.code == .configuration)
+  }
+
+  /// Of types that have no digits of their own, or more than results have.
+  @Test func decimalsOfAnySizeAreTakenAsNumbersOrRefused() throws {
+    let schema = { (type: ColumnType) in
+      TableSchema(
+        name: WindowTrial.orders.name,
+        columns: [WindowTrial.orders.columns[0], ColumnSchema(name: "amount", type: type)], key: [0])
+    }
+    let block = { (rest: String) in WindowTrial.block("window: { tumbling: 1m }, \(rest)") }
+    let bare = schema(.unboundedDecimal)
+    let log = [
+      WindowTrial.transaction(
+        10, [.insert(bare, [.int(1), .decimal("1.5")]), .insert(bare, [.int(2), .decimal("-20.25")])])
+    ]
+    let output = try WindowTrial.run(
+      block("aggregate: { least: min(amount), most: max(amount), oldest: first(amount), total: sum(amount) }"), log,
+      until: 100)
+    #expect(
+      output.rows.map(WindowTrial.told) == [
+        "insert 0 60 -20.2500000000 1.5000000000 1.5000000000 -18.7500000000 on_time 0 true"
+      ])
+    let grouped = failure { _ = try WindowTrial.run(block("group_by: [amount], aggregate: { n: count() }"), log) }
+    #expect(grouped?.code == .configuration)
+    #expect(grouped?.hint.contains("cast") == true)
+    let long = schema(.decimal(precision: 60, scale: 50, unsigned: false))
+    let refused = failure {
+      _ = try WindowTrial.run(
+        block("aggregate: { total: sum(amount) }"), [WindowTrial.transaction(10, [.insert(long, [.int(1), .null])])])
+    }
+    #expect(refused?.code == .configuration)
+    #expect(refused?.hint.contains("cast") == true)
+  }
+
+  @Test(arguments: [
+    MemoryValue.date(days: .max), .date(days: .min), .date(days: 2_000_000_000), .timestamp(microseconds: .max),
+    .timestamp(microseconds: .min), .timestampZoned(microseconds: .max - 1),
+  ])
+  func anEventTimeBeyondAllWindowsIsRefusedAndNeverTraps(_ value: MemoryValue) throws {
+    let type: ColumnType =
+      switch value {
+      case .date: .date
+      case .timestamp: .timestamp(fraction: 6)
+      default: .timestampZoned(fraction: 6)
+      }
+    let schema = TableSchema(
+      name: WindowTrial.orders.name,
+      columns: [WindowTrial.orders.columns[0], ColumnSchema(name: "happened", type: type)], key: [0])
+    for window in ["tumbling: 1m", "hopping: { size: 1h, every: 1m }", "session: { gap: 1m }"] {
+      let block = WindowTrial.block(
+        "event_time: happened, max_delay: 1h, window: { \(window) }, aggregate: { n: count() }")
+      let log = [WindowTrial.transaction(10, [.insert(schema, [.int(1), value])])]
+      #expect(failure { _ = try WindowTrial.run(block, log) }?.code == .badValue)
+    }
+  }
+
   @Test func aRowThatTheSourceDidNotLogWholeStopsTheWindow() throws {
     var before = WindowTests.order(1, "a", 100)
     before[2] = .absent
@@ -255,7 +358,11 @@ import Testing
     "window: { hopping: { size: 1m, every: 2m } }, aggregate: { n: count() }",
     "window: { cumulative: { size: 3m, every: 2m } }, aggregate: { n: count() }",
     "window: { session: { gap: 1m } }, aggregate: { n: count() }, accumulation: discarding",
-    "window: { tumbling: 1m }, aggregate: { n: count() }, table: shop.orders", "windov: { tumbling: 1m }",
+    "window: { tumbling: 1m }, aggregate: { n: count() }, table: shop.orders",
+    "window: { tumbling: 1m }, aggregate: { n: count() }, table: shop.x_freshet_quarantine",
+    "window: { tumbling: 1m }, aggregate: { n: count() }, late: quarantine",
+    "window: { tumbling: 1m }, event_time: happened, aggregate: { n: count() }, late: nowhere",
+    "window: { tumbling: 1m }, aggregate: { n: count() }, remember: perhaps", "windov: { tumbling: 1m }",
   ])
   func aWrongDefinitionIsRefusedWithItsPlace(_ rest: String) throws {
     #expect(throws: PipelineProblems.self) { try WindowTrial.definitions(WindowTrial.block(rest)) }

@@ -107,7 +107,8 @@ struct PipelineAttempt: Sendable {
     let named = definition.sources[index]
     do {
       let source = try named.definition.makeSource(
-        context(named.name, thread: thread, memory: memory, state: definition.stateDirectory(of: named),
+        context(
+          named.name, thread: thread, memory: memory, state: definition.stateDirectory(of: named),
           source: index))
       resume.coverage.arrive(index, with: windows.map { _ in WindowCoverage(log: source.coverage) } ?? source.coverage)
       var start = try await resume.plan().progress[index].map { $0?.position }

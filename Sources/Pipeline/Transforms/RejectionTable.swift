@@ -19,10 +19,39 @@ struct RejectionTable {
     ColumnSchema(name: "commit_time", type: .timestampZoned(fraction: 6), isNullable: false),
   ]
 
+  /// The table that holds what was set aside of another.
+  static func schema(beside table: TableName) -> TableSchema {
+    TableSchema(
+      name: TableName(namespace: table.namespace, table: table.table + suffix), columns: columns, key: [0, 1])
+  }
+
   private var schemas: [TableName: TableSchema] = [:]
   /// Tells the rows that have no place and no key from those of every other run.
   private let run = WallClock.microseconds()
   private var unnamed: UInt64 = 0
+
+  /// Tables of the source with names as these tables have.
+  private var others: Set<TableName> = []
+
+  /// Notes the tables of a batch, and what is set aside of them.
+  /// - Throws: `.configuration` when a table of the source has the name of one that tells what was set aside.
+  mutating func claimNames(_ draft: BatchDraft) throws(Failure) {
+    for schema in draft.schemas where schema.name.table.hasSuffix(RejectionTable.suffix) {
+      others.insert(schema.name)
+      if schemas.values.contains(where: { $0.name == schema.name }) { throw RejectionTable.clash(schema.name) }
+    }
+    guard !others.isEmpty else { return }
+    for entry in draft.rejected {
+      let name = TableName(namespace: entry.table.namespace, table: entry.table.table + RejectionTable.suffix)
+      if others.contains(name) { throw RejectionTable.clash(name) }
+    }
+  }
+
+  private static func clash(_ name: TableName) -> Failure {
+    Failure(
+      .configuration, "rows that were set aside go to a table that has the name of one of the source",
+      at: "table \"\(name)\"", hint: "give the source's table another name with `route`")
+  }
 
   /// Appends what was set aside of the draft's transactions to their ends.
   mutating func append(to draft: BatchDraft) {
@@ -76,17 +105,22 @@ struct RejectionTable {
   private mutating func position(
     of entry: RejectedChange, _ part: TransactionPart, _ draft: BatchDraft
   ) -> String {
-    let source = part.source == 0 ? "" : "source \(part.source) "
     let transaction = String(decoding: draft.arena[part.identifier.range], as: UTF8.self)
-    guard part.isSnapshot else {
-      let start = "\(source)file \(part.mark.file) offset \(entry.logOffset) row \(entry.row)"
-      return transaction.isEmpty ? start : "\(transaction.prefix(120)) \(start)"
-    }
+    guard part.isSnapshot else { return RejectionTable.place(of: entry.logOffset, entry.row, part, transaction) }
+    let source = RejectionTable.source(part)
     guard let key = entry.key else {
       unnamed += 1
       return "\(source)snapshot \(run)-\(unnamed)"
     }
     return "\(source)snapshot \(RejectionTable.checksum(key))"
+  }
+
+  private static func source(_ part: TransactionPart) -> String { part.source == 0 ? "" : "source \(part.source) " }
+
+  /// Where in the log a change is.
+  static func place(of offset: UInt64, _ row: UInt32, _ part: TransactionPart, _ transaction: String) -> String {
+    let start = "\(source(part))file \(part.mark.file) offset \(offset) row \(row)"
+    return transaction.isEmpty ? start : "\(transaction.prefix(120)) \(start)"
   }
 
   /// FNV-1a of 64 bits: a key may be longer than a position.
@@ -98,9 +132,8 @@ struct RejectionTable {
 
   /// The draft's index of the schema of the table that holds it.
   private mutating func index(for entry: RejectedChange, _ draft: BatchDraft) -> UInt16 {
-    let name = TableName(namespace: entry.table.namespace, table: entry.table.table + RejectionTable.suffix)
-    let schema = schemas[name] ?? TableSchema(name: name, columns: RejectionTable.columns, key: [0, 1])
-    schemas[name] = schema
+    let schema = schemas[entry.table] ?? RejectionTable.schema(beside: entry.table)
+    schemas[entry.table] = schema
     for index in draft.accounts.quarantines
     where draft.schemas[Int(index)] === schema && draft.accounts.origins[Int(index)] == entry.origin { return index }
     let index = draft.add(schema, origin: entry.origin)

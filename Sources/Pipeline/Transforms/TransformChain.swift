@@ -50,6 +50,7 @@ package final class TransformChain {
       try transform.apply(to: draft, from: before)
       if !draft.rejected.isEmpty { lead(through: transform) }
     }
+    try rejections.claimNames(draft)
     if !draft.rejected.isEmpty { setAside() }
     countPreceding()
     return draft.finish()

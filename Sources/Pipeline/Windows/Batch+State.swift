@@ -1,9 +1,18 @@
 import Change
 import Flow
 
-// A batch of results as bytes: it has no schema changes, and no accounts.
+// A batch of results as bytes: it has no schema changes, and of accounts only which tables tell what was set aside.
 
 extension Batch {
+  /// The same batch, whose rows of these tables tell what was set aside.
+  func quarantining(_ tables: [UInt16]) -> Batch {
+    if tables.isEmpty { return self }
+    let draft = BatchDraft()
+    draft.begin(self)
+    draft.accounts.quarantines = tables
+    return draft.finish()
+  }
+
   func encode(to writer: inout StateWriter) {
     writer.append(arena)
     writer.append(cells.count)
@@ -23,6 +32,9 @@ extension Batch {
     for part in transactions { part.encode(to: &writer) }
     writer.append(position.text)
     writer.append(position.token)
+    let quarantines = accounts?.quarantines ?? []
+    writer.append(quarantines.count)
+    for index in quarantines { writer.append(Int(index)) }
   }
 
   /// - Parameter known: the schemas that were written, when they are still there.
@@ -53,9 +65,16 @@ extension Batch {
       transactions.append(part)
     }
     let position = Position(text: try reader.string(), token: try reader.string())
+    var quarantines: [UInt16] = []
+    for _ in 0..<(try reader.count(least: 8)) {
+      let index = try reader.integer()
+      guard (0..<Int64(schemas.count)).contains(index) else { throw StateReader.damaged() }
+      quarantines.append(UInt16(index))
+    }
     return Batch(
       arena: arena, cells: cells, changes: changes, transactions: transactions, schemas: schemas, schemaChanges: [],
-      position: position, logBytes: 0, readAt: MonotonicTime.now())
+      position: position, logBytes: 0, readAt: MonotonicTime.now()
+    ).quarantining(quarantines)
   }
 
   private static func change(

@@ -34,6 +34,11 @@ final class Measure {
     let program = try expression.compiled(for: schema, in: aggregate.place)
     var type = program.type.columnType
     if case .unboundedDecimal = type { type = .decimal(precision: 38, scale: 10, unsigned: false) }
+    if case .decimal(_, let scale, _) = type, scale > 38 {
+      throw Failure(
+        .configuration, "\"\(function.rawValue)\" cannot take \(scale) digits behind the point; 38 is the most",
+        at: aggregate.place, hint: "convert it: \(function.rawValue)(cast(… as decimal(38, 10)))")
+    }
     guard let form = ValueForm(type), !function.needsNumbers || form.isNumber else {
       throw Failure(
         .configuration, "\"\(function.rawValue)\" cannot take a \(program.type.name)", at: aggregate.place,
@@ -67,7 +72,9 @@ final class Measure {
       return (ColumnSchema(name: name, type: .decimal(precision: 38, scale: digits, unsigned: false)), digits)
     case .stddev, .percentile: return (ColumnSchema(name: name, type: .float64), 0)
     case .min, .max, .first, .last:
-      guard var result = column?.holdingValues else { return (ColumnSchema(name: name, type: type), digits) }
+      guard var result = column?.holdingValues, result.type != .unboundedDecimal else {
+        return (ColumnSchema(name: name, type: type), digits)
+      }
       (result.name, result.isNullable, result.defaultValue, result.isAutoIncrement) = (name, true, nil, false)
       return (result, digits)
     }

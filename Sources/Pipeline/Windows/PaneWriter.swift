@@ -17,6 +17,8 @@ final class PaneWriter {
   private let builder = BatchBuilder(byteLimit: 512 << 10)
   @exclusivity(unchecked) private var row: [Cell] = []
   private var instant = EventTime.distantPast
+  /// Indexes of the open batch's tables of changes that were set aside.
+  private var quarantines: [UInt16] = []
   private(set) var isOpen = false
 
   init(_ spool: ResultSpool) { self.spool = spool }
@@ -114,9 +116,18 @@ final class PaneWriter {
     if builder.isFull { cut() }
   }
 
+  /// Writes a row that tells of a change that was set aside.
+  func quarantine(_ schema: TableSchema, after: UInt32) {
+    let index = builder.index(of: schema)
+    if !quarantines.contains(index) { quarantines.append(index) }
+    write(.insert, schema, before: RowChange.noCells, after: after)
+  }
+
   private func cut() {
     guard let log else { return }
-    finished.append(spool.hold(builder.take(position: WindowPosition(log: log, panes: count).position)))
+    let batch = builder.take(position: WindowPosition(log: log, panes: count).position)
+    finished.append(spool.hold(batch.quarantining(quarantines)))
+    quarantines.removeAll()
   }
 
   /// The batches of results that are to go behind `log`. None is open.

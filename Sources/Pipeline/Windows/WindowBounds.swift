@@ -2,6 +2,11 @@
 ///
 /// Windows begin at multiples of their period since 1970-01-01T00:00:00Z, moved by the offset.
 struct WindowBounds {
+  /// Times that every window has room around, in microseconds and in days.
+  static let reach: ClosedRange<Int64> = -(1 << 62)...(1 << 62)
+  static let reachOfDays = (-(1 << 62) / day)...((1 << 62) / day)
+  static let day: Int64 = 86_400_000_000
+
   let size: Int64
   private let every: Int64
   private let offset: Int64

@@ -32,6 +32,8 @@ package struct WindowDefinition: Sendable {
   /// What happens to a change that comes when its window is gone.
   package enum TooLate: Hashable, Sendable {
     case table(TableName)
+    /// It is told beside the table of the rows that it is one of.
+    case quarantine
     case stop
   }
 
@@ -54,6 +56,8 @@ package struct WindowDefinition: Sendable {
   package var table: TableName
   /// The rows of `from` are not delivered.
   package var replaces = false
+  /// What is read of the rows of `from` is kept, for a log that does not hold the row before a change.
+  package var remembers = false
   /// What is told apart by it: a stored state fits the definition that it was made by.
   package var fingerprint: String
   /// `file:line:column`.

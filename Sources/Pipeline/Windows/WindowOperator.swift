@@ -16,6 +16,13 @@ final class WindowOperator {
   var lateCount: Int64 = 0
 
   private let budget: StateBudget
+  /// Makes whole rows, where the window remembers what its table holds.
+  let completion: RowCompletion?
+  /// The batch with whole rows, until its parts were taken in.
+  private var completed: Batch?
+  /// The change that is taken in, where late ones are set aside.
+  private(set) var late: LateChange?
+
   private let scratch = ScratchArena()
   /// By schema of the batch, whether its rows are the window's.
   @exclusivity(unchecked) private var isOurs: [Bool] = []
@@ -37,7 +44,13 @@ final class WindowOperator {
     self.budget = budget
     groups = GroupIndex(budget)
     clock = WindowClock(definition)
+    completion = definition.remembers ? RowCompletion(window: definition.name) : nil
   }
+
+  /// Bytes of the state, in memory and in files.
+  var byteCount: Int { (state?.byteCount ?? 0) + rememberedByteCount }
+  /// Bytes of the rows that are remembered, all in memory.
+  var rememberedByteCount: Int { completion?.rows.byteCount ?? 0 }
 
   func adopt(_ plan: WindowPlan, _ state: any WindowState) {
     (self.plan, self.state) = (plan, state)
@@ -53,11 +66,25 @@ final class WindowOperator {
   /// Makes ready for the rows of a batch.
   func prepare(_ batch: Batch) throws(Failure) {
     for change in batch.schemaChanges { try check(change) }
-    isOurs.removeAll(keepingCapacity: true)
-    for schema in batch.schemas { isOurs.append(schema.name == definition.from) }
+    completed = nil
+    find(in: batch)
     guard isOurs.contains(true) else { return }
     for (index, schema) in batch.schemas.enumerated() where isOurs[index] { try bind(schema) }
     (nextAfter, nextBefore) = (0, 0)
+    guard let completion else { return try compute(batch) }
+    let whole = try completion.complete(batch, isOurs)
+    find(in: whole)
+    completed = whole
+    try compute(whole)
+  }
+
+  private func find(in batch: Batch) {
+    isOurs.removeAll(keepingCapacity: true)
+    for schema in batch.schemas { isOurs.append(schema.name == definition.from) }
+  }
+
+  /// Computes the arguments of the aggregates.
+  private func compute(_ batch: Batch) throws(Failure) {
     guard let plan, isComputed else { return }
     after.removeAll(keepingCapacity: true)
     before.removeAll(keepingCapacity: true)
@@ -80,7 +107,13 @@ final class WindowOperator {
       hint: "begin anew: remove windows.state from the state directory, and the tables and checkpoints of the sinks")
   }
 
-  private func bind(_ schema: TableSchema) throws(Failure) {
+  private func bind(_ table: TableSchema) throws(Failure) {
+    var schema = table
+    if let completion {
+      let names =
+        completion.schema == nil ? try WindowPlan(definition, table).lateColumns.map { table.columns[$0].name } : []
+      schema = try completion.bind(table, names)
+    }
     guard let old = plan else {
       let plan = try WindowPlan(definition, schema)
       return adopt(plan, state(for: plan))
@@ -101,12 +134,16 @@ final class WindowOperator {
   /// Takes the rows of a part of a transaction in.
   func take(_ part: TransactionPart, _ batch: Batch, to writer: PaneWriter) throws(Failure) {
     guard isOurs.contains(true), let plan, let state else { return }
+    let source = batch
+    let batch = completed ?? batch
+    defer { late = nil }
     try batch.cells.withUnsafeBufferPointer { (cells) throws(Failure) in
       try batch.arena.withUnsafeBufferPointer { (arena) throws(Failure) in
         guard let base = cells.baseAddress else { return }
         let reader = CellReader(cells: base, arena: UnsafeRawBufferPointer(arena), scratch: scratch.bytes)
         for change in batch.changes[part.range] where change.operation != .schema && isOurs[Int(change.schema)] {
           hasRows = true
+          if plan.quarantine != nil { late = LateChange(batch: source, part: part, change: change, rows: batch) }
           try take(change, part, reader, plan, state, writer)
         }
       }
@@ -163,9 +200,14 @@ final class WindowOperator {
 
   private func time(_ cell: Cell) throws(Failure) -> Int64? {
     switch cell.tag {
-    case .timestamp, .timestampZoned: return cell.int
-    case .date: return cell.int * 86_400_000_000
+    case .timestamp where WindowBounds.reach.contains(cell.int): return cell.int
+    case .timestampZoned where WindowBounds.reach.contains(cell.int): return cell.int
+    case .date where WindowBounds.reachOfDays.contains(cell.int): return cell.int * WindowBounds.day
     case .null: return nil
+    case .timestamp, .timestampZoned, .date:
+      throw Failure(
+        .badValue, "a row's event time is more than 140,000 years from now", at: "window \"\(definition.name)\"",
+        hint: "leave such rows out with `filter`")
     default:
       throw Failure(
         .badValue, "a row's event time is a date that no calendar has", at: "window \"\(definition.name)\"",
@@ -178,33 +220,9 @@ final class WindowOperator {
       .badValue,
       "a change does not hold the row before or after it, which window \"\(definition.name)\" must take back",
       at: "table \"\(plan.schema.name)\"",
-      hint: "let the source log whole rows: binlog_row_image=FULL, or REPLICA IDENTITY FULL")
-  }
-
-  private func writeLate(
-    _ row: AccumulatorLayout.Row, end: Int64, _ plan: WindowPlan, _ writer: PaneWriter
-  ) throws(Failure) {
-    guard let table = plan.lateTable else {
-      throw Failure(
-        .limit, "a change came later than the window allows", at: "window \"\(definition.name)\"",
-        hint: "raise `max_delay` or `allowed_lateness`, or give late changes a table with `late:`")
-    }
-    lateCount += 1
-    writer.beginRow()
-    writer.append(.int(lateCount))
-    writer.append(.timestamp(microseconds: end))
-    writer.append(.timestamp(microseconds: clock.watermark))
-    writer.append(.int(row.sign))
-    for column in plan.lateColumns {
-      let cell = row.reader.cells[row.first + column]
-      if cell.isSlice {
-        writer.append(cell.tag, row.reader.bytes(of: cell), scale: cell.scale)
-      } else {
-        writer.append(cell)
-      }
-    }
-    let after = writer.endRow()
-    writer.write(.insert, table, before: RowChange.noCells, after: after)
+      hint:
+        "set `remember: true` for the window, which then keeps what it reads of each row; or let the source log whole "
+        + "rows: binlog_row_image=FULL, or REPLICA IDENTITY FULL")
   }
 
   func endTransaction(at commit: Int64, isSnapshot: Bool, to writer: PaneWriter) throws(Failure) {

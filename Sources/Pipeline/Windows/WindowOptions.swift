@@ -43,9 +43,14 @@ package enum WindowOptions {
     Option(
       "accumulation", .choice(WindowDefinition.Accumulation.allCases.map(\.rawValue)), default: "accumulating",
       "What a later result says: all of it, what has come since, or all of it after taking back the one before."),
-    Option("late", .either([.block(late), .choice(["stop"])]), "What happens to a change whose window is gone."),
+    Option(
+      "late", .either([.block(late), .choice(["quarantine", "stop"])]), "What happens to a change whose window is gone."
+    ),
     Option("table", .string, "The table of the results; without it: the name, beside the table."),
     Option("instead", .boolean, default: "false", "The rows of the table are not delivered, only the results."),
+    Option(
+      "remember", .boolean, default: "false",
+      "Keeps what it reads of each row, by key, for a log without the whole row before a change."),
   ]
 
   /// Reads a block whose keys and types were checked already.
@@ -66,6 +71,7 @@ package enum WindowOptions {
     definition.accumulation =
       block.string("accumulation").flatMap(WindowDefinition.Accumulation.init) ?? .accumulating
     definition.replaces = block.boolean("instead") ?? false
+    definition.remembers = block.boolean("remember") ?? false
     try readTrigger(block, into: &definition)
     try readLate(block, into: &definition)
     try check(block, definition)
@@ -173,6 +179,8 @@ package enum WindowOptions {
       definition.tooLate = .table(try table(name, definition.from, late.place(of: "table")))
     } else if block.string("late") == "stop" {
       definition.tooLate = .stop
+    } else if block.string("late") == "quarantine" {
+      definition.tooLate = .quarantine
     }
   }
 
@@ -192,6 +200,11 @@ package enum WindowOptions {
     guard !others.contains(definition.table), definition.lateTable != definition.from else {
       throw Failure(.configuration, "the results need a table of their own", at: block.place(of: "table"))
     }
+    for table in definition.tables where table.table.lowercased().hasSuffix(RejectionTable.suffix) {
+      throw Failure(
+        .configuration, "\(NearestName.quoted(table.description)) is the name of a table for rows that were set aside",
+        at: block.place(of: table == definition.table ? "table" : "late"), hint: "choose one with another end")
+    }
   }
 
   /// Everything that the state follows from.
@@ -201,12 +214,14 @@ package enum WindowOptions {
     }
     var plain = definition
     plain.aggregates = []
-    let texts = [
-      plain.name, plain.from.description, plain.eventTime ?? "", "\(plain.maximumDelay)", "\(plain.idleAfter ?? -1)",
-      "\(plain.kind)", "\(plain.offset)", plain.groupBy.joined(separator: ","), "\(plain.early.map { "\($0)" } ?? "")",
-      "\(plain.late)", "\(plain.allowedLateness)", plain.accumulation.rawValue, "\(plain.tooLate)",
-      plain.table.description,
-    ]
+    let texts =
+      [
+        plain.name, plain.from.description, plain.eventTime ?? "", "\(plain.maximumDelay)", "\(plain.idleAfter ?? -1)",
+        "\(plain.kind)", "\(plain.offset)", plain.groupBy.joined(separator: ","),
+        "\(plain.early.map { "\($0)" } ?? "")",
+        "\(plain.late)", "\(plain.allowedLateness)", plain.accumulation.rawValue, "\(plain.tooLate)",
+        plain.table.description,
+      ] + (plain.remembers ? ["remember"] : [])
     return (texts + (aggregates ?? []).map { "\($0.key)=\($0.value.text ?? "")" }).joined(separator: "\n")
   }
 }

@@ -16,12 +16,19 @@ final class WindowPlan {
   private(set) var result: TableSchema
   /// The table of changes that come too late; nil when they stop the pipeline.
   private(set) var lateTable: TableSchema?
+  /// Where late changes are told of, when they are set aside.
+  private(set) var quarantine: TableSchema?
   /// The columns of the table that it shows: those of the key, and those that the window reads.
   let lateColumns: [Int]
 
   init(_ definition: WindowDefinition, _ schema: TableSchema) throws(Failure) {
     self.definition = definition
     self.schema = schema
+    guard !definition.remembers || !schema.key.isEmpty else {
+      throw Failure(
+        .configuration, "window \"\(definition.name)\" cannot remember the rows of \"\(schema.name)\": it has no key",
+        at: definition.place, hint: "give the table a primary key, or leave `remember` out")
+    }
     timeColumn = try WindowPlan.timeColumn(definition, schema)
     var groups: [Int] = []
     for name in definition.groupBy { groups.append(try WindowPlan.groupColumn(name, definition, schema)) }
@@ -42,6 +49,7 @@ final class WindowPlan {
     } else {
       lateTable = nil
     }
+    if definition.tooLate == .quarantine { quarantine = RejectionTable.schema(beside: definition.from) }
     try checkNames()
   }
 
@@ -62,10 +70,10 @@ final class WindowPlan {
   ) throws(Failure) -> Int {
     let column = try column(name, "group_by", definition, schema)
     switch schema.columns[column].type {
-    case .json, .geometry, .float32, .float64:
+    case .json, .geometry, .float32, .float64, .unboundedDecimal:
       throw Failure(
         .configuration, "column \"\(name)\" cannot tell groups apart: its values can be equal and look different",
-        at: definition.place)
+        at: definition.place, hint: "make one of it with `compute` that has one form for each value: cast(… as …)")
     default: return column
     }
   }
@@ -138,5 +146,7 @@ final class WindowPlan {
   }
 
   /// The results go on in the tables that sinks know already.
-  func keepTables(of other: WindowPlan) { (result, lateTable) = (other.result, other.lateTable) }
+  func keepTables(of other: WindowPlan) {
+    (result, lateTable, quarantine) = (other.result, other.lateTable, other.quarantine)
+  }
 }

@@ -53,6 +53,7 @@ extension WindowOperator {
     guard let plan, let state else { return }
     plan.schema.encode(to: &writer)
     state.encode(to: &writer)
+    completion?.rows.encode(to: &writer)
   }
 
   func decode(from reader: inout StateReader) throws(Failure) {
@@ -66,5 +67,8 @@ extension WindowOperator {
     let state = self.state(for: plan)
     try state.decode(from: &reader)
     adopt(plan, state)
+    guard let completion else { return }
+    completion.adopt(plan.schema)
+    try completion.decode(from: &reader)
   }
 }

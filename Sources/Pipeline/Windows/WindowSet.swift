@@ -15,6 +15,7 @@ package final class WindowSet {
   let writer: PaneWriter
   private(set) var clock = Int64.min
   private let draft = BatchDraft()
+  private var tables: WindowTables
   /// Tables whose rows are not delivered.
   private let replaced: Set<TableName>
   /// How many changes of the transaction that is open the sinks got.
@@ -29,6 +30,7 @@ package final class WindowSet {
     self.budget = budget
     writer = PaneWriter(ResultSpool(budget))
     operators = definitions.map { WindowOperator($0, budget) }
+    tables = WindowTables(definitions)
     // A table is left out only where each of its windows says so.
     replaced = Set(definitions.filter(\.replaces).map(\.from)).subtracting(
       definitions.filter { !$0.replaces }.map(\.from))
@@ -50,7 +52,12 @@ package final class WindowSet {
       }
       let plan = try WindowPlan(definition, table)
       results += [plan.result] + (plan.lateTable.map { [$0] } ?? [])
+      if let quarantine = plan.quarantine, !results.contains(where: { $0.name == quarantine.name }) {
+        results.append(quarantine)
+      }
     }
+    var names = WindowTables(definitions)
+    for table in tables { try names.check(table, isOfRejected: false) }
     return results
   }
 
@@ -59,13 +66,20 @@ package final class WindowSet {
   /// The place behind the last transaction that was taken in.
   package var log: Position? { writer.log }
   /// Bytes of the state, in memory and in files.
-  package var byteCount: Int { operators.reduce(0) { $0 + ($1.state?.byteCount ?? 0) } }
+  package var byteCount: Int { operators.reduce(0) { $0 + $1.byteCount } }
   /// Bytes in memory.
   package var residentByteCount: Int { budget.resident + budget.fixed }
 
   /// Brings what the state has in memory down to the limit.
   private func settle() throws(Failure) {
-    budget.fixed = operators.reduce(0) { $0 + ($1.state?.fixedByteCount ?? 0) }
+    let remembered = operators.reduce(0) { $0 + $1.rememberedByteCount }
+    guard remembered <= budget.limit else {
+      throw Failure(
+        .limit, "the rows that the windows remember do not fit the memory that they may use",
+        at: "\(remembered >> 20) MiB of \(budget.limit >> 20) MiB",
+        hint: "raise `limits: { memory: … }`, let the windows read fewer columns, or let the source log whole rows")
+    }
+    budget.fixed = operators.reduce(remembered) { $0 + ($1.state?.fixedByteCount ?? 0) }
     try budget.settle()
   }
 
@@ -121,6 +135,7 @@ package final class WindowSet {
   /// Takes a batch in of which either every transaction ends, or none does.
   private func takePiece(_ batch: consuming Batch) throws(Failure) -> [Batch] {
     writer.log = WindowPosition(batch.position).log
+    try tables.check(batch)
     for window in operators { try window.prepare(batch) }
     var results: [Batch] = []
     var panes = writer.count

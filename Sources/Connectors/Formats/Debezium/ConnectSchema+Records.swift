@@ -68,7 +68,8 @@ extension ConnectSchema {
 
   static func schemaChangeKey(_ context: EncodingContext) -> String {
     structure(
-      "io.debezium.connector.\(context.connector(of: 0)).SchemaChangeKey", version: 1, [required("string", "databaseName")]
+      "io.debezium.connector.\(context.connector(of: 0)).SchemaChangeKey", version: 1,
+      [required("string", "databaseName")]
     ).text(isOptional: false)
   }
 

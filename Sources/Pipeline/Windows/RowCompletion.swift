@@ -1,0 +1,319 @@
+import Change
+
+/// Makes whole rows of the changes of a log without them: what a change leaves out of the row before or after it is in the
+/// rows that are remembered.
+///
+/// The rows that come out have the columns that the window reads, and the key, only. *Determinism*: what is remembered follows
+/// from the log alone. *Thread*: one at a time.
+final class RowCompletion {
+  let rows = RememberedRows()
+  private let window: String
+  /// The table with the columns that are remembered, as it was last.
+  private(set) var schema: TableSchema?
+
+  /// One version of the table's own schema.
+  private struct Version {
+    let source: TableSchema
+    let projected: TableSchema
+    /// The columns that are remembered, as indexes of the source's.
+    let columns: [Int]
+    let inserted: [InsertedCell?]
+  }
+
+  private var known: [ObjectIdentifier: Version] = [:]
+
+  /// Columns in the order in which they are packed, those of the key first.
+  @exclusivity(unchecked) private var packing: [Int] = []
+  @exclusivity(unchecked) private var keyCount = 0
+  @exclusivity(unchecked) private var sources: [Int] = []
+  @exclusivity(unchecked) private var inserted: [InsertedCell?] = []
+  /// Of the schema of the batch whose columns are `sources`.
+  @exclusivity(unchecked) private var bound = UInt16.max
+
+  private let builder = BatchBuilder()
+  @exclusivity(unchecked) private var cells: [Cell] = []
+  @exclusivity(unchecked) private var changes: [RowChange] = []
+  @exclusivity(unchecked) private var arena: [UInt8] = []
+  private let key = PackedRow()
+  private let row = PackedRow()
+
+  init(window: String) { self.window = window }
+
+  /// The table with the columns that are remembered.
+  /// - Parameter columns: the names of those that the window reads; counts for the first schema.
+  func bind(_ schema: TableSchema, _ columns: [String]) throws(Failure) -> TableSchema {
+    if let entry = known[ObjectIdentifier(schema)] {
+      self.schema = entry.projected
+      return entry.projected
+    }
+    let names = self.schema?.columns.map(\.name) ?? columns
+    var chosen: [(index: Int, name: String)] = []
+    for name in names {
+      guard let index = schema.column(named: name) else {
+        throw Failure(
+          .schemaMismatch, "window \"\(window)\" remembers a column \"\(name)\" that the table does not have any more",
+          at: "table \"\(schema.name)\"", hint: "begin the window anew under another name")
+      }
+      chosen.append((index, name))
+    }
+    let projected = schema.projected(chosen)
+    guard projected.key.count == schema.key.count, self.schema.map({ $0.key == projected.key }) ?? true else {
+      throw Failure(
+        .schemaChange, "the table has another key now than the rows that window \"\(window)\" remembers",
+        at: "table \"\(schema.name)\"", hint: "begin the window anew under another name")
+    }
+    known[ObjectIdentifier(schema)] = Version(
+      source: schema, projected: projected, columns: chosen.map(\.index),
+      inserted: chosen.map { schema.columns[$0.index].insertedCell })
+    adopt(projected)
+    return projected
+  }
+
+  /// Goes on with a stored state's table.
+  func adopt(_ schema: TableSchema) {
+    self.schema = schema
+    keyCount = schema.key.count
+    packing = schema.key + schema.columns.indices.filter { !schema.key.contains($0) }
+  }
+
+  /// The batch with whole rows of the table, and nothing of others: their changes keep their places.
+  /// - Parameter isOurs: by schema, whether it is of the table; each was bound.
+  func complete(_ batch: Batch, _ isOurs: [Bool]) throws(Failure) -> Batch {
+    cells.removeAll(keepingCapacity: true)
+    changes.removeAll(keepingCapacity: true)
+    arena.removeAll(keepingCapacity: true)
+    bound = .max
+    try batch.cells.withUnsafeBufferPointer { (images) throws(Failure) in
+      try batch.arena.withUnsafeBufferPointer { (arena) throws(Failure) in
+        let images = Images(cells: images, bytes: UnsafeRawBufferPointer(arena))
+        for change in batch.changes {
+          var change = change
+          if change.operation == .schema || !isOurs[Int(change.schema)] {
+            (change.before, change.after) = (RowChange.noCells, RowChange.noCells)
+            if change.operation != .schema { change.schema = builder.index(of: batch.schemas[Int(change.schema)]) }
+          } else {
+            if change.schema != bound { bindColumns(of: batch.schemas[Int(change.schema)], change.schema) }
+            try complete(&change, images)
+            change.schema = target
+          }
+          changes.append(change)
+        }
+      }
+    }
+    return assemble(batch)
+  }
+
+  private struct Images {
+    let cells: UnsafeBufferPointer<Cell>
+    let bytes: UnsafeRawBufferPointer
+  }
+
+  /// The index of the table's schema in the batch that is made.
+  @exclusivity(unchecked) private var target: UInt16 = 0
+
+  private func bindColumns(of schema: TableSchema, _ index: UInt16) {
+    guard let entry = known[ObjectIdentifier(schema)] else {
+      preconditionFailure("the schemas of a batch are bound before its rows are read")
+    }
+    (bound, sources, inserted) = (index, entry.columns, entry.inserted)
+    target = builder.index(of: entry.projected)
+  }
+
+  private func assemble(_ batch: Batch) -> Batch {
+    arena.withUnsafeBytes { _ = builder.append($0) }
+    cells.withUnsafeBufferPointer { builder.append(cells: $0) }
+    changes.withUnsafeBufferPointer { builder.append(contentsOf: $0) }
+    var parts = batch.transactions
+    for index in parts.indices { parts[index].identifier = Range32(offset: 0, length: 0) }
+    return Batch.relabel(builder.take(position: batch.position), transactions: parts, position: batch.position)
+  }
+
+  private func complete(_ change: inout RowChange, _ images: Images) throws(Failure) {
+    let (before, after) = (change.before, change.after)
+    (change.before, change.after) = (RowChange.noCells, RowChange.noCells)
+    switch change.operation {
+    case .insert, .read: change.after = try insert(after, isRead: change.operation == .read, images)
+    case .update: (change.before, change.after) = try update(before, after, images)
+    case .delete: change.before = try delete(before, images)
+    case .schema: break
+    }
+  }
+
+  private func insert(_ image: UInt32, isRead: Bool, _ images: Images) throws(Failure) -> UInt32 {
+    let first = cells.count
+    guard image != RowChange.noCells else { throw incomplete("an insert does not hold its row") }
+    if !copy(image, images) {
+      for index in sources.indices where !RowCompletion.isKnown(cells[first + index]) {
+        guard !isRead, cells[first + index].tag == .absent, let value = inserted[index] else {
+          let name = schema?.columns[index].name ?? ""
+          throw incomplete(
+            "an inserted row does not hold the column \"\(name)\", which window \"\(window)\" reads, and its default is not "
+              + "known")
+        }
+        cells[first + index] = value.bytes.withUnsafeBytes { appended(value.cell, $0) }
+      }
+    }
+    try remember(first)
+    return UInt32(first)
+  }
+
+  private func update(_ before: UInt32, _ after: UInt32, _ images: Images) throws(Failure) -> (UInt32, UInt32) {
+    guard after != RowChange.noCells else { throw incomplete("an update does not hold the row after it") }
+    // What identifies the row is in the row before it, unless it was not logged because it has not changed.
+    let place = try find(before == RowChange.noCells ? after : before, or: after, images)
+    let old = try appendOld(place, before, images)
+    let first = cells.count
+    if !copy(after, images) {
+      for index in sources.indices where !RowCompletion.isKnown(cells[first + index]) {
+        cells[first + index] = cells[Int(old) + index]
+      }
+    }
+    pack(first)
+    if let place, RowCompletion.isEqual(key.bytes, row.bytes, keyLength) {
+      try rows.replace(row.bytes, keyLength: keyLength, at: place)
+    } else {
+      if let place { rows.remove(at: place) }
+      try remember(first)
+    }
+    return (old, UInt32(first))
+  }
+
+  private func delete(_ image: UInt32, _ images: Images) throws(Failure) -> UInt32 {
+    guard image != RowChange.noCells else { throw incomplete("a delete does not hold the key of its row") }
+    let place = try find(image, or: image, images)
+    let old = try appendOld(place, image, images)
+    if let place { rows.remove(at: place) }
+    return old
+  }
+
+  /// Appends the row before a change: as it is remembered, or, when it is not, as the log has it.
+  private func appendOld(_ place: Int?, _ image: UInt32, _ images: Images) throws(Failure) -> UInt32 {
+    let first = UInt32(cells.count)
+    if let place {
+      try appendRemembered(place)
+    } else if image == RowChange.noCells || !copy(image, images) {
+      throw Failure(
+        .badValue, "a change is of a row that window \"\(window)\" does not remember: it was there before the window",
+        at: "table \"\(schema?.name.description ?? "")\"",
+        hint: "let the pipeline begin with a snapshot, or the source log whole rows: binlog_row_image=FULL, or "
+          + "REPLICA IDENTITY FULL")
+    }
+    return first
+  }
+
+  private func appendRemembered(_ place: Int) throws(Failure) {
+    let first = cells.count
+    let bytes = rows.bytes(at: place)
+    var reader = PackedRowReader(bytes)
+    for _ in packing.indices { cells.append(.null) }
+    for index in packing.indices {
+      let cell = try reader.next()
+      cells[first + packing[index]] = appended(cell, bytes)
+    }
+  }
+
+  /// Appends what an image holds of the columns that are remembered; returns whether that is all of them.
+  private func copy(_ image: UInt32, _ images: Images) -> Bool {
+    var isWhole = true
+    for index in sources.indices {
+      let cell = images.cells[Int(image) + sources[index]]
+      if !RowCompletion.isKnown(cell) { isWhole = false }
+      cells.append(appended(cell, images.bytes))
+    }
+    return isWhole
+  }
+
+  /// A cell of the batch that is made: with bytes of its own, where it has some.
+  @inline(__always) private func appended(_ cell: Cell, _ bytes: UnsafeRawBufferPointer) -> Cell {
+    guard cell.isSlice else { return cell }
+    let offset = arena.count
+    arena.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[cell.range]))
+    return .slice(cell.tag, offset: offset, length: cell.length, scale: cell.scale)
+  }
+
+  @inline(__always) private static func isKnown(_ cell: Cell) -> Bool {
+    cell.tag != .absent && cell.tag != .unavailable
+  }
+
+  /// Where the row with the key of an image is remembered; columns that it does not hold are in the other one.
+  private func find(_ image: UInt32, or other: UInt32, _ images: Images) throws(Failure) -> Int? {
+    key.begin()
+    for index in 0..<keyCount {
+      let column = sources[packing[index]]
+      var cell = images.cells[Int(image) + column]
+      if !RowCompletion.isKnown(cell) { cell = images.cells[Int(other) + column] }
+      guard RowCompletion.isKnown(cell) else { throw incomplete("a change does not hold the key of its row") }
+      key.append(cell, RowCompletion.slice(cell, images.bytes))
+    }
+    return rows.find(key.bytes)
+  }
+
+  @inline(__always) private static func slice(
+    _ cell: Cell, _ bytes: UnsafeRawBufferPointer
+  ) -> UnsafeRawBufferPointer {
+    cell.isSlice ? UnsafeRawBufferPointer(rebasing: bytes[cell.range]) : UnsafeRawBufferPointer(start: nil, count: 0)
+  }
+
+  /// Of the row that was packed last.
+  @exclusivity(unchecked) private var keyLength = 0
+
+  /// Packs the row whose cells begin at `first`.
+  private func pack(_ first: Int) {
+    row.begin()
+    arena.withUnsafeBytes { bytes in
+      for index in packing.indices {
+        let cell = cells[first + packing[index]]
+        row.append(cell, RowCompletion.slice(cell, bytes))
+        if index + 1 == keyCount { keyLength = row.count }
+      }
+    }
+  }
+
+  private static func isEqual(_ key: UnsafeRawBufferPointer, _ row: UnsafeRawBufferPointer, _ keyLength: Int) -> Bool {
+    guard key.count == keyLength else { return false }
+    for index in key.indices where key[index] != row[index] { return false }
+    return true
+  }
+
+  /// Remembers a row whose key is new.
+  private func remember(_ first: Int) throws(Failure) {
+    pack(first)
+    guard rows.find(UnsafeRawBufferPointer(rebasing: row.bytes[..<keyLength])) == nil else {
+      throw Failure(
+        .badValue, "a row comes whose key another row has that window \"\(window)\" remembers",
+        at: "table \"\(schema?.name.description ?? "")\"",
+        hint: "rows of several tables under one name need a key that tells them apart")
+    }
+    do throws(Failure) {
+      try rows.insert(row.bytes, keyLength: keyLength)
+    } catch {
+      throw error.at("window \"\(window)\"")
+    }
+  }
+
+  private func incomplete(_ what: String) -> Failure {
+    Failure(
+      .badValue, what, at: "table \"\(schema?.name.description ?? "")\"",
+      hint: "let the source log whole rows: binlog_row_image=FULL, or REPLICA IDENTITY FULL")
+  }
+}
+
+extension RowCompletion {
+  func encode(to writer: inout StateWriter) { rows.encode(to: &writer) }
+
+  func decode(from reader: inout StateReader) throws(Failure) {
+    let (packing, keyCount) = (packing, keyCount)
+    try rows.decode(from: &reader) { row, keyLength in
+      var reader = PackedRowReader(row)
+      for index in packing.indices {
+        do {
+          _ = try reader.next()
+        } catch {
+          return false
+        }
+        if index + 1 == keyCount, reader.readCount != keyLength { return false }
+      }
+      return true
+    }
+  }
+}
