@@ -56,13 +56,20 @@ extension DefinitionReader {
   }
 
   /// Reads `order:`.
-  func readOrder(_ block: OptionBlock) -> OrderSettings {
+  mutating func readOrder(_ block: OptionBlock) -> OrderSettings {
     guard let order = block.block("order") else { return OrderSettings() }
     let idleAfter =
       order.string("idle_after") == "never"
       ? nil : order.duration("idle_after") ?? OrderSettings.defaultIdleAfter
-    return OrderSettings(
-      idleAfter: idleAfter, late: order.string("late").flatMap(OrderSettings.LatePolicy.init) ?? .emit,
-      sharedKeys: order.string("shared_keys").flatMap(OrderSettings.SharedKeyPolicy.init) ?? .stop)
+    let late = order.string("late").flatMap(OrderSettings.LatePolicy.init) ?? .emit
+    let stated = order.has("shared_keys") ? order.string("shared_keys") : nil
+    let sharedKeys = stated.flatMap(OrderSettings.SharedKeyPolicy.init) ?? (late == .quarantine ? .last : .stop)
+    if late == .quarantine, sharedKeys == .stop {
+      problems.append(
+        Failure(
+          .configuration, "`shared_keys: stop` does not go with `late: quarantine`", at: order.place(of: "shared_keys"),
+          hint: "when deletions are set aside, a row in the way may be the source's own: shared_keys: last"))
+    }
+    return OrderSettings(idleAfter: idleAfter, late: late, sharedKeys: sharedKeys)
   }
 }

@@ -109,7 +109,11 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
     WrongFile(
       topLine: "order: { idle_after: soon }",
       "p.yaml:4:22: \"idle_after\" must be a duration such as 250ms, 5s or 1m, or \"never\", not \"soon\""),
-    WrongFile(topLine: "order: { late: drop }", "p.yaml:4:16: \"late\" must be one of emit, stop, not \"drop\""),
+    WrongFile(
+      topLine: "order: { late: drop }", "p.yaml:4:16: \"late\" must be one of emit, quarantine, stop, not \"drop\""),
+    WrongFile(
+      topLine: "order: { late: quarantine, shared_keys: stop }",
+      "p.yaml:4:41: `shared_keys: stop` does not go with `late: quarantine`"),
     WrongFile(topLine: "control: {}", "p.yaml:4:1: \"control\" is not available in this version"),
     WrongFile(topLine: "pipline: p", "p.yaml:4:1: unknown key \"pipline\" (did you mean \"pipeline\"?)"),
     WrongFile(topLine: "pipeline: q", "p.yaml:4:1: \"pipeline\" is written twice, first at line 1"),

@@ -51,4 +51,24 @@ import Testing
       #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
     }
   }
+
+  /// What comes too late is written while its transaction goes on; the file that results wait in is not emptied under it.
+  @Test func resultsOfATransactionThatGoesOnWaitUntilItEnds() throws {
+    let block = WindowTrial.block(
+      "event_time: happened, window: { hopping: { size: 10m, every: 1m } }, aggregate: { n: count() }")
+    let late = (Int64(0)..<300).map { WindowTrial.order($0 + 2, "late \($0)", 1, at: $0) }
+    let log = [
+      WindowTrial.transaction(10, [.insert(WindowTrial.orders, WindowTrial.order(1, "a", 1, at: 100_000))]),
+      WindowTrial.transaction(20, late.map { .insert(WindowTrial.orders, $0) }),
+    ]
+    let whole = try WindowTrial.run(block, log, until: 200_000)
+    #expect(whole.rows.count >= 3000)
+    try SpilledWindowTests.withDirectory { directory in
+      let windows = WindowSet(try WindowTrial.definitions(block), memoryLimit: 1 << 20, directory: directory)
+      windows.resultLimit = 1
+      var output = WindowTrial.Output()
+      try WindowTrial.run(windows, log, WindowTrial.Cutting(bytes: 8192), until: 200_000, into: &output)
+      #expect(output.panes == whole.panes)
+    }
+  }
 }

@@ -50,6 +50,15 @@ struct ResumePlan: Sendable {
     return vector
   }
 
+  /// What a sink's checkpoint says of one source; nil: nothing, or nothing that can be read.
+  static func stored(_ checkpoint: Position?, of source: Int, _ names: [String]) -> Position? {
+    guard let checkpoint else { return nil }
+    let log = WindowPosition(checkpoint).log
+    if names.count == 1 { return log }
+    // One that makes no sense has stopped the attempt before.
+    return (try? VectorPosition(log))??[names[source]]?.position
+  }
+
   /// The progress of a source that all sinks share: what was left of it behind its position needs to go to none of them.
   func shared(by source: Int) -> SourceProgress? {
     guard let first = progress[source].first, let first, progress[source].allSatisfy({ $0 == first }) else {

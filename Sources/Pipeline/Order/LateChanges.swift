@@ -35,7 +35,9 @@ struct LateChanges {
   }
 
   /// The batch that was made, as it goes on.
-  mutating func setAside(from batch: consuming Batch) -> Batch {
+  /// - Throws: `.configuration` when a table of the source has the name of one that tells what was set aside.
+  mutating func setAside(from batch: consuming Batch) throws(Failure) -> Batch {
+    if !hasTransforms { try rejections.claimNames(batch.schemas) }
     if entries.isEmpty { return batch }
     draft.begin(batch)
     draft.rejected.removeAll()
@@ -49,6 +51,7 @@ struct LateChanges {
     if hasTransforms {
       swap(&draft.accounts.rejected, &draft.rejected)
     } else if !draft.rejected.isEmpty {
+      try rejections.claimNames(draft)
       rejections.append(to: draft)
     }
     return draft.finish()

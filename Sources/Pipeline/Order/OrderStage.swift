@@ -241,7 +241,7 @@ final class OrderStage {
   }
 
   private func send(_ batch: Batch, passed: Bool) async throws {
-    let batch = lateChanges.setAside(from: batch)
+    let batch = try lateChanges.setAside(from: batch)
     let started = MonotonicTime.now()
     for output in outputs { try await output.send(batch) }
     lastSent = MonotonicTime.now()

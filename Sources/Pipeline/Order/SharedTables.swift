@@ -57,6 +57,7 @@ final class SharedTables {
     guard seen[source].insert(ObjectIdentifier(schema)).inserted else { return }
     if let old = schemas[source].updateValue(schema, forKey: schema.name) { seen[source].remove(ObjectIdentifier(old)) }
     let table = chain.name(for: schema.name)
+    if chain.leavesOutDeletions(schema.name) { merged?.leaveUnwatched(table) }
     if let known = owners[table]?[names[source]], known <= time { return }
     owners[table, default: [:]][names[source]] = time
     try append(table, names[source], time)

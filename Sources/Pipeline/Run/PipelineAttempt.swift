@@ -114,6 +114,12 @@ struct PipelineAttempt: Sendable {
       var start = try await resume.plan().progress[index].map { $0?.position }
       // The source begins where the state of the windows is, too, and knows nothing of results.
       if let windows { start = try windows.begin(at: start, source.coverage) }
+      var control = control
+      control.checkpoints = { [sinks = meters.sinks, sources = definition.sources.map(\.name)] in
+        sinks.map(\.reading).filter(\.keepsCheckpoint).map {
+          ResumePlan.stored($0.position, of: index, sources)
+        }
+      }
       try await source.run(from: start, into: intakes.outputs[index], control: control)
       for channel in intakes.channels[index] { channel.finish() }
     } catch {

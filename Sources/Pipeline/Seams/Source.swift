@@ -73,11 +73,17 @@ package struct SourceControl: Sendable {
   /// Whether the source tells where it begins, by a batch that holds nothing but a position, when it begins at a place that
   /// another start would not find again. The order of several sources asks for it, which may cut its first batch.
   package let tellsStart: Bool
+  /// How far each sink has stored this source's changes by now, of those that keep a checkpoint. *Thread*: any.
+  package var checkpoints: @Sendable () -> [Position?]
 
-  package init(until: Until, stop: StopSignal, tellsStart: Bool = false) {
+  package init(
+    until: Until, stop: StopSignal, tellsStart: Bool = false,
+    checkpoints: @escaping @Sendable () -> [Position?] = { [] }
+  ) {
     self.until = until
     self.stop = stop
     self.tellsStart = tellsStart
+    self.checkpoints = checkpoints
   }
 }
 

@@ -31,6 +31,9 @@ package protocol Transform: AnyObject {
   /// table then goes without values.
   func hides(_ table: TableName) -> Bool
 
+  /// Whether the verb leaves deletions or truncations of a table out that has this name in front of it.
+  func leavesOutDeletions(_ table: TableName) -> Bool
+
   /// What a schema change is behind this transform; nil: the sinks are not told, and it counts as filtered. It comes before
   /// every row of its batch.
   /// - Parameter origin: the table's name at the source, behind the change.
@@ -49,6 +52,8 @@ extension Transform {
   package func claim(_ name: TableName, for origin: TableName) throws(Failure) {}
 
   package func hides(_ table: TableName) -> Bool { false }
+
+  package func leavesOutDeletions(_ table: TableName) -> Bool { false }
 
   package func change(_ change: SchemaChange, origin: TableName) throws(Failure) -> SchemaChange? {
     try reshaped(change, origin: origin)

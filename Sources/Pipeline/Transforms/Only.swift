@@ -74,6 +74,10 @@ private final class OnlyTransform: Transform {
 
   func schema(for schema: TableSchema, origin: TableName) throws(Failure) -> TableSchema { schema }
 
+  func leavesOutDeletions(_ table: TableName) -> Bool {
+    tables.includes(table) && !(operations.contains(.delete) && operations.contains(.truncate))
+  }
+
   func change(_ change: SchemaChange, origin: TableName) throws(Failure) -> SchemaChange? {
     operations.contains(change.kind) || !tables.includes(change.table) ? change : nil
   }

@@ -36,14 +36,19 @@ struct RejectionTable {
   /// Notes the tables of a batch, and what is set aside of them.
   /// - Throws: `.configuration` when a table of the source has the name of one that tells what was set aside.
   mutating func claimNames(_ draft: BatchDraft) throws(Failure) {
-    for schema in draft.schemas where schema.name.table.hasSuffix(RejectionTable.suffix) {
-      others.insert(schema.name)
-      if schemas.values.contains(where: { $0.name == schema.name }) { throw RejectionTable.clash(schema.name) }
-    }
+    try claimNames(draft.schemas)
     guard !others.isEmpty else { return }
     for entry in draft.rejected {
       let name = TableName(namespace: entry.table.namespace, table: entry.table.table + RejectionTable.suffix)
       if others.contains(name) { throw RejectionTable.clash(name) }
+    }
+  }
+
+  /// Notes the tables of a batch.
+  mutating func claimNames(_ tables: [TableSchema]) throws(Failure) {
+    for schema in tables where schema.name.table.hasSuffix(RejectionTable.suffix) {
+      others.insert(schema.name)
+      if schemas.values.contains(where: { $0.name == schema.name }) { throw RejectionTable.clash(schema.name) }
     }
   }
 

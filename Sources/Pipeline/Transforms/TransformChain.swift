@@ -34,6 +34,16 @@ package final class TransformChain {
   /// What a table is called behind all transforms.
   func name(for table: TableName) -> TableName { transforms.reduce(table) { $1.name(for: $0) } }
 
+  /// Whether deletions or truncations of a table are left out.
+  func leavesOutDeletions(_ table: TableName) -> Bool {
+    var name = table
+    for transform in transforms {
+      if transform.leavesOutDeletions(name) { return true }
+      name = transform.name(for: name)
+    }
+    return false
+  }
+
   package func apply(to batch: consuming Batch) throws(Failure) -> Batch {
     draft.begin(batch)
     draft.rejected.removeAll()

@@ -15,7 +15,8 @@ extension ColumnSchema {
     switch defaultValue {
     case .literal(let text): return ColumnSchema.cell(text, type)
     case .expression: return nil
-    case nil: return isNullable ? InsertedCell(cell: .null) : nil
+    // A column that a transform has made anew has no type of the source's; nor has it a default that it hides.
+    case nil: return isNullable && !nativeType.isEmpty ? InsertedCell(cell: .null) : nil
     }
   }
 

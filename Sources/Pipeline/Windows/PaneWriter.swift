@@ -130,6 +130,9 @@ final class PaneWriter {
     quarantines.removeAll()
   }
 
+  /// Whether nothing was written that `take` has not given away.
+  var isEmpty: Bool { finished.isEmpty }
+
   /// The batches of results that are to go behind `log`. None is open.
   func take() -> [ResultSpool.Result] {
     if !builder.isEmpty { cut() }

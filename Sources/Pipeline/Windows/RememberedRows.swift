@@ -17,6 +17,8 @@ final class RememberedRows {
   @exclusivity(unchecked) private var chunks: [UnsafeMutableRawPointer] = []
   /// Of the last chunk.
   @exclusivity(unchecked) private var usedUnits = chunkUnits
+  /// Of the records that are not free.
+  @exclusivity(unchecked) private var liveUnits = 0
   /// By length in units, the first record that is free; each names the next.
   @exclusivity(unchecked) private var free: [UInt32] = []
   /// The record in the low half, a part of the key's hash in the high one.
@@ -152,10 +154,14 @@ final class RememberedRows {
 
   /// Room for a record, of one that is gone or at the end.
   private func take(_ units: Int) throws(Failure) -> UInt32 {
+    defer { liveUnits += units }
     if units < free.count, free[units] != RememberedRows.none {
       let location = free[units]
       free[units] = record(UInt64(location)).load(fromByteOffset: 4, as: UInt32.self)
       return location
+    }
+    if usedUnits + units >= RememberedRows.chunkUnits, chunks.count * RememberedRows.chunkUnits > 2 * liveUnits {
+      compact()
     }
     if usedUnits + units >= RememberedRows.chunkUnits {
       guard chunks.count < 65_536 else {
@@ -174,6 +180,28 @@ final class RememberedRows {
     while free.count <= units { free.append(RememberedRows.none) }
     record.storeBytes(of: free[units], toByteOffset: 4, as: UInt32.self)
     free[units] = UInt32(truncatingIfNeeded: location)
+    liveUnits -= units
+  }
+
+  /// Puts the records that are not free one behind the other: rows of other lengths left room that none of now fits.
+  private func compact() {
+    let old = chunks
+    guard old.count > 1 else { return }
+    (chunks, usedUnits, free) = ([], RememberedRows.chunkUnits, [])
+    for index in places.indices where places[index] != RememberedRows.empty {
+      let location = places[index]
+      let from = old[Int(location >> 16 & 0xffff)] + Int(location & 0xffff) * RememberedRows.unit
+      let units = Int(from.load(as: UInt16.self))
+      if usedUnits + units >= RememberedRows.chunkUnits {
+        chunks.append(.allocate(byteCount: RememberedRows.chunkBytes, alignment: 16))
+        usedUnits = 0
+      }
+      let place = UInt64((chunks.count - 1) << 16 | usedUnits)
+      record(place).copyMemory(from: from, byteCount: units * RememberedRows.unit)
+      usedUnits += units
+      places[index] = location & 0xffff_ffff_0000_0000 | place
+    }
+    for chunk in old { chunk.deallocate() }
   }
 }
 

@@ -26,7 +26,7 @@ final class ResultSpool {
   func hold(_ batch: Batch) -> Result {
     waiting += batch.arena.count + batch.cells.count * MemoryLayout<Cell>.stride
     waiting += batch.changes.count * MemoryLayout<RowChange>.stride
-    guard waiting > limit, batch.accounts == nil else { return .batch(batch) }
+    guard waiting > limit else { return .batch(batch) }
     do throws(Failure) {
       return try store(batch)
     } catch {
@@ -64,11 +64,14 @@ final class ResultSpool {
     while offset < count {
       let got = bytes.withUnsafeMutableBytes { pread(file, $0.baseAddress! + offset, count - offset, start + offset) }
       if got < 0, errno == EINTR { continue }
+      guard got != 0 else { throw StateReader.damaged("has lost results that waited") }
       guard got > 0 else { throw budget.fault("cannot read") }
       offset += got
     }
     var reader = StateReader(bytes)
-    return try Batch.decode(from: &reader, schemas: schemas)
+    let batch = try Batch.decode(from: &reader, schemas: schemas)
+    guard reader.isAtEnd else { throw StateReader.damaged("has other results than those that waited") }
+    return batch
   }
 
   /// Everything that was taken in has been passed on.

@@ -7,6 +7,11 @@ import Change
 /// from the log alone. *Thread*: one at a time.
 final class RowCompletion {
   let rows = RememberedRows()
+  /// The rows of one batch that are completed have at most so many bytes of texts: 256 MiB.
+  private static let arenaLimit = 256 << 20
+  /// Texts of a batch that need more memory than this give it back: 4 MiB.
+  private static let keptBytes = 4 << 20
+
   private let window: String
   /// The table with the columns that are remembered, as it was last.
   private(set) var schema: TableSchema?
@@ -26,6 +31,8 @@ final class RowCompletion {
   @exclusivity(unchecked) private var packing: [Int] = []
   @exclusivity(unchecked) private var keyCount = 0
   @exclusivity(unchecked) private var sources: [Int] = []
+  /// How many columns the images have.
+  @exclusivity(unchecked) private var width = 0
   @exclusivity(unchecked) private var inserted: [InsertedCell?] = []
   /// Of the schema of the batch whose columns are `sources`.
   @exclusivity(unchecked) private var bound = UInt16.max
@@ -57,7 +64,9 @@ final class RowCompletion {
       chosen.append((index, name))
     }
     let projected = schema.projected(chosen)
-    guard projected.key.count == schema.key.count, self.schema.map({ $0.key == projected.key }) ?? true else {
+    guard projected.key.count == schema.key.count,
+      self.schema.map({ RowCompletion.keyForms($0) == RowCompletion.keyForms(projected) }) ?? true
+    else {
       throw Failure(
         .schemaChange, "the table has another key now than the rows that window \"\(window)\" remembers",
         at: "table \"\(schema.name)\"", hint: "begin the window anew under another name")
@@ -67,6 +76,19 @@ final class RowCompletion {
       inserted: chosen.map { schema.columns[$0.index].insertedCell })
     adopt(projected)
     return projected
+  }
+
+  /// The places of the key's columns, and how their values are written: keys are compared as bytes.
+  private static func keyForms(_ schema: TableSchema) -> [String] {
+    schema.key.map { column in
+      switch schema.columns[column].type {
+      case .integer(_, let isUnsigned): "\(column) \(isUnsigned ? "unsigned" : "integer")"
+      case .decimal(let precision, let scale, _): "\(column) decimal \(scale) \(precision <= 18)"
+      case .text: "\(column) text"
+      case .bytes: "\(column) bytes"
+      case let type: "\(column) \(type)"
+      }
+    }
   }
 
   /// Goes on with a stored state's table.
@@ -94,6 +116,7 @@ final class RowCompletion {
           } else {
             if change.schema != bound { bindColumns(of: batch.schemas[Int(change.schema)], change.schema) }
             try complete(&change, images)
+            guard self.arena.count <= RowCompletion.arenaLimit else { throw tooLarge }
             change.schema = target
           }
           changes.append(change)
@@ -116,6 +139,7 @@ final class RowCompletion {
       preconditionFailure("the schemas of a batch are bound before its rows are read")
     }
     (bound, sources, inserted) = (index, entry.columns, entry.inserted)
+    width = entry.source.columns.count
     target = builder.index(of: entry.projected)
   }
 
@@ -123,9 +147,20 @@ final class RowCompletion {
     arena.withUnsafeBytes { _ = builder.append($0) }
     cells.withUnsafeBufferPointer { builder.append(cells: $0) }
     changes.withUnsafeBufferPointer { builder.append(contentsOf: $0) }
+    if arena.capacity > RowCompletion.keptBytes { arena = [] }
     var parts = batch.transactions
     for index in parts.indices { parts[index].identifier = Range32(offset: 0, length: 0) }
     return Batch.relabel(builder.take(position: batch.position), transactions: parts, position: batch.position)
+  }
+
+  private var tooLarge: Failure {
+    Failure(
+      .limit,
+      "the rows of one batch of changes have more than \(RowCompletion.arenaLimit >> 20) MiB when what the log leaves out "
+        + "is filled in for window \"\(window)\"",
+      at: "table \"\(schema?.name.description ?? "")\"",
+      hint: "let the window read no long texts, or the source log whole rows: binlog_row_image=FULL, or "
+        + "REPLICA IDENTITY FULL")
   }
 
   private func complete(_ change: inout RowChange, _ images: Images) throws(Failure) {
@@ -191,14 +226,22 @@ final class RowCompletion {
     let first = UInt32(cells.count)
     if let place {
       try appendRemembered(place)
-    } else if image == RowChange.noCells || !copy(image, images) {
+    } else if image == RowChange.noCells || !isWhole(image, images) || !copy(image, images) {
       throw Failure(
-        .badValue, "a change is of a row that window \"\(window)\" does not remember: it was there before the window",
+        .badValue,
+        "a change is of a row that window \"\(window)\" does not remember: it was there before the window, or a "
+          + "transform has left it out",
         at: "table \"\(schema?.name.description ?? "")\"",
-        hint: "let the pipeline begin with a snapshot, or the source log whole rows: binlog_row_image=FULL, or "
-          + "REPLICA IDENTITY FULL")
+        hint: "let the pipeline begin with a snapshot, and the source log whole rows where `filter` or "
+          + "`on_bad_row: quarantine` leave some out: binlog_row_image=FULL, or REPLICA IDENTITY FULL")
     }
     return first
+  }
+
+  /// Whether the log has all of a row, and not only what identifies it: only then is it certain that the window got it.
+  private func isWhole(_ image: UInt32, _ images: Images) -> Bool {
+    for index in 0..<width where !RowCompletion.isKnown(images.cells[Int(image) + index]) { return false }
+    return true
   }
 
   private func appendRemembered(_ place: Int) throws(Failure) {

@@ -73,9 +73,7 @@ final class StateBudget {
     let least = min(1 << 18, limit / 32)
     for member in members {
       if member.memory.count > StateMemory.limit {
-        throw Failure(
-          .limit, "the state of the windows is larger than \(StateMemory.limit >> 30) GiB", at: directory,
-          hint: "keep less: shorter windows, less `allowed_lateness`, fewer groups")
+        throw StateMemory.tooLarge
       }
       if member.memory.count > least { try member.memory.beginPaging() }
     }
@@ -91,7 +89,12 @@ final class StateBudget {
   func openFile() throws(Failure) -> Int32 {
     let path = directory + "/spilled"
     let file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-    guard file >= 0, unlink(path) == 0 else { throw fault("cannot create a file for") }
+    guard file >= 0 else { throw fault("cannot create a file for") }
+    guard unlink(path) == 0 else {
+      let failure = fault("cannot create a file for")
+      close(file)
+      throw failure
+    }
     return file
   }
 

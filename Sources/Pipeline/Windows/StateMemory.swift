@@ -46,6 +46,13 @@ final class StateMemory {
     if file >= 0 { close(file) }
   }
 
+  /// What is told of a memory beyond `limit`.
+  static var tooLarge: Failure {
+    Failure(
+      .limit, "the state of the windows is larger than \(limit >> 30) GiB",
+      hint: "keep less: shorter windows, less `allowed_lateness`, fewer groups")
+  }
+
   private var marks: UnsafeMutablePointer<UInt8>? { pages.table.pointee.marks }
   var isPaged: Bool { marks != nil }
   private var pageCount: Int { count >> pageShift }
@@ -56,7 +63,8 @@ final class StateMemory {
   @inline(__always) func extend(to bytes: Int) { if bytes > count { grow(to: bytes) } }
 
   private func grow(to bytes: Int) {
-    precondition(bytes <= StateMemory.reserved, "the budget has a limit before this")
+    if bytes > StateMemory.limit { budget.fail(StateMemory.tooLarge) }
+    precondition(bytes <= StateMemory.reserved, "the next settling tells that the limit is exceeded, long before this")
     let step = (1 << 16) - 1
     // An eighth more than is needed, so that growing is rare.
     let grown = min(StateMemory.reserved, (bytes + (isPaged ? 0 : count / 8) + step) & ~step)

@@ -78,6 +78,13 @@ struct StateReader {
     return time
   }
 
+  /// A time, or `Int64.min` before there was one.
+  mutating func instant() throws(Failure) -> Int64 {
+    let time = try integer()
+    guard time == .min || StateReader.isTime(time) else { throw StateReader.damaged("has a time that is none") }
+    return time
+  }
+
   mutating func unsigned() throws(Failure) -> UInt64 { UInt64(bitPattern: try integer()) }
 
   mutating func wide() throws(Failure) -> Int128 {

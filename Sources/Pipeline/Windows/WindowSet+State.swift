@@ -58,10 +58,11 @@ extension WindowOperator {
 
   func decode(from reader: inout StateReader) throws(Failure) {
     clock.restore(
-      now: try reader.integer(), watermark: try reader.integer(), latest: try reader.integer(),
-      lastChange: try reader.integer())
+      now: try reader.instant(), watermark: try reader.instant(), latest: try reader.instant(),
+      lastChange: try reader.instant())
     order = try reader.integer()
     lateCount = try reader.integer()
+    guard StateReader.isTime(order), StateReader.isTime(lateCount) else { throw StateReader.damaged() }
     guard try reader.integer() != 0 else { return }
     let plan = try WindowPlan(definition, try TableSchema.decode(from: &reader))
     let state = self.state(for: plan)

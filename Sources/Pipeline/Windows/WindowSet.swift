@@ -100,7 +100,8 @@ package final class WindowSet {
   /// What follows the batches that were returned last; nil: nothing more does.
   package func next() throws(Failure) -> Batch? {
     if let result = following.popLast() { return try writer.spool.load(result) }
-    try writer.spool.empty()
+    // A transaction that goes on may have results there already.
+    if writer.isEmpty { try writer.spool.empty() }
     return nil
   }
 

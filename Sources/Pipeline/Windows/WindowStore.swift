@@ -59,6 +59,7 @@ struct WindowStore {
   mutating func append(log: Position?, panes: UInt64, _ state: (inout StateWriter) -> Void) throws(Failure) {
     let number = (generations.last?.number ?? 0) + 1
     let temporary = "\(directory)/new"
+    defer { unlink(temporary) }  // Of a state that could not be stored; one that was has another name.
     try write(to: temporary) { content in
       content.append(WindowStore.magic)
       content.append(WindowStore.version)

@@ -210,6 +210,7 @@ extension GroupWriter {
       }
     }
     if problem == nil {
+      try requireNoRow(item.place, table)
       do throws(MariaDBError) {
         try connection.send(text: unsafe buffer.bytes)
         _ = try connection.receive()

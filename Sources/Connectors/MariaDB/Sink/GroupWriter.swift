@@ -102,8 +102,10 @@ final class GroupWriter {
     self.shares = shares
     defer { self.shares = 1 }
     refused.removeAll()
-    // Of a row that came and went another source's may be there.
-    try requireNoRows(table, net, net.entries.indices) { $0.state == .deleted }
+    // Of a row that came and went another source's may be there; where keys of other bytes are equal, the source's own.
+    if !table.target.takesKeysForEqual {
+      try requireNoRows(table, net, net.entries.indices) { $0.state == .deleted }
+    }
     let all = net.entries.indices
     if table.mode.kind == .history {
       try applyVersions(table, net, table.mode)

@@ -13,7 +13,7 @@ struct SnapshotRun {
   private var options: MariaDBSourceOptions { attempt.source.options }
   private var context: ConnectorContext { attempt.source.context }
 
-  /// Nanoseconds that sinks get to commit what levelled them before the attempt ends.
+  /// Nanoseconds that sinks get at most to commit what levelled them before the attempt ends.
   private static let settling: UInt64 = 3_000_000_000
 
   /// The view's position, when all of it was read; nil when a stop was requested before.
@@ -51,11 +51,22 @@ struct SnapshotRun {
     table != options.heartbeatTable && attempt.source.wanted.includes(table)
   }
 
+  /// Ends the attempt when the sinks that were behind have stored what they were sent. One that has not in time is levelled
+  /// by the next attempt once more.
   private func endLevelling() async throws {
-    try await Task.sleep(nanoseconds: SnapshotRun.settling)
+    let limit = MonotonicTime.now() &+ SnapshotRun.settling
+    while try isAnyBehind(), !attempt.control.stop.isRequested, MonotonicTime.now() < limit {
+      try await Task.sleep(nanoseconds: 5_000_000)
+    }
     throw Failure(
       .busy,
       "a sink that was behind in the snapshot is now level with the others; the pipeline goes on with all of them")
+  }
+
+  private func isAnyBehind() throws -> Bool {
+    let checkpoints = attempt.control.checkpoints()
+    return try checkpoints.isEmpty
+      || checkpoints.contains { try SnapshotRank($0.map { try MariaDBPosition($0) }) == plan.rank }
   }
 
   /// The wanted tables with their definitions, which become the catalog's from the view's place on.
