@@ -142,6 +142,14 @@ final class GroupIndex {
     record.pointee.recentEntry = entry
   }
 
+  /// The hash of a group's bytes.
+  @inline(__always) func hash(of number: UInt32) -> UInt32 { peek(number).pointee.hash }
+
+  /// Whether a group's bytes come before another's.
+  func comes(_ number: UInt32, before other: UInt32) -> Bool {
+    withKey(number) { key in withKey(other) { key.lexicographicallyPrecedes($0) } }
+  }
+
   func withKey<Result, Failed: Error>(
     _ number: UInt32, _ body: (UnsafeRawBufferPointer) throws(Failed) -> Result
   ) throws(Failed) -> Result {

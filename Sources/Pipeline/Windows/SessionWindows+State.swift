@@ -76,7 +76,7 @@ extension SessionWindows {
     for _ in 0..<(try reader.count(least: 24)) {
       try budget.settle()
       let group = try renderer.decodeGroup(from: &reader)
-      setTimer(Timer(at: try reader.time(), group: group, time: try reader.time()))
+      setTimer(at: try reader.time(), group, try reader.time())
     }
     for isEarly in [true, false] {
       for _ in 0..<(try reader.count(least: 8)) {

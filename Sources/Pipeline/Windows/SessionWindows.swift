@@ -24,6 +24,8 @@ final class SessionWindows: WindowState {
   struct Timer: BitwiseCopyable {
     var at: Int64
     var group: UInt32
+    /// Of the group's key.
+    var hash: UInt32
     /// The row that would be its last.
     var time: Int64
   }
@@ -53,7 +55,7 @@ final class SessionWindows: WindowState {
     self.budget = budget
     groups = GroupIndex(budget, extra: MemoryLayout<Group>.stride)
     blocks = BlockArena(budget)
-    timers = TimerHeap(budget)
+    timers = TimerHeap(budget, groups)
     layout = AccumulatorLayout(plan, blocks)
     renderer = PaneRenderer(plan: plan, layout: layout, groups: groups, blocks: blocks)
     moments = EntryTable(budget, stride: EntryTable.headerWidth + plan.width)
@@ -156,14 +158,14 @@ final class SessionWindows: WindowState {
 
   /// The watermark that ends a session whose last row is at `time`, and the one behind which it is gone.
   private func setTimers(_ time: Int64, _ group: UInt32) {
-    setTimer(Timer(at: time + gap - 1, group: group, time: time))
+    setTimer(at: time + gap - 1, group, time)
     guard definition.allowedLateness > 0 else { return }
-    setTimer(Timer(at: time + gap - 1 + definition.allowedLateness, group: group, time: time))
+    setTimer(at: time + gap - 1 + definition.allowedLateness, group, time)
   }
 
-  func setTimer(_ timer: Timer) {
-    groups.retain(timer.group)
-    timers.push(timer)
+  func setTimer(at instant: Int64, _ group: UInt32, _ time: Int64) {
+    groups.retain(group)
+    timers.push(Timer(at: instant, group: group, hash: groups.hash(of: group), time: time))
     timers.removeDuplicates { groups.release($0.group) }
   }
 

@@ -1,15 +1,19 @@
 /// Timers of sessions, the earliest first: a binary heap. *Thread*: one at a time.
+///
+/// *Determinism*: those of one instant come by their rows' times and their groups, whatever their numbers are in this run.
 final class TimerHeap {
   typealias Timer = SessionWindows.Timer
   private static let size = MemoryLayout<Timer>.stride
 
   private let memory: StateMemory
   private let pages: StatePages
+  private let groups: GroupIndex
   @exclusivity(unchecked) private(set) var count = 0
   /// How many there were when each was last seen to be there once.
   @exclusivity(unchecked) private var distinct = 1 << 12
 
-  init(_ budget: StateBudget) {
+  init(_ budget: StateBudget, _ groups: GroupIndex) {
+    self.groups = groups
     memory = StateMemory(budget)
     pages = memory.pages
   }
@@ -31,11 +35,21 @@ final class TimerHeap {
     while index > 0 {
       let parent = (index - 1) / 2
       let other = self[parent]
-      guard timer.at < other.at else { break }
+      guard comes(timer, before: other) else { break }
       self[index] = other
       index = parent
     }
     self[index] = timer
+  }
+
+  @inline(__always) private func comes(_ timer: Timer, before other: Timer) -> Bool {
+    timer.at == other.at ? comesAtOnce(timer, before: other) : timer.at < other.at
+  }
+
+  private func comesAtOnce(_ timer: Timer, before other: Timer) -> Bool {
+    if timer.time != other.time { return timer.time < other.time }
+    if timer.hash != other.hash { return timer.hash < other.hash }
+    return timer.group != other.group && groups.comes(timer.group, before: other.group)
   }
 
   func pop() {
@@ -46,9 +60,9 @@ final class TimerHeap {
     while true {
       var least = 2 * index + 1
       guard least < count else { break }
-      if least + 1 < count, self[least + 1].at < self[least].at { least += 1 }
+      if least + 1 < count, comes(self[least + 1], before: self[least]) { least += 1 }
       let other = self[least]
-      guard other.at < timer.at else { break }
+      guard comes(other, before: timer) else { break }
       self[index] = other
       index = least
     }
@@ -63,7 +77,7 @@ final class TimerHeap {
     let start = pages.write(0, count * TimerHeap.size).assumingMemoryBound(to: Timer.self)
     var timers = UnsafeMutableBufferPointer(start: start, count: count)
     // In order, they are a heap again.
-    timers.sort { ($0.at, $0.group, $0.time) < ($1.at, $1.group, $1.time) }
+    timers.sort { comes($0, before: $1) }
     var kept = 1
     for timer in timers[1...] {
       let last = timers[kept - 1]
