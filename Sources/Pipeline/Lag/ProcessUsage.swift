@@ -9,8 +9,21 @@ package enum ProcessUsage {
     return seconds(usage.ru_utime) + seconds(usage.ru_stime)
   }
 
-  /// The largest resident set so far, in bytes.
-  package static func peakMemory() -> Int { resources().ru_maxrss * 1024 }
+  /// The largest resident set so far, in bytes: that of the program alone. What `getrusage` tells has that of the process
+  /// which became the program in it; it counts where the kernel does not tell the other (proc(5), `VmHWM`).
+  package static func peakMemory() -> Int { highWaterMark() ?? resources().ru_maxrss * 1024 }
+
+  private static func highWaterMark() -> Int? {
+    let file = open("/proc/self/status", O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    let count = unsafe bytes.withUnsafeMutableBytes { unsafe read(file, $0.baseAddress, $0.count) }
+    guard count > 0 else { return nil }
+    let line = bytes[..<count].split(separator: UInt8(ascii: "\n")).first { $0.starts(with: "VmHWM:".utf8) }
+    let digits = line?.filter { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ?? []
+    return Int(String(decoding: digits, as: UTF8.self)).map { $0 * 1024 }
+  }
 
   /// Processor time of the calling thread, in nanoseconds.
   package static func threadNanoseconds() -> UInt64 {
