@@ -43,7 +43,9 @@ private func addWindowBenchmark(
       directory: ".")
     if case .withoutBefore(let rows) = updates {
       // What is remembered when the measurement begins.
-      for batch in WindowRows(keys: keys, updates: .none).batches(rows) { blackHole(try windows.take(batch)) }
+      for batch in WindowRows(keys: keys, updates: .none).batches(rows, from: ShopRows.start - 3_600_000_000) {
+        blackHole(try windows.take(batch))
+      }
     }
     var batches = WindowRows(keys: keys, updates: updates).batches(rowCount)
     batches.reverse()
@@ -72,12 +74,14 @@ private struct WindowRows {
     ], key: [0])
   private static let statuses = ["new", "paid", "sent", "returned"].map { Array($0.utf8) }
 
-  func batches(_ count: Int) -> [Batch] {
+  /// Rows of 60 minutes.
+  /// - Parameter start: in microseconds since 1970.
+  func batches(_ count: Int, from start: Int64 = ShopRows.start) -> [Batch] {
     let builder = BatchBuilder()
     var batches: [Batch] = []
     var random: UInt64 = 0x9e37_79b9_7f4a_7c15
     for row in 0..<count {
-      let time = EventTime(microseconds: ShopRows.start + Int64(row) * 3_600_000_000 / Int64(count))
+      let time = EventTime(microseconds: start + Int64(row) * 3_600_000_000 / Int64(count))
       if row % 100 == 0 { builder.begin(commitTime: time, mark: mark(row), identifier: "0-1-\(row)") }
       random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
       let before = updates == .whole ? append(row, random >> 3, time, builder) : RowChange.noCells
