@@ -9,6 +9,7 @@ import Glibc
 /// the time of that row, before it goes on.
 /// *Thread*: one at a time.
 final class SharedTables {
+  private let directory: String
   private let path: String
   private let names: [String]
   private let chain: TransformChain
@@ -25,6 +26,7 @@ final class SharedTables {
   ///   - names: of the sources.
   ///   - merged: where the tables are noted that several sources bring; nil: nobody asks.
   init(directory: String, names: [String], chain: TransformChain, merged: MergedTables?) throws(Failure) {
+    self.directory = directory
     path = "\(directory)/merged-tables"
     self.names = names
     self.chain = chain
@@ -86,16 +88,6 @@ final class SharedTables {
       hint: "delete the rows instead, or give the source's table a name of its own with `route`")
   }
 
-  /// Makes a new file's name survive a power cut.
-  private static func synchronizeDirectory(of path: String) throws(Failure) {
-    let directory = (path as NSString).deletingLastPathComponent
-    let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    let isDurable = descriptor >= 0 && fsync(descriptor) == 0
-    let cause = isDurable ? "" : String(cString: strerror(errno))
-    if descriptor >= 0 { close(descriptor) }
-    if !isDurable { throw Failure(.inputOutput, "cannot sync the state directory", at: directory, cause: cause) }
-  }
-
   private func read() throws(Failure) {
     guard FileManager.default.fileExists(atPath: path) else { return }
     do {
@@ -105,18 +97,19 @@ final class SharedTables {
       if whole < bytes.count {
         bytes = bytes.prefix(whole)
         guard truncate(path, off_t(whole)) == 0 else {
-          throw Failure(
-            .inputOutput, "cannot cut the list of merged tables", at: path, cause: String(cString: strerror(errno)))
+          throw Failure.systemCall("cannot cut the list of merged tables", at: path)
         }
       }
       for line in bytes.split(separator: UInt8(ascii: "\n")) {
         let parts = try JSONDecoder().decode([String].self, from: Data(line))
-        // Without a time: as if it had always been there.
-        guard parts.count >= 3 else { continue }
-        let time = parts.count > 3 ? Int64(parts[3]).map { EventTime(microseconds: $0) } : nil
+        guard parts.count == 4, let time = Int64(parts[3]) else {
+          throw Failure(
+            .corruptState, "the list of merged tables has a line that makes no sense", at: path,
+            hint: "put the file back, or reset the pipeline's sinks")
+        }
         let table = TableName(namespace: parts[0], table: parts[1])
         let known = owners[table]?[parts[2]] ?? EventTime(microseconds: .max)
-        owners[table, default: [:]][parts[2]] = min(known, time ?? .distantPast)
+        owners[table, default: [:]][parts[2]] = min(known, EventTime(microseconds: time))
       }
     } catch let failure as Failure {
       throw failure
@@ -129,11 +122,11 @@ final class SharedTables {
     do {
       let parts = [table.namespace, table.table, source, "\(time.microseconds)"]
       let line = try JSONEncoder().encode(parts) + Data("\n".utf8)
-      let isNew = !FileManager.default.fileExists(atPath: path)
       // Made when it is missing, for this user only; the handle below tells when that did not work.
       let descriptor = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
       if descriptor >= 0 { close(descriptor) }
-      if isNew { try SharedTables.synchronizeDirectory(of: path) }
+      // A run before this one may have made it and died.
+      try DurableDirectory.sync(directory)
       let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
       defer { file.closeFile() }
       try file.seekToEnd()

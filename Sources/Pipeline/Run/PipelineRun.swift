@@ -127,16 +127,9 @@ package final class PipelineRun: Sendable {
   }
 
   private func stateFailure(_ attempt: String, _ path: String, _ error: Int32) -> Failure {
-    let code: Failure.Code =
-      switch error {
-      case EACCES, EPERM, EROFS: .permission
-      case ENOSPC, EDQUOT: .diskFull
-      default: .inputOutput
-      }
-    return Failure(
-      code, "\(attempt) the state directory", at: path,
-      hint: code == .diskFull ? "make room" : "name a directory that this user may write to with `state:`",
-      cause: String(cString: strerror(error)))
+    .systemCall(
+      "\(attempt) the state directory", at: path, errno: error,
+      hint: "name a directory that this user may write to with `state:`")
   }
 }
 

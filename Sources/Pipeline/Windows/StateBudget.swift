@@ -99,16 +99,8 @@ final class StateBudget {
   }
 
   func fault(_ attempt: String) -> Failure {
-    let number = errno
-    let code: Failure.Code =
-      switch number {
-      case EACCES, EPERM, EROFS: .permission
-      case ENOSPC, EDQUOT, EFBIG: .diskFull
-      default: .inputOutput
-      }
-    return Failure(
-      code, "\(attempt) what does not fit the memory of the windows' state", at: directory,
-      hint: code == .diskFull ? "make room, raise `limits: { memory: … }`, or keep less" : "",
-      cause: String(cString: strerror(number)))
+    .systemCall(
+      "\(attempt) what does not fit the memory of the windows' state", at: directory,
+      whenFull: "make room, raise `limits: { memory: … }`, or keep less")
   }
 }

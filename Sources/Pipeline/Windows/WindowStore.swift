@@ -27,7 +27,7 @@ struct WindowStore {
     self.directory = directory + "/windows.state"
     self.fingerprint = fingerprint
     if mkdir(self.directory, 0o700) == 0 {
-      try sync(directory, O_RDONLY | O_DIRECTORY)
+      try DurableDirectory.sync(directory)
     } else if errno != EEXIST {
       throw WindowStore.fault("cannot create", self.directory)
     }
@@ -72,7 +72,7 @@ struct WindowStore {
     }
     Failpoint.hit("windows.before_rename")
     guard rename(temporary, path(number)) == 0 else { throw WindowStore.fault("cannot name", temporary) }
-    try sync(directory, O_RDONLY | O_DIRECTORY)
+    try DurableDirectory.sync(directory)
     Failpoint.hit("windows.stored")
     generations.append(Generation(number: number, log: log, panes: panes))
   }
@@ -84,13 +84,6 @@ struct WindowStore {
     var writer = StateWriter(file: file, path: path)
     body(&writer)
     try writer.finish()
-    guard fsync(file) == 0 else { throw WindowStore.fault("cannot write", path) }
-  }
-
-  private func sync(_ path: String, _ flags: Int32) throws(Failure) {
-    let file = open(path, flags | O_CLOEXEC)
-    guard file >= 0 else { throw WindowStore.fault("cannot open", path) }
-    defer { close(file) }
     guard fsync(file) == 0 else { throw WindowStore.fault("cannot write", path) }
   }
 
@@ -164,15 +157,6 @@ struct WindowStore {
   }
 
   static func fault(_ attempt: String, _ path: String) -> Failure {
-    let number = errno
-    let code: Failure.Code =
-      switch number {
-      case EACCES, EPERM, EROFS: .permission
-      case ENOSPC, EDQUOT, EFBIG: .diskFull
-      default: .inputOutput
-      }
-    return Failure(
-      code, "\(attempt) the state of the windows", at: path, hint: code == .diskFull ? "make room" : "",
-      cause: String(cString: strerror(number)))
+    .systemCall("\(attempt) the state of the windows", at: path)
   }
 }
