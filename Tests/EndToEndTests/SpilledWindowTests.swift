@@ -1,6 +1,5 @@
 import Foundation
 import PrivateServers
-import SQLiteDatabase
 import Testing
 
 /// The running program with windows whose state is many times what the memory limit leaves for it.
@@ -97,8 +96,10 @@ import Testing
         SELECT DATE_FORMAT(happened, '%H:%i') minute, device, COUNT(*) changes, SUM(amount) total, MAX(label) label
           FROM shop.events WHERE device > 0 GROUP BY 1, 2) results
       """)
-    let results = try SpilledWindowTests.rows(
-      database, "SELECT substr(window_start, 12, 5), device, changes, label, total FROM totals WHERE device > 0")
+    let results = try WindowShop.rows(
+      database, "SELECT substr(window_start, 12, 5), device, changes, label, total FROM totals WHERE device > 0",
+      columns: 5
+    ).map { $0.map { $0 ?? "" } }
     let sum = results.reduce(UInt64(0)) { $0 + UInt64(SpilledWindowTests.crc32($1[..<4].joined())) }
     let cents = results.reduce(0) { $0 + (Int($1[4].filter { $0 != "." }) ?? 0) }
     #expect(results.count == SpilledWindowTests.minutes * SpilledWindowTests.rowsPerMinute)
@@ -123,14 +124,6 @@ import Testing
     else { return 0 }
     let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
     return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
-  }
-
-  private static func rows(_ database: String, _ query: String) throws -> [[String]] {
-    let connection = try SQLiteConnection(path: database, mode: .readOnly)
-    let statement = try SQLiteStatement(connection, query)
-    var rows: [[String]] = []
-    while try statement.step() { rows.append((0..<5).map { statement.string($0) ?? "" }) }
-    return rows
   }
 
   private static let crcTable: [UInt32] = (0..<256).map { index in

@@ -20,34 +20,14 @@ import Testing
     let servers = WindowKafkaTests.realServers ?? cluster?.bootstrapServers ?? ""
     let name = "windows-\(UUID().uuidString.prefix(8))"
     let server = try PrivateMariaDB()
-    try server.execute("CREATE DATABASE shop")
-    try server.execute(
-      """
-      CREATE TABLE shop.orders (id BIGINT AUTO_INCREMENT PRIMARY KEY, status VARCHAR(16) NOT NULL,
-        amount DECIMAL(12,2), happened DATETIME(6) NOT NULL)
-      """)
+    try WindowShop.prepare(server)
     let directory = try TemporaryDirectory(prefix: "freshet-window-kafka")
     let path = try WindowKafkaTests.pipeline(server, servers, name, makesTopics: cluster != nil, in: directory)
     var random = SeededRandom(seed: KillTests.seed)
     var number = 0
-    for round in 0..<(2 * WindowKafkaTests.failpoints.count) {
-      let failpoint = round % 2 == 0 ? WindowKafkaTests.failpoints[round / 2] : nil
-      let process = try FreshetProcess(["run", path], log: directory.appending("run.log"), failpoint: failpoint)
-      let end = Date().addingTimeInterval(Double.random(in: 0.4...1.2, using: &random))
-      while Date() < end {
-        try WindowTests.change(server, number, &random)
-        number += 1
-        usleep(3000)
-      }
-      if let status = process.wait(seconds: failpoint == nil ? 0 : 6) {
-        try #require(status == -SIGKILL, "the program ended by itself with \(status): \(process.messages)")
-      }
-      process.kill()
-    }
-    // A row far ahead completes every window before it.
-    try server.execute("INSERT INTO shop.orders (status, amount, happened) VALUES ('end', 0, '2026-01-03 00:00:00')")
-    let last = try FreshetProcess(["run", path, "--until", "now"], log: directory.appending("run.log"))
-    #expect(last.wait(seconds: 60) == 0, "\(last.messages)")
+    try WindowShop.runUnderKills(
+      path, server, in: directory, failpoints: WindowKafkaTests.failpoints, seconds: 0.4...1.2, patience: 6,
+      number: &number, &random, change: WindowShop.change)
     try expectEqual(server, try results(of: "\(name).shop.revenue", servers, directory), isExact: cluster == nil)
   }
 
@@ -127,6 +107,6 @@ import Testing
       SELECT DATE_FORMAT(happened, '%Y-%m-%d %H:%i'), status, COUNT(*), SUM(id) FROM shop.orders
         WHERE status <> 'end' GROUP BY 1, 2
       """)
-    #expect(last.sorted() == WindowTests.sorted(expected))
+    #expect(last.sorted() == WindowShop.sorted(expected))
   }
 }

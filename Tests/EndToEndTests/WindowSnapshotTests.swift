@@ -1,7 +1,5 @@
-import Change
 import Foundation
 import PrivateServers
-import SQLiteDatabase
 import TestRandom
 import Testing
 
@@ -86,54 +84,20 @@ import Testing
       number += 1
     }
     #expect(first.wait() == 0, "\(first.messages)")
-    for round in 0..<12 {
-      let failpoint = round % 2 == 0 ? WindowSnapshotTests.failpoints[round / 2] : nil
-      let process = try FreshetProcess(["run", path], log: directory.appending("run.log"), failpoint: failpoint)
-      let end = Date().addingTimeInterval(Double.random(in: 0.3...1.2, using: &random))
-      while Date() < end {
-        try WindowSnapshotTests.change(server, number, &random)
-        number += 1
-        usleep(3000)
-      }
-      if let status = process.wait(seconds: failpoint == nil ? 0 : 3) {
-        try #require(status == -SIGKILL, "the program ended by itself with \(status): \(process.messages)")
-      }
-      process.kill()
-    }
-    // A row far ahead completes every window before it.
-    try server.execute("INSERT INTO shop.orders (status, amount, happened) VALUES ('end', 0, '2026-01-03 00:00:00')")
-    let last = try FreshetProcess(["run", path, "--until", "now"], log: directory.appending("run.log"))
-    #expect(last.wait() == 0, "\(last.messages)")
+    try WindowShop.runUnderKills(
+      path, server, in: directory, failpoints: WindowSnapshotTests.failpoints, seconds: 0.3...1.2, patience: 3,
+      number: &number, &random, change: WindowSnapshotTests.change)
     #expect(number > 200)
     try expectEqual(server, directory.appending("copy.db"))
   }
 
   private func expectEqual(_ server: PrivateMariaDB, _ database: String) throws {
-    let expected = try server.query(
-      """
-      SELECT DATE_FORMAT(happened, '%Y-%m-%d %H:%i'), status, COUNT(*), SUM(amount), MAX(amount) FROM shop.orders
-        WHERE status <> 'end' GROUP BY 1, 2
-      """)
-    let results = try WindowTests.rows(
-      database, "SELECT substr(window_start, 1, 16), status, orders, total, most FROM revenue", columns: 5)
-    #expect(results == WindowTests.sorted(expected))
-    let steps = try WindowTests.rows(
-      database,
-      """
-      SELECT substr(window_start, 1, 16), status, SUM(pane_sign * orders),
-        CAST(ROUND(SUM(pane_sign * cents)) AS INTEGER) FROM steps GROUP BY 1, 2 HAVING SUM(pane_sign * orders) <> 0
-      """, columns: 4)
-    let sums = try server.query(
-      """
-      SELECT DATE_FORMAT(happened, '%Y-%m-%d %H:%i'), status, COUNT(*), CAST(SUM(amount * 100) AS SIGNED)
-        FROM shop.orders WHERE status <> 'end' GROUP BY 1, 2
-      """)
-    #expect(steps == WindowTests.sorted(sums))
+    try WindowShop.expectResults(in: database, of: server)
     // The rows themselves come whole, too.
     let rows = try server.query("SELECT id, COALESCE(note, '-'), status, COALESCE(amount, '-') FROM shop.orders")
-    let copied = try WindowTests.rows(
+    let copied = try WindowShop.rows(
       database, "SELECT id, COALESCE(note, '-'), status, COALESCE(amount, '-') FROM orders", columns: 4)
-    #expect(copied == WindowTests.sorted(rows))
+    #expect(WindowShop.sorted(copied) == WindowShop.sorted(rows))
   }
 
   @Test func afterAKillInsideTheSnapshotThePipelineSaysThatItMustBeginAnewAndAStopThereGoesOn() throws {
@@ -147,9 +111,8 @@ import Testing
       let last = try FreshetProcess(["run", path, "--until", "now"], log: directory.appending("run.log"))
       if signal == SIGTERM {
         #expect(last.wait(seconds: 60) == 0, "\(last.messages)")
-        // A row far ahead, behind the snapshot, completes every window before it.
-        try server.execute(
-          "INSERT INTO shop.orders (status, amount, happened) VALUES ('end', 0, '2026-01-03 00:00:00')")
+        // Behind the snapshot, whose rows come in no order of time.
+        try WindowShop.completeWindows(server)
         let end = try FreshetProcess(["run", path, "--until", "now"], log: directory.appending("run.log"))
         #expect(end.wait(seconds: 60) == 0, "\(end.messages)")
         try expectEqual(server, directory.appending("copy.db"))
@@ -180,7 +143,7 @@ import Testing
   /// 0 while there is no table yet.
   private func countRows(_ database: String) -> Int {
     do {
-      return Int(try WindowTests.rows(database, "SELECT count(*) FROM orders", columns: 1).first ?? "") ?? 0
+      return Int(try WindowShop.rows(database, "SELECT count(*) FROM orders", columns: 1).first?[0] ?? "") ?? 0
     } catch {
       return 0
     }

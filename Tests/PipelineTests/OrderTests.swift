@@ -79,4 +79,17 @@ import Testing
       state: directory)
     #expect(await #expect(throws: Failure.self) { try await late.run(until: .now) }?.code == .schemaChange)
   }
+
+  @Test func aListOfMergedTablesThatMakesNoSenseIsRefused() async throws {
+    let directory = FileManager.default.temporaryDirectory.appending(path: "freshet-owners-\(UUID())")
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: directory) }  // a rest in the temporary directory harms nobody
+    for line in [#"["shop","orders"]"#, #"["shop","orders","a","soon"]"#, "{}"] {
+      try "\(line)\n".write(to: directory.appending(path: "merged-tables"), atomically: true, encoding: .utf8)
+      let run = Shop.merge(
+        [MemorySourceDefinition(log: MemoryLog([])), MemorySourceDefinition(log: MemoryLog([]))],
+        into: [("copy", MemorySinkDefinition(target: MemoryTarget()))], state: directory.path)
+      #expect(await #expect(throws: Failure.self) { try await run.run(until: .now) }?.code == .corruptState)
+    }
+  }
 }
