@@ -41,9 +41,7 @@ package enum RowText {
   }
 
   private static func rendered(_ cell: Cell, _ type: ColumnType) -> String {
-    unsafe withUnsafeTemporaryAllocation(byteCount: ValueText.slot, alignment: 8) { slot in
-      guard let start = slot.baseAddress else { return "" }
-      var text = unsafe ValueText(at: start)
+    ValueText.string { text in
       switch cell.tag {
       case .decimal64: text.write(unscaled: cell.int, scale: Int(min(38, cell.scale)))
       case .date: text.writeDate(CivilTime(daysSinceEpoch: cell.int))
@@ -54,7 +52,6 @@ package enum RowText {
         text.writeTimestamp(CivilTime(microsecondsSinceEpoch: cell.int), fraction: 6)
         if cell.tag == .timestampZoned { text.writeZone() }
       }
-      return unsafe String(decoding: slot[..<text.count], as: UTF8.self)
     }
   }
 

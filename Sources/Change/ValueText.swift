@@ -13,6 +13,16 @@ public struct ValueText: ~Copyable {
     self.init(bytes: unsafe start.assumingMemoryBound(to: UInt8.self))
   }
 
+  /// The text that `body` writes, as a string: for what is seldom needed.
+  public static func string(_ body: (inout ValueText) -> Void) -> String {
+    unsafe withUnsafeTemporaryAllocation(byteCount: slot, alignment: 8) { memory in
+      guard let start = memory.baseAddress else { return "" }
+      var text = unsafe ValueText(at: start)
+      body(&text)
+      return unsafe String(decoding: memory[..<text.count], as: UTF8.self)
+    }
+  }
+
   @usableFromInline init(bytes: UnsafeMutablePointer<UInt8>) { unsafe start = bytes }
 
   // Every writer below stays inside the slot: the longest is a timestamp with a six-digit year, 31 bytes, and a decimal of

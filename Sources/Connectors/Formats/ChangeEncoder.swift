@@ -25,6 +25,11 @@ package struct EncodingContext: Sendable {
 
   func connector(of source: UInt16) -> String { connector.isEmpty ? content(source)?.kind ?? "" : connector }
 
+  /// The kind that the names of schemas have in them: they belong to no one source, so that of the first that has said it.
+  var schemaConnector: String {
+    connector.isEmpty ? sources.lazy.map(\.content.kind).first { !$0.isEmpty } ?? "" : connector
+  }
+
   func logFileBase(of source: UInt16) -> String {
     logFileBase.isEmpty ? content(source)?.logFileBase ?? "" : logFileBase
   }

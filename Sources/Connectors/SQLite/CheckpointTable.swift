@@ -195,12 +195,9 @@ struct CheckpointTable {
     var time = timespec()
     unsafe clock_gettime(CLOCK_REALTIME, &time)
     let microseconds = Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
-    return unsafe withUnsafeTemporaryAllocation(byteCount: ValueText.slot, alignment: 8) { slot in
-      guard let start = slot.baseAddress else { return "" }
-      var text = unsafe ValueText(at: start)
+    return ValueText.string { text in
       text.writeTimestamp(CivilTime(microsecondsSinceEpoch: microseconds), fraction: 3)
       text.writeZone()
-      return unsafe String(decoding: slot[..<text.count], as: UTF8.self)
     }
   }
 }

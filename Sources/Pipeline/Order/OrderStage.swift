@@ -222,8 +222,8 @@ final class OrderStage {
     if settings.late == .quarantine {
       lateChanges.note(index, committed: part.commitTime, watermark: order.watermark)
     }
-    part.commitTime = EventTime(
-      microseconds: max(order.watermark.microseconds, min(order.watermark.microseconds, .max - 1) + 1))
+    let promised = order.watermark.microseconds
+    part.commitTime = EventTime(microseconds: promised == .max ? promised : promised + 1)
     return part.begins ? 1 : 0
   }
 

@@ -15,7 +15,8 @@ extension ColumnSchema {
     switch defaultValue {
     case .literal(let text): return ColumnSchema.cell(text, type)
     case .expression: return nil
-    // A column that a transform has made anew has no type of the source's; nor has it a default that it hides.
+    // Without the source's type nothing is known of a default either: a transform has made the column anew, or its table's
+    // definition was never read.
     case nil: return isNullable && !nativeType.isEmpty ? InsertedCell(cell: .null) : nil
     }
   }

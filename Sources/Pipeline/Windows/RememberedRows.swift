@@ -137,6 +137,7 @@ final class RememberedRows {
   private func add(_ row: UnsafeRawBufferPointer, _ keyLength: Int) throws(Failure) -> UInt32 {
     let units = try RememberedRows.units(row.count, keyLength)
     let location = try take(units)
+    liveUnits += units
     RememberedRows.fill(record(UInt64(location)), row, keyLength, units: units)
     return location
   }
@@ -154,7 +155,6 @@ final class RememberedRows {
 
   /// Room for a record, of one that is gone or at the end.
   private func take(_ units: Int) throws(Failure) -> UInt32 {
-    defer { liveUnits += units }
     if units < free.count, free[units] != RememberedRows.none {
       let location = free[units]
       free[units] = record(UInt64(location)).load(fromByteOffset: 4, as: UInt32.self)

@@ -64,14 +64,18 @@ final class ResultSpool {
     while offset < count {
       let got = bytes.withUnsafeMutableBytes { pread(file, $0.baseAddress! + offset, count - offset, start + offset) }
       if got < 0, errno == EINTR { continue }
-      guard got != 0 else { throw StateReader.damaged("has lost results that waited") }
-      guard got > 0 else { throw budget.fault("cannot read") }
+      guard got >= 0 else { throw budget.fault("cannot read") }
+      guard got > 0 else { throw ResultSpool.changed }
       offset += got
     }
     var reader = StateReader(bytes)
     let batch = try Batch.decode(from: &reader, schemas: schemas)
-    guard reader.isAtEnd else { throw StateReader.damaged("has other results than those that waited") }
+    guard reader.isAtEnd else { throw ResultSpool.changed }
     return batch
+  }
+
+  private static var changed: Failure {
+    Failure(.internal, "results of windows that waited in a file are not what was written")
   }
 
   /// Everything that was taken in has been passed on.

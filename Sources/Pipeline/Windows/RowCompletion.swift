@@ -25,7 +25,7 @@ final class RowCompletion {
     let inserted: [InsertedCell?]
   }
 
-  private var known: [ObjectIdentifier: Version] = [:]
+  private var versions = SchemaPlans<Version>()
 
   /// Columns in the order in which they are packed, those of the key first.
   @exclusivity(unchecked) private var packing: [Int] = []
@@ -49,11 +49,18 @@ final class RowCompletion {
   /// The table with the columns that are remembered.
   /// - Parameter columns: the names of those that the window reads; counts for the first schema.
   func bind(_ schema: TableSchema, _ columns: [String]) throws(Failure) -> TableSchema {
-    if let entry = known[ObjectIdentifier(schema)] {
-      self.schema = entry.projected
-      return entry.projected
+    let projected = try version(of: schema, columns).projected
+    if projected !== self.schema { adopt(projected) }
+    return projected
+  }
+
+  private func version(of schema: TableSchema, _ columns: [String] = []) throws(Failure) -> Version {
+    try versions.plan(for: schema) { schema throws(Failure) in
+      try makeVersion(of: schema, self.schema?.columns.map(\.name) ?? columns)
     }
-    let names = self.schema?.columns.map(\.name) ?? columns
+  }
+
+  private func makeVersion(of schema: TableSchema, _ names: [String]) throws(Failure) -> Version {
     var chosen: [(index: Int, name: String)] = []
     for name in names {
       guard let index = schema.column(named: name) else {
@@ -71,11 +78,9 @@ final class RowCompletion {
         .schemaChange, "the table has another key now than the rows that window \"\(window)\" remembers",
         at: "table \"\(schema.name)\"", hint: "begin the window anew under another name")
     }
-    known[ObjectIdentifier(schema)] = Version(
+    return Version(
       source: schema, projected: projected, columns: chosen.map(\.index),
       inserted: chosen.map { schema.columns[$0.index].insertedCell })
-    adopt(projected)
-    return projected
   }
 
   /// The places of the key's columns, and how their values are written: keys are compared as bytes.
@@ -114,7 +119,7 @@ final class RowCompletion {
             (change.before, change.after) = (RowChange.noCells, RowChange.noCells)
             if change.operation != .schema { change.schema = builder.index(of: batch.schemas[Int(change.schema)]) }
           } else {
-            if change.schema != bound { bindColumns(of: batch.schemas[Int(change.schema)], change.schema) }
+            if change.schema != bound { try bindColumns(of: batch.schemas[Int(change.schema)], change.schema) }
             try complete(&change, images)
             guard self.arena.count <= RowCompletion.arenaLimit else { throw tooLarge }
             change.schema = target
@@ -134,10 +139,8 @@ final class RowCompletion {
   /// The index of the table's schema in the batch that is made.
   @exclusivity(unchecked) private var target: UInt16 = 0
 
-  private func bindColumns(of schema: TableSchema, _ index: UInt16) {
-    guard let entry = known[ObjectIdentifier(schema)] else {
-      preconditionFailure("the schemas of a batch are bound before its rows are read")
-    }
+  private func bindColumns(of schema: TableSchema, _ index: UInt16) throws(Failure) {
+    let entry = try version(of: schema)
     (bound, sources, inserted) = (index, entry.columns, entry.inserted)
     width = entry.source.columns.count
     target = builder.index(of: entry.projected)

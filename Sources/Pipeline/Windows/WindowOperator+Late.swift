@@ -1,10 +1,9 @@
 import Change
 
-/// A change that windows may set aside, while it is taken in.
+/// Where a change comes from that windows may set aside, while its part of a transaction is taken in.
 struct LateChange {
   let batch: Batch
   let part: TransactionPart
-  var change: RowChange
   /// What the cells of its rows lie in.
   let rows: Batch
 }
@@ -12,7 +11,7 @@ struct LateChange {
 extension WindowOperator {
   /// Tells of a row whose window is gone.
   func writeLate(
-    _ row: AccumulatorLayout.Row, end: Int64, _ plan: WindowPlan, _ writer: PaneWriter
+    _ row: AccumulatorLayout.Row, of change: RowChange, end: Int64, _ plan: WindowPlan, _ writer: PaneWriter
   ) throws(Failure) {
     if let table = plan.lateTable {
       lateCount += 1
@@ -23,7 +22,7 @@ extension WindowOperator {
       hint: "raise `max_delay` or `allowed_lateness`, or give late changes a table with `late:`")
     guard let table = plan.quarantine, let late else { throw failure }
     lateCount += 1
-    quarantine(row, end: end, late, failure, plan, table, writer)
+    quarantine(row, of: change, end: end, late, failure, plan, table, writer)
   }
 
   private func writeRow(
@@ -47,20 +46,20 @@ extension WindowOperator {
 
   /// Writes what is told of the change, as of those that transforms set aside; the number tells it from every other.
   private func quarantine(
-    _ row: AccumulatorLayout.Row, end: Int64, _ late: LateChange, _ failure: Failure, _ plan: WindowPlan,
-    _ table: TableSchema, _ writer: PaneWriter
+    _ row: AccumulatorLayout.Row, of change: RowChange, end: Int64, _ late: LateChange, _ failure: Failure,
+    _ plan: WindowPlan, _ table: TableSchema, _ writer: PaneWriter
   ) {
     let columns = plan.schema.key
     let key =
       columns.isEmpty
       ? nil : RowText.json(late.rows, row: UInt32(row.first), columns: columns, of: plan.schema)
     let place = RejectionTable.place(
-      of: late.change.logOffset, late.change.row, late.part, late.batch.identifier(of: late.part))
+      of: change.logOffset, change.row, late.part, late.batch.identifier(of: late.part))
     let what = row.sign > 0 ? "to be added" : "to be taken back"
     let texts = [
       "\(late.part.isSnapshot ? "snapshot" : place) window \(definition.name) \(lateCount)",
       plan.schema.name.description,
-      "\(late.change.operation)", key, failure.code.rawValue,
+      "\(change.operation)", key, failure.code.rawValue,
       "\(failure.place): \(failure.message): a row \(what) lay in one that ended at \(WindowOperator.text(end)), and the "
         + "watermark was \(WindowOperator.text(clock.watermark))",
     ]
@@ -77,11 +76,7 @@ extension WindowOperator {
   }
 
   private static func text(_ time: Int64) -> String {
-    withUnsafeTemporaryAllocation(byteCount: ValueText.slot, alignment: 8) { slot in
-      guard let start = slot.baseAddress, WindowBounds.reach.contains(time) else { return "no time" }
-      var text = ValueText(at: start)
-      text.writeTimestamp(CivilTime(microsecondsSinceEpoch: time), fraction: 6)
-      return String(decoding: slot[..<text.count], as: UTF8.self)
-    }
+    guard WindowBounds.reach.contains(time) else { return "no time" }
+    return ValueText.string { $0.writeTimestamp(CivilTime(microsecondsSinceEpoch: time), fraction: 6) }
   }
 }

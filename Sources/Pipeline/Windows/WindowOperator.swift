@@ -20,7 +20,7 @@ final class WindowOperator {
   let completion: RowCompletion?
   /// The batch with whole rows, until its parts were taken in.
   private var completed: Batch?
-  /// The change that is taken in, where late ones are set aside.
+  /// What is taken in, where late changes are set aside.
   private(set) var late: LateChange?
 
   private let scratch = ScratchArena()
@@ -141,9 +141,9 @@ final class WindowOperator {
       try batch.arena.withUnsafeBufferPointer { (arena) throws(Failure) in
         guard let base = cells.baseAddress else { return }
         let reader = CellReader(cells: base, arena: UnsafeRawBufferPointer(arena), scratch: scratch.bytes)
+        if plan.quarantine != nil { late = LateChange(batch: source, part: part, rows: batch) }
         for change in batch.changes[part.range] where change.operation != .schema && isOurs[Int(change.schema)] {
           hasRows = true
-          if plan.quarantine != nil { late = LateChange(batch: source, part: part, change: change, rows: batch) }
           try take(change, part, reader, plan, state, writer)
         }
       }
@@ -159,7 +159,7 @@ final class WindowOperator {
         reader: reader, first: Int(change.before), index: nextBefore, isBefore: true, sign: -1,
         time: part.commitTime.microseconds, order: order)
       nextBefore += 1
-      try add(row, plan, state, writer)
+      try add(row, change, plan, state, writer)
     } else if change.operation == .update || change.operation == .delete {
       throw missing(plan)
     }
@@ -169,12 +169,13 @@ final class WindowOperator {
         reader: reader, first: Int(change.after), index: nextAfter, isBefore: false, sign: 1,
         time: part.commitTime.microseconds, order: order)
       nextAfter += 1
-      try add(row, plan, state, writer)
+      try add(row, change, plan, state, writer)
     }
   }
 
   private func add(
-    _ row: AccumulatorLayout.Row, _ plan: WindowPlan, _ state: any WindowState, _ writer: PaneWriter
+    _ row: AccumulatorLayout.Row, _ change: RowChange, _ plan: WindowPlan, _ state: any WindowState,
+    _ writer: PaneWriter
   ) throws(Failure) {
     var row = row
     for index in needed.indices {
@@ -191,7 +192,7 @@ final class WindowOperator {
       try key.set(row, groupColumns)
       let group = groups.number(of: key.bytes)
       try state.add(row, group: group, clock: clock) { (end) throws(Failure) in
-        try writeLate(row, end: end, plan, writer)
+        try writeLate(row, of: change, end: end, plan, writer)
       }
     } catch {
       throw error.at("window \"\(definition.name)\" over table \"\(plan.schema.name)\"")

@@ -56,7 +56,7 @@ package final class WindowSet {
         results.append(quarantine)
       }
     }
-    var names = WindowTables(definitions)
+    let names = WindowTables(definitions)
     for table in tables { try names.check(table, isOfRejected: false) }
     return results
   }

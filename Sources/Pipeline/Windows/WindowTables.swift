@@ -9,7 +9,7 @@ struct WindowTables {
   /// Tables that tell of late changes, and may tell of what transforms have set aside.
   private var quarantines: [TableName: String] = [:]
   /// Schemas that were found to be others.
-  private var checked: [ObjectIdentifier: TableSchema] = [:]
+  private var checked = SchemaPlans<Void>()
 
   init(_ definitions: [WindowDefinition]) {
     for definition in definitions {
@@ -20,8 +20,11 @@ struct WindowTables {
   }
 
   mutating func check(_ batch: Batch) throws(Failure) {
-    for (index, schema) in batch.schemas.enumerated() where checked[ObjectIdentifier(schema)] == nil {
-      try check(schema, isOfRejected: batch.accounts?.quarantines.contains(UInt16(index)) ?? false)
+    let names = self
+    for (index, schema) in batch.schemas.enumerated() {
+      try checked.plan(for: schema) { schema throws(Failure) in
+        try names.check(schema, isOfRejected: batch.accounts?.quarantines.contains(UInt16(index)) ?? false)
+      }
     }
     for change in batch.schemaChanges {
       if let after = change.after, change.kind != .drop { try check(after, isOfRejected: false) }
@@ -29,12 +32,9 @@ struct WindowTables {
   }
 
   /// - Parameter isOfRejected: whether its rows tell of what transforms have set aside.
-  mutating func check(_ schema: TableSchema, isOfRejected: Bool) throws(Failure) {
+  func check(_ schema: TableSchema, isOfRejected: Bool) throws(Failure) {
     let name = schema.name.folded
-    guard let window = owners[name] ?? (isOfRejected ? nil : quarantines[name]) else {
-      checked[ObjectIdentifier(schema)] = schema
-      return
-    }
+    guard let window = owners[name] ?? (isOfRejected ? nil : quarantines[name]) else { return }
     throw Failure(
       .configuration, "window \"\(window)\" writes to a table that has the name of one of the source",
       at: "table \"\(schema.name)\"",

@@ -37,7 +37,7 @@ extension ConnectSchema {
       ("allowed", "true,first,first_in_data_collection,last_in_data_collection,last,false,incremental")
     ]
     return structure(
-      "io.debezium.connector.\(context.connector(of: 0)).Source", version: 1,
+      "io.debezium.connector.\(context.schemaConnector).Source", version: 1,
       [
         required("string", "version"), required("string", "connector"), required("string", "name"),
         required("int64", "ts_ms"), snapshot.text(isOptional: true, defaultValue: "\"false\"", field: "snapshot"),
@@ -68,7 +68,7 @@ extension ConnectSchema {
 
   static func schemaChangeKey(_ context: EncodingContext) -> String {
     structure(
-      "io.debezium.connector.\(context.connector(of: 0)).SchemaChangeKey", version: 1,
+      "io.debezium.connector.\(context.schemaConnector).SchemaChangeKey", version: 1,
       [required("string", "databaseName")]
     ).text(isOptional: false)
   }
@@ -79,7 +79,7 @@ extension ConnectSchema {
       [required("string", "type"), required("string", "id"), table.text(isOptional: true, field: "table")]
     ).text(isOptional: false)
     return structure(
-      "io.debezium.connector.\(context.connector(of: 0)).SchemaChangeValue", version: 1,
+      "io.debezium.connector.\(context.schemaConnector).SchemaChangeValue", version: 1,
       [
         source(context), required("int64", "ts_ms"), optional("string", "databaseName"),
         optional("string", "schemaName"), optional("string", "ddl"),

@@ -6,7 +6,8 @@ extension GroupWriter {
   /// What a statement does, and for which entries of a net change.
   struct Step {
     enum Rows {
-      /// `knownRows` are all stored rows that are not new, `changedRows` are those rows of which it is known what changed; `rewrittenRows` the other ones.
+      /// `knownRows` are all stored rows that are not new: `changedRows`, of which it is known what changed, and
+      /// `rewrittenRows`.
       case deleted, deletedOrStored, newRows, knownRows, rewrittenRows, changedRows, rows, partial
     }
 

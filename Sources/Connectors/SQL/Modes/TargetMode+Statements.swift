@@ -60,12 +60,10 @@ extension TargetMode {
 extension SQLDialect {
   /// An instant in Coordinated Universal Time, as the dialect's sinks store it.
   func literal(instant: EventTime) -> String {
-    unsafe withUnsafeTemporaryAllocation(byteCount: ValueText.slot, alignment: 8) { slot in
-      guard let start = slot.baseAddress else { return "NULL" }
-      var text = unsafe ValueText(at: start)
-      text.writeTimestamp(CivilTime(microsecondsSinceEpoch: instant.microseconds), fraction: 6)
-      if self == .sqlite { text.writeZone() }
-      return literal(unsafe String(decoding: slot[..<text.count], as: UTF8.self))
-    }
+    literal(
+      ValueText.string { text in
+        text.writeTimestamp(CivilTime(microsecondsSinceEpoch: instant.microseconds), fraction: 6)
+        if self == .sqlite { text.writeZone() }
+      })
   }
 }
