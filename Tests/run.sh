@@ -11,8 +11,11 @@ swift build --build-tests
 
 # Swift's backtracer can hang over a crashed process of many threads; the message of the crash comes without it.
 export SWIFT_BACKTRACE=enable=no
-output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+# What tests leave behind, and what other runs have left, must not meet.
+TMPDIR=$(mktemp -d)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+output=$TMPDIR/output
 status=0
 swift test --no-parallel --skip-build "$@" 2>&1 | tee "$output" || status=$?
 echo

@@ -151,6 +151,8 @@ extension MariaDBServer {
     let connection = try client()
     let begun = try connection.query("SELECT UNIX_TIMESTAMP()")
     while try connection.query("SELECT UNIX_TIMESTAMP()") == begun { try await Task.sleep(nanoseconds: 5_000_000) }
+    // Times of files, which tell when a table was changed, come from the kernel's last tick: up to 10 ms ago.
+    try await Task.sleep(nanoseconds: 50_000_000)
   }
 
   /// Returns when the server has given up its older log files.

@@ -48,7 +48,7 @@ enum Shop {
         name: "shop", sources: zip(names ?? letters, sources).map { .init(name: $0, definition: $1) }, order: order,
         transforms: transforms, sinks: sinks.map { .init(name: $0.name, definition: $0.definition) },
         stateDirectory: state
-          ?? FileManager.default.temporaryDirectory.appending(path: "freshet-merge-tests").path),
+          ?? FileManager.default.temporaryDirectory.appending(path: "freshet-merge-\(UUID().uuidString)").path),
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }
 
