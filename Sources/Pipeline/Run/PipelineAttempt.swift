@@ -118,7 +118,7 @@ struct PipelineAttempt: Sendable {
       control.checkpoints = { [sinks = meters.sinks, sources = definition.sources.map(\.name)] in
         sinks.map(\.reading).filter(\.keepsCheckpoint).map {
           ResumePlan.stored($0.position, of: index, sources)
-        }
+        } + (windows?.stored() ?? [])
       }
       try await source.run(from: start, into: intakes.outputs[index], control: control)
       for channel in intakes.channels[index] { channel.finish() }

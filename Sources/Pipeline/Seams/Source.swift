@@ -27,6 +27,17 @@ package protocol PositionCoverage: Sendable {
 
   /// Whether `position` contains everything that `checkpoint` does, so that nothing later can be covered by `checkpoint`.
   func hasReached(_ checkpoint: Position, at position: Position) throws(Failure) -> Bool
+
+  /// Whether the source, begun at `position`, would go on with a snapshot: what follows then depends on when it is begun.
+  ///
+  /// A source ends a snapshot, or the part of one that brings those behind level, by an empty transaction of a snapshot in a
+  /// batch of its own, with the position that is reached.
+  func isInsideSnapshot(_ position: Position) throws(Failure) -> Bool
+}
+
+extension PositionCoverage {
+  /// A source that takes no snapshots is inside none.
+  package func isInsideSnapshot(_ position: Position) throws(Failure) -> Bool { false }
 }
 
 /// Where a source puts what it reads.

@@ -19,14 +19,14 @@ final class FixedWindows: WindowState {
   let renderer: PaneRenderer
   let table: EntryTable
   private let bounds: WindowBounds
-  private let definition: WindowDefinition
+  let definition: WindowDefinition
   let budget: StateBudget
 
   /// By end. Those that the watermark has passed are the first `passedCount`.
   @exclusivity(unchecked) var spans: [Span] = []
   @exclusivity(unchecked) var passedCount = 0
   /// Entries to be told at the end of the transaction.
-  @exclusivity(unchecked) private var pending: [UInt32] = []
+  @exclusivity(unchecked) var pending: [UInt32] = []
   @exclusivity(unchecked) private var ends: [Int64] = []
   @exclusivity(unchecked) private var recentEnd = Int64.min / 2
 
@@ -170,7 +170,7 @@ final class FixedWindows: WindowState {
   }
 
   /// Tells the windows that are complete now.
-  private func pass(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
+  func pass(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
     while passedCount < spans.count, spans[passedCount].end - 1 <= clock.watermark {
       let index = passedCount
       passedCount += 1
@@ -183,7 +183,7 @@ final class FixedWindows: WindowState {
     }
   }
 
-  private func tellChanged(
+  func tellChanged(
     _ index: Int, _ timing: PaneTiming, _ clock: WindowClock, _ writer: PaneWriter
   ) throws(Failure) {
     guard spans[index].changed > 0 else { return }
@@ -195,7 +195,7 @@ final class FixedWindows: WindowState {
     }
   }
 
-  private func tell(
+  func tell(
     _ entry: UInt32, _ index: Int, _ timing: PaneTiming, _ clock: WindowClock, _ writer: PaneWriter
   ) throws(Failure) {
     let end = spans[index].end
@@ -211,7 +211,7 @@ final class FixedWindows: WindowState {
   }
 
   /// Forgets the windows that nothing can change any more.
-  private func expire(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
+  func expire(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
     var gone = 0
     while gone < passedCount, spans[gone].end - 1 + clock.allowedLateness <= clock.watermark {
       try tellChanged(gone, .late, clock, writer)

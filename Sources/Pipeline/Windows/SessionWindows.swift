@@ -36,13 +36,13 @@ final class SessionWindows: WindowState {
   let renderer: PaneRenderer
   let moments: EntryTable
   let told: EntryTable
-  private let definition: WindowDefinition
+  let definition: WindowDefinition
   let gap: Int64
 
   let budget: StateBudget
   let timers: TimerHeap
   /// Groups to be looked at at the end of the transaction, and at the next multiple of a trigger's period.
-  @exclusivity(unchecked) private var pending: [UInt32] = []
+  @exclusivity(unchecked) var pending: [UInt32] = []
   @exclusivity(unchecked) private(set) var early: [UInt32] = []
   @exclusivity(unchecked) private(set) var late: [UInt32] = []
   /// The watermark up to which sessions were told as complete.
@@ -231,7 +231,7 @@ final class SessionWindows: WindowState {
 
   /// Tells the sessions that are complete now, and forgets those that are gone.
   /// - Parameter told: groups whose sessions were looked at with this watermark already: each is told once.
-  private func pass(_ clock: WindowClock, except told: [UInt32] = [], to writer: PaneWriter) throws(Failure) {
+  func pass(_ clock: WindowClock, except told: [UInt32] = [], to writer: PaneWriter) throws(Failure) {
     var told = Set(told)
     while let timer = timers.first, timer.at <= clock.watermark {
       timers.pop()
@@ -256,7 +256,7 @@ final class SessionWindows: WindowState {
   }
 
   /// Looks at all sessions of a group, and tells those that are due.
-  private func tell(
+  func tell(
     _ group: UInt32, tellsOpen: Bool, tellsClosed: Bool, _ clock: WindowClock, _ writer: PaneWriter
   ) throws(Failure) {
     try budget.settle()

@@ -7,7 +7,13 @@ struct WindowClock {
   let maximumDelay: Int64
   let idleAfter: Int64?
   let isCommitTime: Bool
-  let allowedLateness: Int64
+  /// For how long behind the watermark a row is taken in.
+  var allowedLateness: Int64 { isInsideSnapshot ? WindowClock.forEver : ownLateness }
+  private let ownLateness: Int64
+  /// No sum of it and an event time overflows.
+  private static let forEver = Int64.max / 4
+  /// Rows come in no order of time: the watermark stays, and none is late.
+  var isInsideSnapshot = false
 
   /// Every change committed at or before it has been seen.
   private(set) var now = Int64.min
@@ -22,7 +28,7 @@ struct WindowClock {
     maximumDelay = definition.maximumDelay
     idleAfter = definition.idleAfter
     isCommitTime = definition.eventTime == nil
-    allowedLateness = definition.allowedLateness
+    ownLateness = definition.allowedLateness
   }
 
   mutating func restore(now: Int64, watermark: Int64, latest: Int64, lastChange: Int64) {
@@ -45,7 +51,7 @@ struct WindowClock {
   /// nothing about what is still to come.
   mutating func endTransaction(at commit: Int64, isSnapshot: Bool) {
     lastChange = max(lastChange, commit)
-    guard !isCommitTime, !isSnapshot, latest != .min else { return }
+    guard !isCommitTime, !isSnapshot, !isInsideSnapshot, latest != .min else { return }
     watermark = max(watermark, latest - maximumDelay - 1)
   }
 

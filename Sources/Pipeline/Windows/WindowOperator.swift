@@ -230,11 +230,22 @@ final class WindowOperator {
     guard hasRows else { return }
     hasRows = false
     clock.endTransaction(at: commit, isSnapshot: isSnapshot)
-    try state?.endTransaction(clock, to: writer)
+    if clock.isInsideSnapshot {
+      try state?.passOverTransaction()
+    } else {
+      try state?.endTransaction(clock, to: writer)
+    }
   }
 
   /// The next instant at which the window may have something to tell.
   var nextInstant: Int64? { state?.nextInstant(clock) }
+
+  /// The clock goes on to behind a snapshot, and what its rows have brought about is told.
+  func endSnapshot(at instant: Int64, to writer: PaneWriter) throws(Failure) {
+    clock.isInsideSnapshot = false
+    clock.advance(to: instant)
+    try state?.endSnapshot(clock, to: writer)
+  }
 
   func fire(to writer: PaneWriter) throws(Failure) { try state?.fire(clock, to: writer) }
 }

@@ -18,6 +18,7 @@ extension WindowSet {
     for window in operators { window.encode(to: &state) }
     state.append(results.count)
     for batch in results { batch.encode(to: &state) }
+    if isInsideSnapshot { state.append(1) }
   }
 
   /// Reads a state from bytes.
@@ -40,6 +41,7 @@ extension WindowSet {
       behind += UInt64(batch.transactions.count(where: \.ends))
       results.append(batch)
     }
+    if !reader.isAtEnd, try reader.integer() == 1 { beginSnapshot() }
     guard reader.isAtEnd else { throw StateReader.damaged("goes on behind its end") }
     restore(clock: clock, panes: behind, log: log, latestCommit: latestCommit)
     return results
