@@ -177,7 +177,7 @@ final class OrderStage {
     for index in parts.indices { late += try label(&parts[index], at: index, source) }
     count(late, of: run.lane)
     let hasRisen = order.advance()
-    try await send(Batch.relabel(batch, transactions: parts, position: position), passed: true)
+    try await send(Batch.relabel(consume batch, transactions: parts, position: position), passed: true)
     if hasRisen { announce() }
   }
 
@@ -240,10 +240,10 @@ final class OrderStage {
     if hasRisen { announce() }
   }
 
-  private func send(_ batch: Batch, passed: Bool) async throws {
-    let batch = try lateChanges.setAside(from: batch)
+  private func send(_ made: consuming Batch, passed: Bool) async throws {
+    let batch = try lateChanges.setAside(from: made)
     let started = MonotonicTime.now()
-    for output in outputs { try await output.send(batch) }
+    try await outputs.send(consume batch)
     lastSent = MonotonicTime.now()
     hasMoved = false
     meters.order.add(blocked: lastSent &- started, processor: ProcessUsage.threadNanoseconds(), passed: passed)

@@ -83,7 +83,7 @@ struct PipelineAttempt: Sendable {
     var logger = logger
     logger[metadataKey: "stage"] = "transform"
     return TransformStage(
-      input: BatchChannel(name: "transform", byteLimit: shares.channel), outputs: channels,
+      input: BatchChannel(name: "transform", byteLimit: shares.transforms), outputs: channels,
       definitions: definition.transforms,
       context: TransformContext(
         badRowPolicy: definition.badRowPolicy, hasOneSource: definition.sources.count == 1, logger: logger),

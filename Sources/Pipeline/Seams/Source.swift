@@ -31,8 +31,9 @@ package protocol PositionCoverage: Sendable {
 
 /// Where a source puts what it reads.
 package protocol SourceOutput: Sendable {
-  /// Suspends while a sink is behind.
-  func send(_ batch: Batch) async throws
+  /// Suspends while a sink is behind. The batch belongs to the receiver from then on, who may write to its memory: a source
+  /// that keeps a reference makes it copy.
+  func send(_ batch: consuming Batch) async throws
   /// Announces that no change at or before this time will come any more. Never suspends.
   func advance(to watermark: EventTime)
   /// What a snapshot has done so far, for people.

@@ -231,15 +231,16 @@ private final class FileReader {
     try await send(take())
   }
 
-  private func send(_ batch: Batch) async throws {
+  private func send(_ batch: consuming Batch) async throws {
     // A definition is durable before a checkpoint can lie behind it.
     if catalog.isChanged {
       try CatalogFile(directory: stateDirectory, server: ServerIdentity(id: serverId)).write(catalog.tables)
       catalog.markSaved()
     }
+    let committed = batch.transactions.last(where: \.ends)?.commitTime
     try await output.send(batch)
-    guard let last = batch.transactions.last(where: \.ends) else { return }
-    watermark = max(watermark, EventTime(microseconds: last.commitTime.microseconds - 1))
+    guard let committed else { return }
+    watermark = max(watermark, EventTime(microseconds: committed.microseconds - 1))
     output.advance(to: watermark)
   }
 
