@@ -179,7 +179,8 @@ public final class BatchBuilder {
   /// The buffers themselves when they are well filled, to come back with the batch's end; otherwise copies that are as long
   /// as their content, so that a small batch keeps little memory alive and the buffers stay.
   private func handOver() -> (BatchMemory.Buffers, BatchMemory?) {
-    guard arena.count >= arena.capacity / 4 || cells.count >= cells.capacity / 4 else {
+    let isWellFilled = arena.count >= byteLimit / 4 || cells.count * MemoryLayout<Cell>.stride >= byteLimit / 8
+    guard isWellFilled else {
       let copies = BatchMemory.Buffers(
         arena: BatchBuilder.copy(arena), cells: BatchBuilder.copy(cells), changes: BatchBuilder.copy(changes))
       arena.removeAll(keepingCapacity: true)

@@ -11,7 +11,7 @@ final class BatchMemory: Sendable {
     var changes: [RowChange]
   }
 
-  private static let countLimit = 4
+  private static let countLimit = 8
   private let free = Mutex<[Buffers]>([])
   private let byteLimit: Int
 

@@ -88,18 +88,19 @@ package final class BatchChannel: Sendable {
 
   package var gauges: Gauges { state.withLock { $0.gauges } }
 
-  /// Queues a batch; suspends while the channel is full.
+  /// Queues a batch; suspends while the channel is full. Once it is queued, only the receiver holds it.
   /// - Throws: `CancellationError`, or the error that the receiver closed the channel with.
-  package func send(_ batch: Batch) async throws {
+  package func send(_ batch: consuming Batch) async throws {
     let bytes = batch.byteCount
     let rows = batch.changes.count
+    var waiting = Optional(batch)
     // 0: has not had to wait.
     var id: UInt64 = 0
     var blockedSince: UInt64 = 0
     while true {
       do {
         try Task.checkCancellation()
-        if try admit(batch, bytes: bytes, rows: rows, id: id, blockedSince: blockedSince) { return }
+        if try admit(&waiting, bytes: bytes, rows: rows, id: id, blockedSince: blockedSince) { return }
       } catch {
         giveUp(id)
         throw error
@@ -110,7 +111,9 @@ package final class BatchChannel: Sendable {
   }
 
   /// Queues the batch when it is the sender's turn and there is room.
-  private func admit(_ batch: Batch, bytes: Int, rows: Int, id: UInt64, blockedSince: UInt64) throws -> Bool {
+  private func admit(
+    _ batch: inout Batch?, bytes: Int, rows: Int, id: UInt64, blockedSince: UInt64
+  ) throws -> Bool {
     let (isAdmitted, receiver, next) = try state.withLock { state -> (Bool, Wakeable?, Wakeable?) in
       if case .failed(let error) = state.end { throw error }
       guard case .open = state.end else { throw ChannelFinished(name: name) }
@@ -118,7 +121,7 @@ package final class BatchChannel: Sendable {
         return (false, nil, nil)
       }
       state.removeSender(id)
-      state.queue.append(batch)
+      if let batch = batch.take() { state.queue.append(batch) }
       state.gauges.bytes += bytes
       state.gauges.rows += rows
       state.gauges.batches += 1
@@ -257,6 +260,15 @@ package final class BatchChannel: Sendable {
     }
     for continuation in wakeable { continuation.resume() }
     bell?.ring()
+  }
+}
+
+extension [BatchChannel] {
+  /// Queues a batch in each of the channels, one after the other.
+  package func send(_ batch: consuming Batch) async throws {
+    guard let last else { return }
+    for channel in dropLast() { try await channel.send(copy batch) }
+    try await last.send(batch)
   }
 }
 

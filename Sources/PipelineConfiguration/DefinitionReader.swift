@@ -26,12 +26,6 @@ struct DefinitionReader {
     let sources = readSources(block)
     let transforms = readTransforms(block)
     let windows = readWindows(block)
-    if sources.count > 1, let node = block.node("windows"), !windows.isEmpty {
-      problems.append(
-        Failure(
-          .configuration, "windows over several sources are not available in this version", at: node.place,
-          hint: "merge the sources into Kafka or a database first, and put the windows over that"))
-    }
     let sinks = readSinks(block)
     let memory = memoryLimit(block)
     guard problems.isEmpty, let name, !sources.isEmpty else { return nil }

@@ -36,6 +36,21 @@ func eventually(_ condition: () -> Bool) async throws {
     #expect(try channel.takeAll() == nil)
   }
 
+  @Test func onlyTheReceiverHoldsABatchThatWasQueued() async throws {
+    let channel = BatchChannel(name: "test", byteLimit: size)
+    try await channel.send(makeBatch(1))
+    // This one waits for its turn.
+    let sender = Task { try await channel.send(makeBatch(2)) }
+    for number in 1...2 {
+      var reception = try await channel.receiveAll()
+      #expect(numbers(reception) == [number])
+      // A `let` or `#require` would hold it as well.
+      let isAlone = reception.batches.withUnsafeMutableBufferPointer { isKnownUniquelyReferenced(&$0[0]) }
+      #expect(isAlone)
+    }
+    try await sender.value
+  }
+
   @Test func queuedBytesNeverExceedTheLimit() async throws {
     let channel = BatchChannel(name: "test", byteLimit: size * 3)
     let sent = Shared(0)

@@ -48,6 +48,26 @@ import Testing
     #expect(target.checkpoint?.text == end)
   }
 
+  @Test func `commit times do not go back, also where a restart begins between them`() async throws {
+    let server = try MariaDBServer()
+    try server.run("CREATE DATABASE shop", "CREATE TABLE shop.t (a INT PRIMARY KEY)")
+    var options = try server.source(["shop.t"])
+    options.start = .latest
+    let first = LiveRun(options, until: .now)
+    try await first.finished()
+    let place = try server.query("SHOW MASTER STATUS")[0]
+    options.start = .place(LogPlace(file: place[0] ?? "", offset: UInt64(place[1] ?? "") ?? 0))
+    try server.run("INSERT INTO shop.t VALUES (1)")
+    let second = LiveRun(options, until: .now)
+    try await second.finished()
+    // A statement that began earlier, and ended later.
+    try server.run("SET STATEMENT timestamp = 1700000000 FOR INSERT INTO shop.t VALUES (2)")
+    let third = LiveRun(options, from: [second.output.target.checkpoint], until: .now)
+    try await third.finished()
+    let times = (second.output.batches + third.output.batches).flatMap(\.transactions).map(\.commitTime)
+    #expect(times.count == 2 && times == times.sorted())
+  }
+
   @Test func `resuming behind every batch loses and repeats nothing`() async throws {
     let server = try server()
     for number in 1...12 {

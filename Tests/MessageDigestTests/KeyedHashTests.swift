@@ -33,4 +33,34 @@ struct KeyedHashTests {
       #expect(bytes[..<count].elementsEqual(Array("before".utf8) + message + Array("behind".utf8)))
     }
   }
+
+  @Test(arguments: [true, false])
+  func shortMessagesHaveTheSameHashesTogether(mayUseLanes: Bool) {
+    let hash = KeyedHash(key: Array("Jefe".utf8), mayUseLanes: mayUseLanes)
+    var messages = ShortMessages()
+    // Each length once at each place of a lane, and every number of messages.
+    for count in 0...ShortMessages.capacity {
+      var expected: [UInt8] = []
+      for number in 0..<count {
+        let length = (number + count) % (ShortMessages.longest + 1)
+        let message = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ number &+ count) }
+        if number % 2 == 0 {
+          message.withUnsafeBufferPointer { messages.append($0) }
+        } else {
+          messages.append { block in
+            block.copyMemory(from: message, byteCount: length)
+            return length
+          }
+        }
+        var bytes = message
+        hash.append(ofRange: 0..<length, in: &bytes)
+        expected += bytes[length...]
+      }
+      #expect(messages.count == count)
+      #expect(messages.isFull == (count == ShortMessages.capacity))
+      let digits = Array(hash.hash(&messages))
+      #expect(digits == expected, "\(count) messages")
+      #expect(messages.count == 0)
+    }
+  }
 }

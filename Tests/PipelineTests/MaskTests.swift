@@ -45,6 +45,58 @@ struct MaskTests {
     #expect(rows[2].after == [MaskTests.hash("0"), .text(""), .text(""), MaskTests.hash("0.00")])
   }
 
+  @Test func manyValuesOfEveryLengthAreHashedEachInItsPlace() throws {
+    // Texts of one block of the hash and of more, NULLs, and updates that leave the value as it was.
+    let texts = (0..<300).map { String(repeating: "x", count: $0 % 70) + "\($0)" }
+    let changes = texts.indices.map { number in
+      let row = TransformTrial.row(Int64(number), texts[number])
+      switch number % 4 {
+      case 0: return MemoryChange.insert(TransformTrial.users, row)
+      case 1:
+        return .update(
+          TransformTrial.users, before: row, after: TransformTrial.row(Int64(number), texts[number], "other"))
+      case 2:
+        return .update(
+          TransformTrial.users, before: TransformTrial.row(Int64(number), texts[number - 1]), after: row)
+      default: return .delete(TransformTrial.users, [.int(Int64(number)), .null, .text(texts[number]), .absent])
+      }
+    }
+    let rows = try TransformTrial.apply(
+      "{ mask: { table: shop.users, columns: { id: hash, email: hash, card: hash }, \(MaskTests.hashing) } }", changes)
+    try #require(rows.count == texts.count)
+    for number in texts.indices {
+      let identity = MaskTests.hash("\(number)")
+      let email = MaskTests.hash(texts[number])
+      switch number % 4 {
+      case 0: #expect(rows[number].after?.prefix(2) == [identity, email])
+      case 1:
+        #expect(rows[number].before?.prefix(2) == [identity, email])
+        #expect(rows[number].after?.prefix(3) == [identity, email, MaskTests.hash("other")])
+      case 2:
+        #expect(rows[number].before?.prefix(2) == [identity, MaskTests.hash(texts[number - 1])])
+        #expect(rows[number].after?.prefix(2) == [identity, email])
+      default: #expect(rows[number].before == [identity, .null, email, .absent])
+      }
+    }
+  }
+
+  @Test func aBatchThatNobodyElseHoldsIsChangedInPlace() throws {
+    let chain = try TransformTrial.chain(
+      """
+      { filter: { table: shop.users, where: "email <> 'b'" } },
+      { mask: { table: shop.users, columns: { email: redact } } }
+      """)
+    let batch = TransformTrial.batch([
+      ["a", "b", "c"].enumerated().map { .insert(TransformTrial.users, TransformTrial.row(Int64($0), $1)) }
+    ])
+    let cells = batch.cells.withUnsafeBufferPointer(\.baseAddress)
+    let changes = batch.changes.withUnsafeBufferPointer(\.baseAddress)
+    let masked = try chain.apply(to: consume batch)
+    #expect(masked.changes.count == 2)
+    #expect(masked.cells.withUnsafeBufferPointer(\.baseAddress) == cells)
+    #expect(masked.changes.withUnsafeBufferPointer(\.baseAddress) == changes)
+  }
+
   @Test func truncationCountsCharactersAndNullHidesAll() throws {
     let rows = try TransformTrial.apply(
       "{ mask: { table: shop.users, columns: { email: { truncate: 3 }, card: null, balance: \"null\" } } }",

@@ -12,9 +12,9 @@ import Testing
     var rows: [Int64: [MemoryValue]] = [:]
     var commit: Int64 = 1000
 
-    init(seed: UInt64, transactions: Int, disorder: Int64) {
+    init(seed: UInt64, transactions: Int, disorder: Int64, firstID: Int64 = 1) {
       var random = SeededRandom(seed: seed)
-      var nextID: Int64 = 1
+      var nextID = firstID
       for _ in 0..<transactions {
         commit += Int64.random(in: 0...9, using: &random)
         var changes: [MemoryChange] = []

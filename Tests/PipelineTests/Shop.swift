@@ -40,16 +40,16 @@ enum Shop {
   static func merge(
     _ sources: [MemorySourceDefinition], names: [String]? = nil, order: OrderSettings = OrderSettings(idleAfter: nil),
     into sinks: [(name: String, definition: any SinkDefinition)], transforms: [any TransformDefinition] = [],
-    state: String? = nil
+    windows: [WindowDefinition] = [], windowStateInterval: UInt64 = 0, state: String? = nil
   ) -> PipelineRun {
     let letters = "abcdefghijklmnop".map { String($0) }
-    return PipelineRun(
-      definition: PipelineDefinition(
-        name: "shop", sources: zip(names ?? letters, sources).map { .init(name: $0, definition: $1) }, order: order,
-        transforms: transforms, sinks: sinks.map { .init(name: $0.name, definition: $0.definition) },
-        stateDirectory: state
-          ?? FileManager.default.temporaryDirectory.appending(path: "freshet-merge-\(UUID().uuidString)").path),
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    var definition = PipelineDefinition(
+      name: "shop", sources: zip(names ?? letters, sources).map { .init(name: $0, definition: $1) }, order: order,
+      transforms: transforms, windows: windows, sinks: sinks.map { .init(name: $0.name, definition: $0.definition) },
+      stateDirectory: state
+        ?? FileManager.default.temporaryDirectory.appending(path: "freshet-merge-\(UUID().uuidString)").path)
+    definition.windowStateInterval = windowStateInterval
+    return PipelineRun(definition: definition, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }
 
   /// The keys of the inserted rows in the order in which they were committed.

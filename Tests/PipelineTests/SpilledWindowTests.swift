@@ -52,6 +52,29 @@ import Testing
     }
   }
 
+  /// A window's places grow while they lie in files, and what was written there is found again.
+  @Test(arguments: [1 << 17, 1 << 20]) func manyGroupsInFilesAreEachFoundAgain(_ limit: Int) throws {
+    let block = WindowTrial.block(
+      "event_time: happened, max_delay: 10m, idle_after: 100s, window: { tumbling: 1m }, group_by: [id], "
+        + "aggregate: { n: count() }")
+    let log = (Int64(0)..<60).map { number in
+      WindowTrial.transaction(
+        number * 3,
+        (Int64(0)..<500).map { row in
+          .insert(WindowTrial.orders, WindowTrial.order((number * 7919 + row * 131) % 9973, "a", 1, at: number * 3))
+        })
+    }
+    let whole = try WindowTrial.run(block, log, until: 100_000)
+    try SpilledWindowTests.withDirectory { directory in
+      let windows = WindowSet(try WindowTrial.definitions(block), memoryLimit: limit, directory: directory)
+      var output = WindowTrial.Output()
+      try WindowTrial.run(windows, log, until: 100_000, into: &output)
+      #expect(windows.residentByteCount <= limit + 100_000)
+      #expect(output.panes == whole.panes)
+      #expect(output.rows.count > 10_000)
+    }
+  }
+
   /// What comes too late is written while its transaction goes on; the file that results wait in is not emptied under it.
   @Test func resultsOfATransactionThatGoesOnWaitUntilItEnds() throws {
     let block = WindowTrial.block(

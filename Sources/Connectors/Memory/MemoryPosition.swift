@@ -42,11 +42,20 @@ package enum MemoryPosition {
 
 /// The arithmetic of counted positions: a transaction's mark carries its number, counted from 1.
 struct MemoryCoverage: PositionCoverage {
+  /// What is read; nil: a log without snapshots.
+  var log: MemoryLog?
+
   func covers(_ mark: LogMark, isSnapshot: Bool, in checkpoint: Position) throws(Failure) -> Bool {
     try mark.sequence <= UInt64(MemoryPosition.transactions(in: checkpoint))
   }
 
   func hasReached(_ checkpoint: Position, at position: Position) throws(Failure) -> Bool {
     try MemoryPosition.transactions(in: position) >= MemoryPosition.transactions(in: checkpoint)
+  }
+
+  func isInsideSnapshot(_ position: Position) throws(Failure) -> Bool {
+    let next = try MemoryPosition.transactions(in: position)
+    guard let log, next < log.count else { return false }
+    return log[next].isSnapshot
   }
 }

@@ -17,7 +17,7 @@ package final class MemorySource: Source {
     self.transactionsPerBatch = transactionsPerBatch
   }
 
-  package var coverage: any PositionCoverage { MemoryCoverage() }
+  package var coverage: any PositionCoverage { MemoryCoverage(log: log) }
 
   package func run(
     from checkpoints: [Position?], into output: any SourceOutput, control: SourceControl
@@ -35,7 +35,9 @@ package final class MemorySource: Source {
         let transaction = log[emitted]
         if case .time(let limit) = control.until, transaction.commitTime > limit { break }
         // A schema change must not be in one batch with earlier changes of its table.
-        if transaction.changesSchema { try await flush(into: output) }
+        // Nor rows of a snapshot in one batch with those of the log.
+        if transaction.changesSchema || transaction.isSnapshot != isSnapshot { try await flush(into: output) }
+        isSnapshot = transaction.isSnapshot
         try await emit(transaction, into: output)
         if emitted == available || builder.isFull || batched >= transactionsPerBatch || transaction.changesSchema {
           try await flush(into: output)
@@ -49,6 +51,7 @@ package final class MemorySource: Source {
   }
 
   private var batched = 0
+  private var isSnapshot = false
 
   private func emit(_ transaction: MemoryTransaction, into output: any SourceOutput) async throws {
     latest = max(latest, transaction.commitTime)

@@ -6,37 +6,93 @@ struct Resume: Sendable {
   let checkpoints: Rendezvous<Position?>
   let coverage: Rendezvous<any PositionCoverage>
   private let names: [String]
+  /// Where the state of the windows is; nil: the pipeline has none.
+  private let windows: WindowStage?
 
-  init(_ definition: PipelineDefinition) {
+  init(_ definition: PipelineDefinition, windows: WindowStage?) {
     checkpoints = Rendezvous(count: definition.sinks.count)
     coverage = Rendezvous(count: definition.sources.count)
     names = definition.sources.map(\.name)
+    self.windows = windows
   }
 
-  /// Once every sink has told its checkpoint.
-  func plan() async throws -> ResumePlan { try ResumePlan(await checkpoints.all(), sources: names) }
+  /// What each sink has, without the results of windows; once every sink has told its checkpoint.
+  func plan() async throws -> ResumePlan { try ResumePlan(try await logs(), sources: names) }
+
+  private func logs() async throws -> [Position?] {
+    try await checkpoints.all().map { $0.map { WindowPosition($0).log } }
+  }
+
+  /// The places that the sources begin for: those of the sinks, and of the windows.
+  private func places() async throws -> ResumePlan {
+    guard let windows else { return try await plan() }
+    return try ResumePlan(try await windows.history().places, sources: names)
+  }
+
+  /// The positions that a source begins for.
+  func positions(of source: Int) async throws -> [Position?] {
+    try await places().progress[source].map { $0?.position }
+  }
+
+  private func starts() async throws -> [SourceProgress] {
+    let places = try await places()
+    let arithmetic = try await coverage.all()
+    var starts: [SourceProgress] = []
+    for source in names.indices { starts.append(try places.start(of: source, arithmetic[source])) }
+    return starts
+  }
 
   /// What a sink already has; nil when that is nothing. Once every source was made.
   func catchUp(of sink: Int) async throws -> CatchUp? {
-    let known = try await plan().catchUps(of: sink)
+    let panes = try await checkpoints.all()[sink].map { WindowPosition($0).panes } ?? 0
+    return try await catchUp(try await plan(), sink, panes: windows == nil ? nil : panes)
+  }
+
+  /// What the state of the windows has; nil when there is none.
+  func catchUpOfState() async throws -> CatchUp? {
+    guard let state = try await windows?.history().start, let state else { return nil }
+    let plan = try ResumePlan([state], sources: names)
+    // Where all begin right there, nothing comes that the state has.
+    if zip(plan.progress, try await starts()).allSatisfy({ $0[0] == $1 }) { return nil }
+    return try await catchUp(plan, 0, panes: nil)
+  }
+
+  private func catchUp(_ plan: ResumePlan, _ index: Int, panes: UInt64?) async throws -> CatchUp? {
+    let known = plan.catchUps(of: index, from: try await starts())
     let arithmetic = try await coverage.all()
     return CatchUp(
       zip(names, zip(known, arithmetic)).map { name, source in
         source.0.map { CatchUp.Component(name: name, progress: $0, coverage: source.1) }
-      })
+      }, panes: panes)
   }
 
+  /// Where the state of the windows is that was stored last, as a sink's checkpoint; empty where there is none.
+  func storedState() -> [Position?] { windows?.stored() ?? [] }
+
   /// The order of several sources as it begins.
-  func order() async throws -> CommitOrder {
-    let plan = try await plan()
-    let arithmetic = try await coverage.all()
+  /// - Parameter journal: where the order was broken before; nil: nobody asks for the same order again.
+  func order(_ journal: OrderJournal?) async throws -> CommitOrder {
     let now = MonotonicTime.now()
+    let arithmetic = try await coverage.all()
     var lanes: [SourceLane] = []
-    for (index, name) in names.enumerated() {
-      let progress = try plan.start(of: index, arithmetic[index])
+    for (index, progress) in try await starts().enumerated() {
       lanes.append(
-        SourceLane(index: UInt16(index), name: name, progress: progress, coverage: arithmetic[index], now: now))
+        SourceLane(index: UInt16(index), name: names[index], progress: progress, coverage: arithmetic[index], now: now))
     }
-    return CommitOrder(lanes, watermark: plan.watermark)
+    let watermark = try await places().watermark
+    guard let windows, let journal else { return CommitOrder(lanes, watermark: watermark) }
+    let history = try await windows.history()
+    let state = try history.start?.flatMap { position in try VectorPosition(position) }
+    let replay: OrderReplay
+    if history.isBehindResults {
+      replay = OrderReplay(
+        names, state: state, furthest: try ResumePlan(history.places, sources: names).furthest(names),
+        breaks: try journal.read())
+    } else {
+      // No sink has results beyond the state: what comes behind it may come in another order.
+      replay = state.map { OrderReplay(names, to: $0) } ?? OrderReplay()
+    }
+    try journal.replace(with: replay.breaks)
+    return CommitOrder(lanes, watermark: watermark, replay: replay)
   }
 }

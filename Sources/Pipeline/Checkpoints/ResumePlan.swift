@@ -70,23 +70,48 @@ struct ResumePlan: Sendable {
   /// Where a source begins: what all sinks share, or the position that is furthest behind.
   func start(of source: Int, _ coverage: any PositionCoverage) throws(Failure) -> SourceProgress {
     if let shared = shared(by: source) { return shared }
-    var start: Position?
+    var start: (place: SourceProgress, position: Position)?
     for sink in progress[source] {
-      guard let position = sink?.position else { return SourceProgress() }
+      guard let sink else { return SourceProgress() }
+      guard let position = sink.position else { return sink.floor }
       guard let known = start else {
-        start = position
+        start = (sink.floor, position)
         continue
       }
-      if try coverage.hasReached(position, at: known) { start = position }
+      if try coverage.hasReached(position, at: known.position) { start = (sink.floor, position) }
     }
-    return SourceProgress(position: start)
+    return start?.place ?? SourceProgress()
+  }
+
+  /// The place that is before none of the checkpoints'; nil: one has nothing.
+  func least(_ names: [String], _ coverage: [any PositionCoverage]) throws(Failure) -> Position? {
+    if names.count == 1 { return try start(of: 0, coverage[0]).position }
+    var vector = VectorPosition(watermark: watermark, components: [])
+    for (index, name) in names.enumerated() {
+      vector.components.append(.init(name: name, progress: try start(of: index, coverage[index])))
+    }
+    return vector.position
+  }
+
+  /// The place of several sources that none of the checkpoints is beyond, of those that were counted from one beginning.
+  func furthest(_ names: [String]) -> VectorPosition {
+    let known = zip(names, progress).compactMap { name, progress -> VectorPosition.Component? in
+      let places = progress.compactMap(\.self)
+      // The state of the windows comes last, and is counted as what comes will be.
+      guard var furthest = places.last else { return nil }
+      for place in places where place.count.distance(from: furthest.count) ?? 0 > 0 { furthest = place }
+      return .init(name: name, progress: furthest)
+    }
+    return VectorPosition(watermark: watermarks.max() ?? .distantPast, components: known)
   }
 
   /// What each source has at a sink; nil: it has nothing, everything is new to it.
-  func catchUps(of sink: Int) -> [SourceProgress?] {
+  /// - Parameter starts: where the sources begin.
+  func catchUps(of sink: Int, from starts: [SourceProgress]) -> [SourceProgress?] {
     progress.indices.map { source in
       guard let mine = progress[source][sink] else { return nil }
-      return shared(by: source) == nil ? mine : SourceProgress(position: mine.position)
+      // What was left of it behind its position by then goes to no sink.
+      return mine == starts[source] ? SourceProgress(position: mine.position, count: mine.count) : mine
     }
   }
 }

@@ -3,9 +3,8 @@ import Foundation
 
 /// The position of a pipeline with several sources: the progress of each, and the watermark that was promised for all.
 ///
-/// Its token is `{"watermark":…,"sources":[{"name":…,"text":…,"token":…,"ended":…,"mark":[…]}]}` in the order of the
-/// pipeline's list; a source of which nothing has left is not in it,
-/// and one of whose first batch only a part has left has no position. Its text is `a=0-1-42 b=0-2-7+3`.
+/// Its token is `{"watermark":…,"sources":[{"name":…,"text":…,"token":…,"ended":…,"mark":[…],"count":[epoch,transactions]}]}`
+/// in the order of the pipeline's list; one of whose first batch only a part has left has no position. Its text is `a=0-1-42 b=0-2-7+3`.
 package struct VectorPosition: Hashable, Sendable {
   package struct Component: Hashable, Sendable {
     package var name: String
@@ -33,7 +32,7 @@ package struct VectorPosition: Hashable, Sendable {
     let known = components.filter { !$0.progress.isNothing }
     return Position(
       text: known.map { "\($0.name)=\($0.progress.text)" }.joined(separator: " "),
-      token: VectorPosition.token(watermark, known.compactMap(VectorPosition.rendered)))
+      token: VectorPosition.token(watermark, components.compactMap(VectorPosition.rendered)))
   }
 
   /// - Parameter components: as `rendered` gives them.
@@ -42,9 +41,9 @@ package struct VectorPosition: Hashable, Sendable {
     return #"{\#(promise)"sources":[\#(components.joined(separator: ","))]}"#
   }
 
-  /// One object of JSON; nil when nothing of the source has left.
+  /// One object of JSON; nil when nothing of the source is known.
   static func rendered(_ component: Component) -> String? {
-    if component.progress.isNothing { return nil }
+    if component.progress.isNothing, component.progress.count.epoch == 0 { return nil }
     var text = #"{"name":\#(quoted(component.name))"#
     if let position = component.progress.position {
       text += #","text":\#(quoted(position.text)),"token":\#(quoted(position.token))"#
@@ -56,6 +55,8 @@ package struct VectorPosition: Hashable, Sendable {
       let mark = numbers.map { String($0) }.joined(separator: ",")
       text += #","ended":\#(component.progress.ended),"mark":[\#(mark)]"#
     }
+    let count = component.progress.count
+    if count.epoch != 0 { text += #","count":[\#(count.epoch),\#(count.transactions)]"# }
     return text + "}"
   }
 
@@ -83,6 +84,7 @@ package struct VectorPosition: Hashable, Sendable {
       var token: String?
       var ended: UInt64?
       var mark: [UInt64]?
+      var count: [UInt64]?
     }
 
     var watermark: Int64?
@@ -112,11 +114,16 @@ package struct VectorPosition: Hashable, Sendable {
     watermark = stored.watermark.map { EventTime(microseconds: $0) } ?? .distantPast
     components = []
     for source in stored.sources {
-      guard self[source.name] == nil, source.token != nil || source.mark != nil else {
+      guard self[source.name] == nil, source.token != nil || source.mark != nil || source.count != nil else {
+        throw VectorPosition.damaged(position)
+      }
+      let count = source.count ?? []
+      guard source.count == nil || (count.count == 2 && count[0] < .max && count[1] <= VectorPosition.mostEnded) else {
         throw VectorPosition.damaged(position)
       }
       var progress = SourceProgress(
-        position: source.token.map { Position(text: source.text ?? "", token: $0) })
+        position: source.token.map { Position(text: source.text ?? "", token: $0) },
+        count: count.isEmpty ? TransactionCount() : TransactionCount(epoch: count[0], transactions: count[1]))
       if let mark = source.mark {
         guard mark.count == 6, let file = UInt32(exactly: mark[4]), let server = UInt32(exactly: mark[5]),
           let ended = source.ended, ended > 0, ended <= VectorPosition.mostEnded

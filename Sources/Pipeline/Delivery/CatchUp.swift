@@ -16,20 +16,33 @@ struct CatchUp {
 
   /// By source; nil: the sink has nothing of it.
   private var components: [Component?]
+  /// How many transactions of windows' results the sink has; nil: the pipeline has no windows.
+  private let panes: UInt64?
 
   /// - Returns: nil when the sink has nothing.
-  init?(_ components: [Component?]) {
+  init?(_ components: [Component?], panes: UInt64? = nil) {
     guard components.contains(where: { $0 != nil }) else { return nil }
     self.components = components
+    self.panes = panes
   }
 
   /// Whether everything from `position` on is new to the sink.
-  func isDone(at position: Position) throws -> Bool {
+  /// - Parameter counts: the numbers of transactions tell, where they were counted from one beginning: sooner than positions,
+  ///   which move by whole batches, and only where every run counts the same.
+  func isDone(at position: Position, counts: Bool = false) throws -> Bool {
+    var position = position
+    if let panes {
+      let reached = WindowPosition(position)
+      guard reached.panes >= panes else { return false }
+      position = reached.log
+    }
     if components.count == 1, let component = components[0] { return try component.isDone(at: position) }
     guard let vector = try VectorPosition(position) else { return false }
     return try components.allSatisfy { component in
       guard let component else { return true }
-      return try component.isDone(at: vector[component.name]?.position)
+      let reached = vector[component.name]
+      if counts, let distance = reached?.count.distance(from: component.progress.count) { return distance >= 0 }
+      return try component.isDone(at: reached?.position)
     }
   }
 
@@ -44,6 +57,7 @@ struct CatchUp {
 
   /// Asked for transactions in their order, the last one perhaps again.
   private mutating func isCovered(_ part: TransactionPart) throws -> Bool {
+    if let panes, WindowPosition.isPane(part.mark) { return part.mark.sequence <= panes }
     let source = Int(part.source)
     guard source < components.count else { return false }
     return try components[source]?.covers(part) ?? false

@@ -19,21 +19,22 @@ final class SourceIntake: SourceOutput {
     busyBefore = meter.reading.busyNanoseconds
   }
 
-  func send(_ batch: Batch) async throws {
+  func send(_ batch: consuming Batch) async throws {
     let rows = UInt64(batch.changes.count)
     let transactions = UInt64(batch.transactions.count { $0.ends })
     let now = MonotonicTime.now()
     let wallClock = WallClock.microseconds()
     delay.learn(from: batch, wallClock: wallClock)
     if let delay = delay.delay(of: batch, readAt: wallClock) { meter.lag.record(delay, count: rows) }
-    for channel in channels { try await channel.send(batch) }
+    let (bytes, position) = (UInt64(batch.logBytes), batch.position)
+    try await channels.send(batch)
     let blocked = MonotonicTime.now() &- now
     let processor = ProcessUsage.threadNanoseconds()
     meter.update { reading in
       reading.rows += rows
       reading.transactions += transactions
-      reading.bytes += UInt64(batch.logBytes)
-      reading.position = batch.position
+      reading.bytes += bytes
+      reading.position = position
       reading.busyNanoseconds = max(reading.busyNanoseconds, busyBefore + processor)
       reading.blockedNanoseconds += blocked
       reading.leastDelay = delay.least

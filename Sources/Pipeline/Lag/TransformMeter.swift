@@ -7,6 +7,8 @@ package final class TransformMeter: Sendable {
     package var busyNanoseconds: UInt64 = 0
     /// Time suspended because a sink was behind, in nanoseconds.
     package var blockedNanoseconds: UInt64 = 0
+    /// How often the state of windows was stored because a snapshot, or the levelling of what was behind in one, was over.
+    package var storedSnapshots: UInt64 = 0
   }
 
   private let state = Mutex((reading: Reading(), busyBefore: UInt64(0)))
@@ -17,6 +19,8 @@ package final class TransformMeter: Sendable {
 
   /// An attempt begins, on a thread that has used nothing yet.
   func begin() { state.withLock { $0.busyBefore = $0.reading.busyNanoseconds } }
+
+  func addStoredSnapshot() { state.withLock { $0.reading.storedSnapshots += 1 } }
 
   /// - Parameter processor: what the attempt's thread has used so far.
   func add(blocked: UInt64, processor: UInt64) {

@@ -5,7 +5,9 @@ package import Change
 /// *Ordering*: a transaction is next when no other source can still bring an earlier one: its next one is later, or it has
 /// promised so, or nobody waits for it because it ended, is idle or reads its tables. What a snapshot reads has no place in
 /// the order and is next when it comes. Between the pieces of a transaction nothing else comes. *Watermark*: never goes
-/// back; what is at or below it comes late. *Determinism*: while no source is idle, the order depends on nothing but the logs.
+/// back; what is at or below it comes late. *Determinism*: while no source is idle, the order depends on nothing but the logs;
+/// `takeBreak` tells where it does not. *Replay*: what a sink has results of comes again first, in the order in which it came
+/// before; until then sources are waited for, and nothing is promised.
 package struct CommitOrder: Sendable {
   /// Parts of the batch that is next in a lane.
   package struct Run: Hashable, Sendable {
@@ -33,12 +35,81 @@ package struct CommitOrder: Sendable {
   package private(set) var inside: Int?
   /// The lane that everybody waits for, when something is ready but for it.
   package private(set) var holder: Int?
-  private var standings: [Standing]
+  private var standings: [Standing] = []
+  private var replay: OrderReplay
+  /// The watermark has risen to what was promised before.
+  private var hasRisen = false
+  /// The latest that has left since the order was broken last.
+  private var tail: (time: Int64, lane: Int)?
 
-  package init(_ lanes: [SourceLane], watermark: EventTime) {
-    standings = lanes.map(CommitOrder.standing)
+  package init(_ lanes: [SourceLane], watermark: EventTime, replay: OrderReplay = OrderReplay()) {
     self.lanes = lanes
     self.watermark = watermark
+    self.replay = replay
+    standings = lanes.map { _ in .nothing }
+    passGoals()
+  }
+
+  // MARK: Replay
+
+  /// What a sink has has not come again yet.
+  package var isReplaying: Bool { !replay.isOver }
+
+  /// How many transactions of each source have left.
+  package var counts: [TransactionCount] { lanes.map(\.progress.count) }
+
+  /// How many transactions of a lane may leave now.
+  private func remaining(_ lane: Int) -> UInt64 { replay.remaining(lane, lanes[lane].progress.count) }
+
+  private mutating func passGoals(left: (lane: Int, transactions: UInt64)? = nil) {
+    if let promised = replay.pass(counts, left: left), promised > watermark { (watermark, hasRisen) = (promised, true) }
+    for lane in lanes.indices { standings[lane] = standing(lane) }
+  }
+
+  /// What changed in a lane, of which so many transactions have left.
+  private mutating func restand(_ lane: Int, left: UInt64 = 0) {
+    guard isReplaying else { return standings[lane] = standing(lane) }
+    passGoals(left: (lane, left))
+  }
+
+  /// Stops a replay that will not end: a source has gone beyond what it has to bring, and has not brought it.
+  package func checkReplay() throws(Failure) {
+    guard isReplaying, let end = replay.end else { return }
+    for (index, lane) in lanes.enumerated() where remaining(index) > 0 {
+      guard let place = end[lane.name], try lane.hasMissed(place) else { continue }
+      throw Failure(
+        .identity, "the log of source \"\(lane.name)\" does not bring again what results of windows follow from",
+        at: place.text,
+        hint: "the source reads other tables than before, or another server; begin anew: remove windows.state from the"
+          + " state directory, and the tables and checkpoints of the sinks")
+    }
+  }
+
+  /// Where the order does not follow from the logs when a run leaves: it is late, or behind what has left. Asked once for each
+  /// run that leaves.
+  package mutating func takeBreak(_ run: Run) -> OrderBreak? {
+    guard let parts = lanes[run.lane].head?.transactions[run.parts], let first = parts.first, !first.isSnapshot else {
+      return nil
+    }
+    // Where it came from alone, it is told already; so is where a transaction goes on.
+    guard first.begins, !replay.isAlone(run.lane) else {
+      if first.begins { tail = nil }
+      return nil
+    }
+    var (begun, latest, isLate) = (UInt64(0), Int64.min, false)
+    for part in parts where !part.isSnapshot {
+      latest = max(latest, part.commitTime.microseconds)
+      isLate = isLate || part.commitTime <= watermark
+      begun += part.begins ? 1 : 0
+    }
+    let isBehind = tail.map { (first.commitTime.microseconds, run.lane) < ($0.time, $0.lane) } ?? false
+    if !isReplaying, isLate || isBehind {
+      tail = nil
+      return OrderBreak(counts: counts, lane: run.lane, transactions: begun, watermark: watermark)
+    }
+    if let known = tail, (latest, run.lane) < (known.time, known.lane) { return nil }
+    tail = (latest, run.lane)
+    return nil
   }
 
   /// Takes what has come into an empty lane.
@@ -50,7 +121,7 @@ package struct CommitOrder: Sendable {
       batches, watermark: watermark, isLast: isLast, isStopped: isStopped, now: now)
     // Whoever is heard of is waited for again.
     if lanes[lane].heardAt == now { lanes[lane].isIdle = false }
-    standings[lane] = CommitOrder.standing(lanes[lane])
+    restand(lane)
     return hasMoved
   }
 
@@ -58,18 +129,20 @@ package struct CommitOrder: Sendable {
   package mutating func endReadingTables(_ lane: Int) {
     guard lanes[lane].isEmpty else { return }
     lanes[lane].endReadingTables()
-    standings[lane] = CommitOrder.standing(lanes[lane])
+    restand(lane)
   }
 
   /// Lets go of the lanes that were silent until `now` for longer than `limit`, and returns them.
   package mutating func findIdle(limit: UInt64, now: UInt64) -> [Int] {
     var found: [Int] = []
     for index in lanes.indices where !lanes[index].isIdle && lanes[index].isEmpty && index != inside {
+      // What a sink has results of is there, and comes.
+      if isReplaying, remaining(index) > 0 { continue }
       guard !lanes[index].isReadingTables, !lanes[index].isStopped, now &- lanes[index].heardAt >= limit else {
         continue
       }
       lanes[index].isIdle = true
-      standings[index] = CommitOrder.standing(lanes[index])
+      restand(index)
       found.append(index)
     }
     return found
@@ -101,11 +174,15 @@ package struct CommitOrder: Sendable {
     return run(next, head, limit: second < 0 ? nil : (standings[second].time, second))
   }
 
-  private static func standing(_ lane: SourceLane) -> Standing {
+  private func standing(_ index: Int) -> Standing {
+    let lane = lanes[index]
+    let mayPass = lane.isHeadSnapshot && !replay.holdsSnapshots
+    if isReplaying, index != inside, !mayPass, remaining(index) == 0 { return .nothing }
     if !lane.isEmpty {
       return Standing(time: lane.headTime.microseconds, isReady: true, isSnapshot: lane.isHeadSnapshot)
     }
-    if lane.isIdle || lane.isReadingTables || (lane.isEnded && !lane.isStopped) { return .nothing }
+    if lane.isEnded && !lane.isStopped { return .nothing }
+    if lane.isIdle || lane.isReadingTables, !isReplaying { return .nothing }
     let promised = lane.watermark.microseconds
     return Standing(time: promised == .max ? .max : promised + 1, isReady: false, isSnapshot: false)
   }
@@ -121,7 +198,18 @@ package struct CommitOrder: Sendable {
     } else {
       end = parts.count
     }
+    if isReplaying { end = cut(parts[begin..<end], to: remaining(lane)) }
     return Run(lane: lane, parts: begin..<end, isWholeBatch: begin == 0 && end == parts.count)
+  }
+
+  /// The end of so many transactions.
+  private func cut(_ parts: ArraySlice<TransactionPart>, to limit: UInt64) -> Int {
+    var left = limit
+    for (index, part) in zip(parts.indices, parts) where part.begins && !part.isSnapshot {
+      if left == 0 { return index }
+      left -= 1
+    }
+    return parts.endIndex
   }
 
   private mutating func runInside(_ lane: Int) -> Run? {
@@ -147,16 +235,21 @@ package struct CommitOrder: Sendable {
   package mutating func takeBatch(_ run: Run) throws(Failure) -> Batch? {
     let batch = try lanes[run.lane].removeHead()
     note(batch?.transactions.last, of: run.lane)
-    standings[run.lane] = CommitOrder.standing(lanes[run.lane])
+    restand(run.lane, left: CommitOrder.ended(batch?.transactions[...] ?? []))
     return batch
   }
 
   /// The run has left; its batch stays.
   package mutating func leave(_ run: Run) throws(Failure) {
-    let last = lanes[run.lane].head?.transactions[run.parts.upperBound - 1]
-    note(last, of: run.lane)
+    let parts = lanes[run.lane].head?.transactions[run.parts] ?? []
+    note(parts.last, of: run.lane)
+    let ended = isReplaying ? CommitOrder.ended(parts) : 0
     try lanes[run.lane].leave(through: run.parts.upperBound)
-    standings[run.lane] = CommitOrder.standing(lanes[run.lane])
+    restand(run.lane, left: ended)
+  }
+
+  private static func ended(_ parts: ArraySlice<TransactionPart>) -> UInt64 {
+    UInt64(parts.count { $0.ends && !$0.isSnapshot })
   }
 
   private mutating func note(_ last: TransactionPart?, of lane: Int) {
@@ -167,6 +260,8 @@ package struct CommitOrder: Sendable {
   /// Raises the watermark to what all sources have promised, those that nobody waits for left out.
   /// - Returns: whether it has moved.
   package mutating func advance() -> Bool {
+    defer { hasRisen = false }
+    if isReplaying { return hasRisen }
     var least: EventTime?
     for lane in lanes where !lane.isIdle || !lane.isEmpty {
       var promised = lane.watermark
@@ -176,7 +271,7 @@ package struct CommitOrder: Sendable {
       }
       least = min(least ?? promised, promised)
     }
-    guard let least, least > watermark else { return false }
+    guard let least, least > watermark else { return hasRisen }
     watermark = least
     return true
   }
@@ -184,6 +279,10 @@ package struct CommitOrder: Sendable {
   /// Everything has left that ever will: what is left is behind a source that has stopped. Asked behind `nextRun`.
   package var isFinished: Bool {
     if tornLane != nil || lanes.allSatisfy({ $0.isEnded && $0.isEmpty }) { return true }
+    // Where a source ends before it has brought again what it has to, the others' rest is for the next start.
+    if isReplaying, lanes.indices.allSatisfy({ remaining($0) == 0 || (lanes[$0].isEnded && lanes[$0].isEmpty) }) {
+      return true
+    }
     return holder.map { lanes[$0].isStopped } ?? false
   }
 

@@ -17,6 +17,8 @@ final class OrderStage {
   private let meters: PipelineMeters
   private let tables: SharedTables
   private let stop: StopSignal
+  /// Where the order is broken is noted; nil: nobody asks.
+  private let journal: OrderJournal?
   private let logger: Logger
   private let builder = BatchBuilder()
   /// How many parts were put together.
@@ -41,8 +43,10 @@ final class OrderStage {
 
   init(
     _ order: CommitOrder, inputs: [BatchChannel], outputs: [BatchChannel], bell: NewsBell, settings: OrderSettings,
-    meters: PipelineMeters, tables: SharedTables, hasTransforms: Bool, stop: StopSignal, logger: Logger
+    meters: PipelineMeters, tables: SharedTables, hasTransforms: Bool, journal: OrderJournal? = nil,
+    stop: StopSignal, logger: Logger
   ) {
+    self.journal = journal
     self.order = order
     self.inputs = inputs
     self.outputs = outputs
@@ -90,6 +94,7 @@ final class OrderStage {
       try await flush()
       try await advance()
       noteHolder()
+      try order.checkReplay()
       if order.isFinished { return try await finish() }
       if hasMoved, MonotonicTime.now() &- lastSent >= OrderStage.emptyInterval { try await sendPosition() }
       try await bell.wait()
@@ -150,6 +155,7 @@ final class OrderStage {
     let (isLarge, standsAlone) = shape(of: run)
     // Rows before a change of their schema are not in one batch with it, and a snapshot's not with the log's.
     if isLarge || standsAlone { try await flush() }
+    if let journal, let place = order.takeBreak(run) { try journal.append(place) }
     if run.isWholeBatch, isLarge || builder.isEmpty {
       try await pass(run)
     } else {
@@ -169,15 +175,16 @@ final class OrderStage {
   /// Hands a whole batch on.
   private func pass(_ run: CommitOrder.Run) async throws {
     if let head = order.lanes[run.lane].head { try tables.note(head, parts: run.parts, of: run.lane) }
+    let promised = order.watermark
     // Nobody else holds the batch any more: its memory goes with it.
     guard let batch = try order.takeBatch(run) else { return }
     let source = UInt16(run.lane)
     var late: UInt64 = 0
     var parts = batch.transactions
-    for index in parts.indices { late += try label(&parts[index], at: index, source) }
+    for index in parts.indices { late += try label(&parts[index], at: index, source, promised) }
     count(late, of: run.lane)
     let hasRisen = order.advance()
-    try await send(Batch.relabel(batch, transactions: parts, position: position), passed: true)
+    try await send(Batch.relabel(consume batch, transactions: parts, position: position), passed: true)
     if hasRisen { announce() }
   }
 
@@ -195,8 +202,9 @@ final class OrderStage {
     var late: UInt64 = 0
     var failure: Failure?
     if builder.isEmpty { builder.readAt = batch.readAt }
+    let promised = order.watermark
     builder.append(run.parts, of: batch) { part in
-      do throws(Failure) { late += try label(&part, at: gathered, source) } catch { failure = error }
+      do throws(Failure) { late += try label(&part, at: gathered, source, promised) } catch { failure = error }
       gathered += 1
     }
     if let failure { throw failure }
@@ -206,23 +214,26 @@ final class OrderStage {
   }
 
   /// Says whose the part is, and holds its time above the promise.
-  /// - Parameter index: of the part in the batch that it goes on with.
+  /// - Parameters:
+  ///   - index: of the part in the batch that it goes on with.
+  ///   - watermark: what was promised before it.
   /// - Returns: 1 when it begins a transaction that is late.
-  private func label(_ part: inout TransactionPart, at index: Int, _ source: UInt16) throws(Failure) -> UInt64 {
+  private func label(
+    _ part: inout TransactionPart, at index: Int, _ source: UInt16, _ watermark: EventTime
+  ) throws(Failure) -> UInt64 {
     part.source = source
-    guard !part.isSnapshot, part.commitTime <= order.watermark else { return 0 }
+    guard !part.isSnapshot, part.commitTime <= watermark else { return 0 }
     if settings.late == .stop {
-      let (microseconds, isFar) =
-        order.watermark.microseconds.subtractingReportingOverflow(part.commitTime.microseconds)
+      let (microseconds, isFar) = watermark.microseconds.subtractingReportingOverflow(part.commitTime.microseconds)
       let behind = (isFar ? .max : microseconds) / 1000
       throw Failure(
         .limit, "a transaction of source \"\(order.lanes[Int(source)].name)\" came \(behind) ms behind the watermark",
         hint: "raise `idle_after`, give the source a heartbeat table, or let it pass with `late: emit`")
     }
     if settings.late == .quarantine {
-      lateChanges.note(index, committed: part.commitTime, watermark: order.watermark)
+      lateChanges.note(index, committed: part.commitTime, watermark: watermark)
     }
-    let promised = order.watermark.microseconds
+    let promised = watermark.microseconds
     part.commitTime = EventTime(microseconds: promised == .max ? promised : promised + 1)
     return part.begins ? 1 : 0
   }
@@ -240,10 +251,10 @@ final class OrderStage {
     if hasRisen { announce() }
   }
 
-  private func send(_ batch: Batch, passed: Bool) async throws {
-    let batch = try lateChanges.setAside(from: batch)
+  private func send(_ made: consuming Batch, passed: Bool) async throws {
+    let batch = try lateChanges.setAside(from: made)
     let started = MonotonicTime.now()
-    for output in outputs { try await output.send(batch) }
+    try await outputs.send(consume batch)
     lastSent = MonotonicTime.now()
     hasMoved = false
     meters.order.add(blocked: lastSent &- started, processor: ProcessUsage.threadNanoseconds(), passed: passed)

@@ -32,6 +32,8 @@ package struct SourceLane: Sendable {
     self.index = index
     self.name = name
     self.progress = progress
+    // What was counted of another beginning is not comparable with what comes now.
+    if progress.count.epoch == 0 { self.progress.count.begin() }
     self.coverage = coverage
     skipsThrough = progress.last
     heardAt = now
@@ -67,7 +69,9 @@ package struct SourceLane: Sendable {
   /// The parts before `end` leave.
   package mutating func leave(through end: Int) throws(Failure) {
     guard let batch = batches.last else { return }
-    for part in batch.transactions[cursor..<end] where part.ends && !part.isSnapshot { progress.leave(part.mark) }
+    for part in batch.transactions[cursor..<end] where part.ends {
+      if part.isSnapshot { progress.leaveSnapshot() } else { progress.leave(part.mark) }
+    }
     cursor = end
     try settle()
   }
@@ -75,6 +79,11 @@ package struct SourceLane: Sendable {
   /// The whole batch leaves; the lane has no reference to it any more.
   package mutating func removeHead() throws(Failure) -> Batch? {
     guard let batch = batches.popLast() else { return nil }
+    if batch.transactions.contains(where: \.isSnapshot) { progress.leaveSnapshot() }
+    for part in batch.transactions.reversed() {
+      if part.isSnapshot { break }
+      if part.ends { progress.count.transactions += 1 }
+    }
     progress.reach(batch.position)
     cursor = 0
     try settle()
@@ -97,6 +106,13 @@ package struct SourceLane: Sendable {
     headTime = part.commitTime
     isHeadSnapshot = part.isSnapshot
     isReadingTables = part.isSnapshot
+  }
+
+  /// Whether the source has gone beyond a place without bringing all that it had brought there.
+  func hasMissed(_ place: SourceProgress) throws(Failure) -> Bool {
+    guard isEmpty, let position = progress.position else { return false }
+    if let last = place.last { return try coverage.covers(last, isSnapshot: false, in: position) }
+    return try place.position.map { known throws(Failure) in try coverage.hasReached(known, at: position) } ?? false
   }
 
   /// The snapshot is over, although nothing of the log has come yet.

@@ -28,12 +28,12 @@ struct PipelineAttempt: Sendable {
       limit: definition.memoryLimit, sources: definition.sources.count, sinks: definition.sinks.count,
       hasTransforms: !definition.transforms.isEmpty, hasWindows: !definition.windows.isEmpty)
     let channels = definition.sinks.map { BatchChannel(name: "deliver.\($0.name)", byteLimit: shares.channel) }
-    let resume = Resume(definition)
     // What the attempt before has read of tables says nothing of this one.
     for source in meters.sources { source.update { $0.snapshot = nil } }
     meters.attach(channels)
     // What the sources fill: the sinks' own channels, unless transforms, windows or the order of several sources lie between.
     let windows = windowStage(into: channels, shares)
+    let resume = Resume(definition, windows: windows)
     let behindTransforms = windows.map { [$0.input] } ?? channels
     let transforms = transformStage(into: behindTransforms, shares)
     let entries = transforms.map { [$0.input] } ?? behindTransforms
@@ -52,19 +52,19 @@ struct PipelineAttempt: Sendable {
       for index in definition.sources.indices {
         let thread = sourceThreads[index]
         group.addTask(name: thread.name, executorPreference: thread) {
-          try await read(index, on: thread, memory: shares.source, resume: resume, windows, into: intakes)
+          try await read(index, on: thread, memory: shares.source, resume: resume, into: intakes)
         }
       }
       if let bell = intakes.bell {
         group.addTask(name: "order", executorPreference: orderThread) {
-          try await merge(resume, intakes, bell: bell, into: entries)
+          try await merge(resume, intakes, bell: bell, windows, into: entries)
         }
       }
       if let transforms {
         group.addTask(name: "transform", executorPreference: transformThread) { try await transforms.run() }
       }
       if let windows {
-        group.addTask(name: "window", executorPreference: windowThread) { try await windows.run() }
+        group.addTask(name: "window", executorPreference: windowThread) { try await windows.run(resume) }
       }
       for (index, sink) in definition.sinks.enumerated() {
         let thread = sinkThreads[index]
@@ -83,7 +83,7 @@ struct PipelineAttempt: Sendable {
     var logger = logger
     logger[metadataKey: "stage"] = "transform"
     return TransformStage(
-      input: BatchChannel(name: "transform", byteLimit: shares.channel), outputs: channels,
+      input: BatchChannel(name: "transform", byteLimit: shares.transforms), outputs: channels,
       definitions: definition.transforms,
       context: TransformContext(
         badRowPolicy: definition.badRowPolicy, hasOneSource: definition.sources.count == 1, logger: logger),
@@ -96,13 +96,13 @@ struct PipelineAttempt: Sendable {
     logger[metadataKey: "stage"] = "window"
     return WindowStage(
       input: BatchChannel(name: "window", byteLimit: shares.channel), outputs: channels,
-      definitions: definition.windows, stateDirectory: definition.stateDirectory, memoryLimit: shares.windows,
+      definitions: definition.windows, sources: definition.sources.map(\.name),
+      stateDirectory: definition.stateDirectory, memoryLimit: shares.windows,
       interval: definition.windowStateInterval, sinks: meters.sinks, meter: meter, logger: logger)
   }
 
   private func read(
-    _ index: Int, on thread: DedicatedThread, memory: Int, resume: Resume, _ windows: WindowStage?,
-    into intakes: SourceIntakes
+    _ index: Int, on thread: DedicatedThread, memory: Int, resume: Resume, into intakes: SourceIntakes
   ) async throws {
     let named = definition.sources[index]
     do {
@@ -110,16 +110,14 @@ struct PipelineAttempt: Sendable {
         context(
           named.name, thread: thread, memory: memory, state: definition.stateDirectory(of: named),
           source: index))
-      resume.coverage.arrive(index, with: windows.map { _ in WindowCoverage(log: source.coverage) } ?? source.coverage)
-      var start = try await resume.plan().progress[index].map { $0?.position }
-      // The source begins where the state of the windows is, too, and knows nothing of results.
-      if let windows { start = try windows.begin(at: start, source.coverage) }
+      resume.coverage.arrive(index, with: source.coverage)
       var control = control
       control.checkpoints = { [sinks = meters.sinks, sources = definition.sources.map(\.name)] in
-        sinks.map(\.reading).filter(\.keepsCheckpoint).map {
-          ResumePlan.stored($0.position, of: index, sources)
+        (sinks.map(\.reading).filter(\.keepsCheckpoint).map(\.position) + resume.storedState()).map {
+          ResumePlan.stored($0, of: index, sources)
         }
       }
+      let start = try await resume.positions(of: index)
       try await source.run(from: start, into: intakes.outputs[index], control: control)
       for channel in intakes.channels[index] { channel.finish() }
     } catch {
@@ -129,15 +127,18 @@ struct PipelineAttempt: Sendable {
   }
 
   private func merge(
-    _ resume: Resume, _ intakes: SourceIntakes, bell: NewsBell, into entries: [BatchChannel]
+    _ resume: Resume, _ intakes: SourceIntakes, bell: NewsBell, _ windows: WindowStage?,
+    into entries: [BatchChannel]
   ) async throws {
     let inputs = intakes.channels.compactMap(\.first)
     let order: CommitOrder
     let tables: SharedTables
+    let journal: OrderJournal?
     var logger = logger
     logger[metadataKey: "stage"] = "order"
     do {
-      order = try await resume.order()
+      journal = try await windows?.journal()
+      order = try await resume.order(journal)
       tables = try SharedTables(
         directory: definition.stateDirectory, names: definition.sources.map(\.name),
         chain: TransformChain(
@@ -151,7 +152,8 @@ struct PipelineAttempt: Sendable {
     }
     try await OrderStage(
       order, inputs: inputs, outputs: entries, bell: bell, settings: definition.order, meters: meters,
-      tables: tables, hasTransforms: !definition.transforms.isEmpty, stop: control.stop, logger: logger
+      tables: tables, hasTransforms: !definition.transforms.isEmpty, journal: journal, stop: control.stop,
+      logger: logger
     ).run()
   }
 

@@ -27,6 +27,8 @@ final class PipelineMeters: Sendable {
   /// What waits in each sink's channel now.
   var queues: [BatchChannel.Gauges] { channels.withLock { $0.map(\.gauges) } }
 
-  /// Commits of all sinks so far: whether anything moves.
-  var commits: UInt64 { sinks.reduce(0) { $0 + $1.reading.commits } }
+  /// Commits of all sinks so far, and of what the windows were to be brought level with: whether anything moves.
+  var commits: UInt64 {
+    sinks.reduce(windows?.reading.storedSnapshots ?? 0) { $0 + $1.reading.commits }
+  }
 }

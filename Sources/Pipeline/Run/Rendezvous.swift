@@ -25,6 +25,9 @@ final class Rendezvous<Value: Sendable>: Sendable {
     for waiter in waiters { waiter.resume() }
   }
 
+  /// What a participant has left; nil when it has not arrived.
+  func value(of index: Int) -> Value? { state.withLock { $0.values[index] } }
+
   /// All values, once everybody has arrived.
   /// - Throws: `CancellationError` when the task is cancelled before.
   func all() async throws -> [Value] {

@@ -27,12 +27,24 @@ package protocol PositionCoverage: Sendable {
 
   /// Whether `position` contains everything that `checkpoint` does, so that nothing later can be covered by `checkpoint`.
   func hasReached(_ checkpoint: Position, at position: Position) throws(Failure) -> Bool
+
+  /// Whether the source, begun at `position`, would go on with a snapshot: what follows then depends on when it is begun.
+  ///
+  /// A source ends a snapshot, or the part of one that brings those behind level, by an empty transaction of a snapshot in a
+  /// batch of its own, with the position that is reached.
+  func isInsideSnapshot(_ position: Position) throws(Failure) -> Bool
+}
+
+extension PositionCoverage {
+  /// A source that takes no snapshots is inside none.
+  package func isInsideSnapshot(_ position: Position) throws(Failure) -> Bool { false }
 }
 
 /// Where a source puts what it reads.
 package protocol SourceOutput: Sendable {
-  /// Suspends while a sink is behind.
-  func send(_ batch: Batch) async throws
+  /// Suspends while a sink is behind. The batch belongs to the receiver from then on, who may write to its memory: a source
+  /// that keeps a reference makes it copy.
+  func send(_ batch: consuming Batch) async throws
   /// Announces that no change at or before this time will come any more. Never suspends.
   func advance(to watermark: EventTime)
   /// What a snapshot has done so far, for people.

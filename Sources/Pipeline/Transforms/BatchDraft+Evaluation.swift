@@ -5,7 +5,7 @@ extension BatchDraft {
   func lend<Result>(_ body: (Batch) throws(Failure) -> Result) throws(Failure) -> Result {
     let batch = finish()
     let result = try body(batch)
-    begin(batch)
+    begin(consume batch)
     return result
   }
 

@@ -18,8 +18,13 @@ extension BatchDraft {
   /// Asks about every change, with its index, in log order.
   package func judge(_ verdict: (RowChange, Int) -> Verdict) {
     var changes: [RowChange] = []
+    var dropped: [ChangeAccounts.Dropped] = []
     swap(&changes, &self.changes)
-    defer { swap(&changes, &self.changes) }
+    swap(&dropped, &accounts.dropped)
+    defer {
+      swap(&changes, &self.changes)
+      swap(&dropped, &accounts.dropped)
+    }
     var end = 0
     for number in transactions.indices {
       let first = end
@@ -29,7 +34,7 @@ extension BatchDraft {
         case .keep:
           if end != index { changes[end] = change }
           end += 1
-        case .leaveOut: countDropped(change, part: number)
+        case .leaveOut: dropped.count(change, part: number)
         case .setAside: break
         }
       }
@@ -39,14 +44,15 @@ extension BatchDraft {
     if end < changes.count { changes.removeSubrange(end...) }
   }
 
-  private func countDropped(_ change: RowChange, part: Int) {
+}
+
+extension [ChangeAccounts.Dropped] {
+  fileprivate mutating func count(_ change: RowChange, part: Int) {
     let table = change.operation == .schema ? -1 - Int32(change.row) : Int32(change.schema)
-    if let last = accounts.dropped.indices.last, accounts.dropped[last].part == Int32(part),
-      accounts.dropped[last].table == table
-    {
-      accounts.dropped[last].count += 1
+    if let last = indices.last, self[last].part == Int32(part), self[last].table == table {
+      self[last].count += 1
     } else {
-      accounts.dropped.append(ChangeAccounts.Dropped(part: Int32(part), table: table, count: 1))
+      append(ChangeAccounts.Dropped(part: Int32(part), table: table, count: 1))
     }
   }
 }

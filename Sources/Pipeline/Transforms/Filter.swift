@@ -36,12 +36,13 @@ private final class FilterTransform: Transform {
   private let definition: FilterDefinition
   private let badRows: BadRowPolicy
   private var evaluators = SchemaPlans<ExpressionEvaluator?>()
+  // One thread runs one call at a time: what every row touches is exempt from run-time exclusivity checks.
   /// By schema, indexes of changes: all that the verb is about, and the updates among them whose row before counts.
-  private var rows: [[UInt32]] = []
-  private var updates: [[UInt32]] = []
-  private var results: [Bool] = []
+  @exclusivity(unchecked) private var rows: [[UInt32]] = []
+  @exclusivity(unchecked) private var updates: [[UInt32]] = []
+  @exclusivity(unchecked) private var results: [Bool] = []
   /// By change.
-  private var decisions: [Decision] = []
+  @exclusivity(unchecked) private var decisions: [Decision] = []
   /// By change, why it is set aside.
   private var rejected: [Int: Failure] = [:]
 

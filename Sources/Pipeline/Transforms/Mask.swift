@@ -103,6 +103,7 @@ private final class MaskTransform: Transform {
   private let hash: KeyedHash
   private let warnings: MissingColumnWarnings
   private var plans = SchemaPlans<MaskPlan?>()
+  private var waiting = WaitingHashes()
 
   init(tables: TransformTables, rules: [MaskRule], hash: KeyedHash, warnings: MissingColumnWarnings) {
     self.tables = tables
@@ -206,17 +207,27 @@ private final class MaskTransform: Transform {
     }
     guard isNeeded else { return }
     var writer = MaskWriter(hash: hash)
-    var cells: [Cell] = []
-    swap(&cells, &draft.cells)
+    waiting.removeAll()
     swap(&writer.arena, &draft.arena)
-    defer {
-      swap(&cells, &draft.cells)
-      swap(&writer.arena, &draft.arena)
-    }
-    for change in draft.changes where change.operation != .schema {
-      for column in masked[Int(change.schema)] {
-        try writer.mask(change, column, &cells)
+    defer { swap(&writer.arena, &draft.arena) }
+    try draft.cells.withUnsafeMutableBufferPointer { (cells) throws(Failure) in
+      try draft.changes.withUnsafeBufferPointer { (changes) throws(Failure) in
+        var first = 0
+        while first < changes.count {
+          // Runs of changes of one schema are the rule. A schema change is no row, and a run of its own.
+          let schema = changes[first].schema
+          let isRow = changes[first].operation != .schema
+          var end = first + 1
+          while isRow, end < changes.count, changes[end].operation != .schema, changes[end].schema == schema {
+            end += 1
+          }
+          for column in isRow ? masked[Int(schema)] : [] {
+            try writer.mask(UnsafeBufferPointer(rebasing: changes[first..<end]), column, cells, &waiting)
+          }
+          first = end
+        }
       }
+      try writer.finish(cells, &waiting)
     }
   }
 }

@@ -1,7 +1,7 @@
 import Change
 import MessageDigest
 
-/// Masks single values: what is new of them goes to the arena's end.
+/// Masks values: what is new of them goes to the arena's end.
 struct MaskWriter {
   /// An arena does not grow beyond this, so that every offset fits a cell.
   private static let arenaLimit = 0xf000_0000
@@ -13,19 +13,49 @@ struct MaskWriter {
 
   init(hash: KeyedHash) { self.hash = hash }
 
-  /// Masks one column of a change, before and after. What an update left as it was is masked once.
-  @inline(__always)
-  mutating func mask(_ change: RowChange, _ column: MaskedColumn, _ cells: inout [Cell]) throws(Failure) {
-    if change.hasBefore, change.hasAfter {
-      let before = Int(change.before) + column.index
-      let after = Int(change.after) + column.index
-      let (old, new) = (cells[before], cells[after])
-      let masked = try mask(old, column.action)
-      cells[before] = masked
-      cells[after] = hasSameValue(old, new) ? masked : try mask(new, column.action)
-    } else {
-      let index = Int(change.hasAfter ? change.after : change.before) + column.index
+  /// Masks one column of changes, before and after. What an update left as it was is masked once.
+  /// - Parameters:
+  ///   - changes: of one schema, with their images in `cells`.
+  ///   - waiting: takes what is to become a hash; what it holds in the end is finished by ``finish(_:_:)``.
+  mutating func mask(
+    _ changes: UnsafeBufferPointer<RowChange>, _ column: MaskedColumn, _ cells: UnsafeMutableBufferPointer<Cell>,
+    _ waiting: inout WaitingHashes
+  ) throws(Failure) {
+    let hashes = column.action == .hash
+    for change in changes {
+      var index = Int(change.hasAfter ? change.after : change.before) + column.index
+      let twin = index
+      if change.hasBefore, change.hasAfter {
+        let before = Int(change.before) + column.index
+        if hasSameValue(cells[before], cells[index]) {
+          index = before
+        } else {
+          if waiting.isFull { try finish(cells, &waiting) }
+          if !hashes || !waiting.append(cells[before], before, before, arena) {
+            cells[before] = try mask(cells[before], column.action)
+          }
+        }
+      }
+      if waiting.isFull { try finish(cells, &waiting) }
+      if hashes, waiting.append(cells[index], index, twin, arena) { continue }
       cells[index] = try mask(cells[index], column.action)
+      cells[twin] = cells[index]
+    }
+  }
+
+  /// Hashes what waits for it.
+  mutating func finish(
+    _ cells: UnsafeMutableBufferPointer<Cell>, _ waiting: inout WaitingHashes
+  ) throws(Failure) {
+    guard !waiting.isEmpty else { return }
+    try checkRoom()
+    waiting.finish(cells, &arena, hash)
+  }
+
+  private func checkRoom() throws(Failure) {
+    guard arena.count < MaskWriter.arenaLimit else {
+      throw Failure(
+        .limit, "the rows of one batch are too large to be masked", hint: "mask fewer columns of large rows")
     }
   }
 
@@ -40,10 +70,7 @@ struct MaskWriter {
 
   mutating func mask(_ cell: Cell, _ action: MaskAction) throws(Failure) -> Cell {
     guard cell.hasValue else { return cell }
-    guard arena.count < MaskWriter.arenaLimit else {
-      throw Failure(
-        .limit, "the rows of one batch are too large to be masked", hint: "mask fewer columns of large rows")
-    }
+    try checkRoom()
     switch action {
     case .hash: return hashed(cell)
     case .last4: return lastFour(cell)
@@ -119,41 +146,24 @@ struct MaskWriter {
   private mutating func textRange(of cell: Cell) -> Range<Int> {
     if cell.isSlice { return cell.range }
     let offset = arena.count
-    switch cell.tag {
-    case .uint, .boolean: append(cell.payload, leastDigits: 1)
-    case .decimal64: append(decimal: cell.int, scale: Int(cell.scale))
-    default: append(decimal: cell.int, scale: 0)
+    withUnsafeTemporaryAllocation(byteCount: ValueText.slot, alignment: 8) { slot in
+      guard let start = slot.baseAddress else { return }
+      let length = cell.writePlainText(to: start)
+      arena.append(contentsOf: slot[..<length])
     }
     return offset..<arena.count
   }
+}
 
-  private mutating func append(decimal unscaled: Int64, scale: Int) {
-    if unscaled < 0 { arena.append(UInt8(ascii: "-")) }
-    let first = arena.count
-    append(unscaled.magnitude, leastDigits: scale + 1)
-    guard scale > 0 else { return }
-    arena.append(0)
-    let point = arena.count - 1 - scale
-    for index in stride(from: arena.count - 1, to: max(point, first), by: -1) { arena[index] = arena[index - 1] }
-    arena[point] = UInt8(ascii: ".")
-  }
-
-  private mutating func append(_ value: UInt64, leastDigits: Int) {
-    var digits = 1
-    var left = value / 10
-    while left > 0 {
-      digits += 1
-      left /= 10
+extension Cell {
+  /// Writes the one text of a number that is no slice, into `ValueText.slot` bytes, and returns its length.
+  func writePlainText(to slot: UnsafeMutableRawPointer) -> Int {
+    var text = ValueText(at: slot)
+    switch tag {
+    case .uint, .boolean: text.write(payload)
+    case .decimal64: text.write(unscaled: int, scale: Int(scale))
+    default: text.write(int)
     }
-    let count = max(digits, leastDigits)
-    let first = arena.count
-    arena.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: count))
-    var rest = value
-    var index = first + count
-    while rest > 0 {
-      index -= 1
-      arena[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-      rest /= 10
-    }
+    return text.count
   }
 }

@@ -29,15 +29,19 @@ struct TransformStage: Sendable {
   /// Passes on what has come; returns whether more can come.
   private func pass(_ chain: TransformChain) async throws -> Bool {
     var reception = try await input.receiveAll()
-    // The only reference to each batch goes into the chain, which can then change it in place.
     reception.batches.reverse()
-    while let batch = reception.batches.popLast() {
-      let transformed = try chain.apply(to: batch)
+    while let batch = try transformLast(of: &reception.batches, chain) {
       let sent = MonotonicTime.now()
-      for output in outputs { try await output.send(transformed) }
+      try await outputs.send(consume batch)
       meter.add(blocked: MonotonicTime.now() &- sent, processor: ProcessUsage.threadNanoseconds())
     }
     for output in outputs { output.advance(to: reception.watermark) }
     return !reception.isLast
+  }
+
+  /// The only reference to the batch goes into the chain, which can then change it in place.
+  private func transformLast(of batches: inout [Batch], _ chain: TransformChain) throws(Failure) -> Batch? {
+    guard let batch = batches.popLast() else { return nil }
+    return try chain.apply(to: consume batch)
   }
 }

@@ -1,17 +1,17 @@
 import Change
 
-/// The windows' groups and their state: one run of words for each window and group that has changes.
+/// The state of windows: one run of words for each window and group that has changes, or for each event time of a session.
 ///
-/// *Memory*: flat; an entry has `stride` words and a place of 11 to 21 bytes, all of which may lie in files. Words that were
-/// asked for are good until the budget is settled. *Thread*: one at a time.
+/// *Memory*: flat; an entry has `stride` words, all of which may lie in files. Words that were asked for are good until the
+/// budget is settled. *Thread*: one at a time.
 final class EntryTable {
   typealias Words = UnsafeMutablePointer<UInt64>
   static let none = UInt32.max
 
-  // The words of an entry before those of its aggregates.
-  /// The window's end, or the event time of a session's row.
+  // The words of a window's entry before those of its aggregates.
+  /// The window's end, or the start of a session.
   static let end = 0
-  /// The group's number, and the next entry of the same window or group.
+  /// The group's number, and the next entry of the same window.
   static let link = 1
   /// How many rows there are, those that went taken off.
   static let rows = 2
@@ -28,8 +28,9 @@ final class EntryTable {
   private let memory: StateMemory
   private let pages: StatePages
   private let byteStride: Int
-  private let places: HashPlaces
+  @exclusivity(unchecked) private(set) var count = 0
   @exclusivity(unchecked) private var used = 0
+  /// The first of those that are free; each names the next one in its first word.
   @exclusivity(unchecked) private var freeHead = EntryTable.none
 
   init(_ budget: StateBudget, stride: Int) {
@@ -37,12 +38,10 @@ final class EntryTable {
     byteStride = stride * 8
     memory = StateMemory(budget)
     pages = memory.pages
-    places = HashPlaces(budget)
   }
 
-  var count: Int { places.count }
   /// Bytes, in memory and in files.
-  var byteCount: Int { used * stride * 8 + places.byteCount }
+  var byteCount: Int { used * byteStride }
 
   /// The words of an entry.
   @inline(__always) func words(_ entry: UInt32) -> Words {
@@ -64,52 +63,43 @@ final class EntryTable {
   }
   @inline(__always) func next(_ entry: UInt32) -> UInt32 { UInt32(head(entry)[EntryTable.link] >> 32) }
   @inline(__always) func setNext(_ entry: UInt32, _ next: UInt32) {
-    let words = words(entry)
-    words[EntryTable.link] = words[EntryTable.link] & 0xffff_ffff | UInt64(next) << 32
+    let head = pages.write(Int(entry) &* byteStride, 16).assumingMemoryBound(to: UInt64.self)
+    head[EntryTable.link] = head[EntryTable.link] & 0xffff_ffff | UInt64(next) << 32
   }
   @inline(__always) func changes(_ entry: UInt32) -> Int { Int(peek(entry)[EntryTable.changes] & 0xffff_ffff) }
 
-  @inline(__always) private static func hash(_ end: Int64, _ group: UInt32) -> UInt32 {
-    UInt32(truncatingIfNeeded: GroupIndex.mixed(UInt64(bitPattern: end) ^ UInt64(group) << 20))
-  }
-
-  @inline(__always) func find(end: Int64, group: UInt32) -> UInt32 {
-    places.find(EntryTable.hash(end, group)) { entry in
-      let head = head(entry)
-      return head[EntryTable.end] == UInt64(bitPattern: end)
-        && UInt32(truncatingIfNeeded: head[EntryTable.link]) == group
-    }
-  }
-
-  /// Adds an entry that is not there, without a state. Words that were asked for before are good no more.
+  /// Adds an entry of a window and group, without a state.
   func insert(end: Int64, group: UInt32) -> UInt32 {
-    places.insert(nextEntry(), EntryTable.hash(end, group))
-    let entry: UInt32
-    if freeHead != EntryTable.none {
-      entry = freeHead
-      freeHead = next(entry)
-    } else {
-      entry = UInt32(used)
-      used += 1
-    }
+    let entry = insert()
     let words = words(entry)
-    words.update(repeating: 0, count: stride)
     words[EntryTable.end] = UInt64(bitPattern: end)
-    words[EntryTable.link] = UInt64(group) | UInt64(EntryTable.none) << 32
+    words[EntryTable.link] = EntryTable.link(group)
     return entry
   }
 
-  /// The entry that is taken next, with room for it.
-  private func nextEntry() -> UInt32 {
-    if freeHead != EntryTable.none { return freeHead }
-    memory.extend(to: (used + 1) * stride * 8)
-    return UInt32(used)
+  /// The word for a group, with no entry to follow.
+  @inline(__always) static func link(_ group: UInt32) -> UInt64 { UInt64(group) | UInt64(none) << 32 }
+
+  /// Adds an entry whose words are all 0.
+  @inline(__always) func insert() -> UInt32 {
+    let entry: UInt32
+    if freeHead != EntryTable.none {
+      entry = freeHead
+      freeHead = UInt32(truncatingIfNeeded: peek(entry)[0])
+    } else {
+      memory.extend(to: (used + 1) &* byteStride)
+      entry = UInt32(used)
+      used += 1
+    }
+    count += 1
+    words(entry).update(repeating: 0, count: stride)
+    return entry
   }
 
   /// Takes an entry out. Its state must be empty.
-  func remove(_ entry: UInt32) {
-    places.remove(entry, EntryTable.hash(end(entry), group(entry)))
-    setNext(entry, freeHead)
+  @inline(__always) func remove(_ entry: UInt32) {
+    count -= 1
+    words(entry)[0] = UInt64(freeHead)
     freeHead = entry
   }
 }

@@ -39,7 +39,7 @@ extension FixedWindows {
       for _ in 0..<entries {
         try budget.settle()
         let group = try renderer.decodeGroup(from: &reader)
-        guard table.find(end: end, group: group) == EntryTable.none else {
+        guard find(group, end: end) == EntryTable.none else {
           throw StateReader.damaged("has a group twice")
         }
         let entry = append(end: end, group)

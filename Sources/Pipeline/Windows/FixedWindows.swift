@@ -9,6 +9,8 @@ final class FixedWindows: WindowState {
     var end: Int64
     var head: UInt32
     var tail: UInt32
+    /// The entries by their groups.
+    var places = EntryPlaces.Table()
     /// How many entries have changed since their last pane.
     var changed = 0
   }
@@ -18,17 +20,21 @@ final class FixedWindows: WindowState {
   let blocks: BlockArena
   let renderer: PaneRenderer
   let table: EntryTable
+  let places: EntryPlaces
   private let bounds: WindowBounds
-  private let definition: WindowDefinition
+  let definition: WindowDefinition
   let budget: StateBudget
 
   /// By end. Those that the watermark has passed are the first `passedCount`.
   @exclusivity(unchecked) var spans: [Span] = []
   @exclusivity(unchecked) var passedCount = 0
   /// Entries to be told at the end of the transaction.
-  @exclusivity(unchecked) private var pending: [UInt32] = []
+  @exclusivity(unchecked) var pending: [UInt32] = []
   @exclusivity(unchecked) private var ends: [Int64] = []
   @exclusivity(unchecked) private var recentEnd = Int64.min / 2
+  /// Where a window was found last, and where the first of a row's.
+  @exclusivity(unchecked) private var recentSpan = 0
+  @exclusivity(unchecked) private var firstSpan = 0
 
   init(_ plan: WindowPlan, _ budget: StateBudget) {
     definition = plan.definition
@@ -38,10 +44,11 @@ final class FixedWindows: WindowState {
     layout = AccumulatorLayout(plan, blocks)
     renderer = PaneRenderer(plan: plan, layout: layout, groups: groups, blocks: blocks)
     table = EntryTable(budget, stride: renderer.stride)
+    places = EntryPlaces(budget)
     bounds = WindowBounds(plan.definition)
   }
 
-  var byteCount: Int { table.byteCount + groups.byteCount + blocks.inUse + fixedByteCount }
+  var byteCount: Int { table.byteCount + places.byteCount + groups.byteCount + blocks.inUse + fixedByteCount }
   var fixedByteCount: Int { spans.capacity * MemoryLayout<Span>.stride + pending.capacity * 4 }
   var entryCount: Int { table.count }
 
@@ -55,7 +62,12 @@ final class FixedWindows: WindowState {
       try add(row, group, end: recentEnd, clock, late)
     } else {
       bounds.ends(of: row.time, into: &ends)
-      for end in ends { try add(row, group, end: end, clock, late) }
+      // Most rows lie in the windows of the row before.
+      recentSpan = firstSpan
+      for index in ends.indices {
+        try add(row, group, end: ends[index], clock, late)
+        if index == 0 { firstSpan = recentSpan }
+      }
     }
     groups.removeIfUnused(group)
   }
@@ -67,7 +79,7 @@ final class FixedWindows: WindowState {
     if end - 1 <= clock.watermark, end - 1 + clock.allowedLateness <= clock.watermark { return try late(end) }
     var entry = groups.recent(group, end: end)
     if entry == EntryTable.none {
-      entry = table.find(end: end, group: group)
+      entry = find(group, end: end)
       if entry == EntryTable.none { entry = insert(end: end, group, clock) }
       groups.setRecent(group, end: end, entry: entry)
     }
@@ -91,8 +103,24 @@ final class FixedWindows: WindowState {
     pending.append(entry)
   }
 
+  /// The entry of a window and group.
+  @inline(__always) func find(_ group: UInt32, end: Int64) -> UInt32 {
+    let index = span(end)
+    guard index < spans.count, spans[index].end == end else { return EntryTable.none }
+    return places.find(group, in: spans[index].places) { table.group($0) == group }
+  }
+
   /// Where a window is in `spans`, or would be.
-  private func span(_ end: Int64) -> Int {
+  @inline(__always) private func span(_ end: Int64) -> Int {
+    // A row's windows come in order.
+    if recentSpan < spans.count, spans[recentSpan].end == end { return recentSpan }
+    recentSpan += 1
+    if recentSpan < spans.count, spans[recentSpan].end == end { return recentSpan }
+    recentSpan = searchSpan(end)
+    return recentSpan
+  }
+
+  private func searchSpan(_ end: Int64) -> Int {
     var (low, high) = (0, spans.count)
     while low < high {
       let middle = (low + high) / 2
@@ -119,6 +147,7 @@ final class FixedWindows: WindowState {
       table.setNext(spans[index].tail, entry)
       spans[index].tail = entry
     }
+    places.insert(entry, of: group, in: &spans[index].places)
     return entry
   }
 
@@ -170,7 +199,7 @@ final class FixedWindows: WindowState {
   }
 
   /// Tells the windows that are complete now.
-  private func pass(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
+  func pass(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
     while passedCount < spans.count, spans[passedCount].end - 1 <= clock.watermark {
       let index = passedCount
       passedCount += 1
@@ -183,7 +212,7 @@ final class FixedWindows: WindowState {
     }
   }
 
-  private func tellChanged(
+  func tellChanged(
     _ index: Int, _ timing: PaneTiming, _ clock: WindowClock, _ writer: PaneWriter
   ) throws(Failure) {
     guard spans[index].changed > 0 else { return }
@@ -195,7 +224,7 @@ final class FixedWindows: WindowState {
     }
   }
 
-  private func tell(
+  func tell(
     _ entry: UInt32, _ index: Int, _ timing: PaneTiming, _ clock: WindowClock, _ writer: PaneWriter
   ) throws(Failure) {
     let end = spans[index].end
@@ -211,7 +240,7 @@ final class FixedWindows: WindowState {
   }
 
   /// Forgets the windows that nothing can change any more.
-  private func expire(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
+  func expire(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
     var gone = 0
     while gone < passedCount, spans[gone].end - 1 + clock.allowedLateness <= clock.watermark {
       try tellChanged(gone, .late, clock, writer)
@@ -222,6 +251,7 @@ final class FixedWindows: WindowState {
         release(entry)
         entry = next
       }
+      places.removeAll(from: &spans[gone].places)
       gone += 1
     }
     guard gone > 0 else { return }

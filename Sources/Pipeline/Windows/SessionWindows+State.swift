@@ -12,12 +12,13 @@ extension SessionWindows {
       groups.withKey(number) { writer.append($0) }
       writer.append(Int(own.changes))
       writer.append(own.moments.count)
-      for index in 0..<own.moments.count { encode(own.moments.entries(in: blocks)[index], to: &writer) }
+      for index in 0..<own.moments.count { encode(own.moments.elements(in: blocks)[index], to: &writer) }
       writer.append(own.told.count)
       for index in 0..<own.told.count {
-        let entry = own.told.entries(in: blocks)[index]
-        writer.append(told.end(entry))
-        renderer.encodeTold(told.peek(entry), to: &writer)
+        budget.settleLater()
+        let element = own.told.elements(in: blocks)[index]
+        writer.append(element.time)
+        renderer.encodeTold(told.peek(element.entry), to: &writer)
       }
     }
     writer.append(timers.count)
@@ -42,12 +43,12 @@ extension SessionWindows {
     }
   }
 
-  private func encode(_ moment: UInt32, to writer: inout StateWriter) {
+  private func encode(_ moment: EntryList.Element, to writer: inout StateWriter) {
     budget.settleLater()
-    let words = moments.peek(moment)
-    writer.append(moments.end(moment))
-    writer.append(words[EntryTable.rows])
-    layout.encode(words + EntryTable.headerWidth, to: &writer)
+    let words = moments.peek(moment.entry)
+    writer.append(moment.time)
+    writer.append(words[0])
+    layout.encode(words + SessionWindows.momentHeader, to: &writer)
   }
 
   func decode(from reader: inout StateReader) throws(Failure) {
@@ -76,7 +77,7 @@ extension SessionWindows {
     for _ in 0..<(try reader.count(least: 24)) {
       try budget.settle()
       let group = try renderer.decodeGroup(from: &reader)
-      setTimer(at: try reader.time(), group, try reader.time())
+      restoreTimer(at: try reader.time(), group, try reader.time())
     }
     for isEarly in [true, false] {
       for _ in 0..<(try reader.count(least: 8)) {
@@ -91,7 +92,7 @@ extension SessionWindows {
       throw StateReader.damaged("has event times out of order")
     }
     let words = moments.words(moment)
-    words[EntryTable.rows] = try reader.unsigned()
-    try layout.decode(into: words + EntryTable.headerWidth, from: &reader)
+    words[0] = try reader.unsigned()
+    try layout.decode(into: words + SessionWindows.momentHeader, from: &reader)
   }
 }

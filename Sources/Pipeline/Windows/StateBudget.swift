@@ -77,12 +77,15 @@ final class StateBudget {
       }
       if member.memory.count > least { try member.memory.beginPaging() }
     }
-    // Three quarters, so that there is a while until the next time. The first pass finds what was not used lately.
+    // Three quarters, so that there is a while until the next time.
     let target = allowed - allowed / 4
-    for _ in 0..<(3 * members.count) where resident > target {
-      next = (next + 1) % members.count
-      _ = try members[next].memory.evict(resident - target)
+    for age in StateMemory.Age.allCases {
+      for _ in members.indices where resident > target {
+        next = (next + 1) % members.count
+        try members[next].memory.evict(resident - target, age)
+      }
     }
+    for member in members { member.memory.countAges() }
   }
 
   /// A file without a name.

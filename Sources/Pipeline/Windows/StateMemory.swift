@@ -125,31 +125,55 @@ final class StateMemory {
     residentPages = pages
   }
 
-  /// Gives pages that were not used since the last time back, until enough bytes are free or all have been looked at once.
-  /// - Returns: how many bytes are free now.
-  func evict(_ wanted: Int) throws(Failure) -> Int {
+  /// How long ago a page was used last, from the one that goes first to the one that goes last. What is used again and again
+  /// stays, and of what is written once the oldest goes.
+  enum Age: UInt8, CaseIterable {
+    case unused = 0
+    case old = 0b10000
+    case young = 0b00010
+    case lasting = 0b10010
+  }
+
+  /// Gives pages of an age back until enough bytes are free, or all have been looked at.
+  func evict(_ wanted: Int, _ age: Age) throws(Failure) {
+    guard marks != nil else { return }
+    if hand >= pageCount { hand = 0 }
+    let first = hand
+    let left = try evict(wanted, age, first..<pageCount)
+    if left > 0 { _ = try evict(left, age, 0..<first) }
+  }
+
+  private func evict(_ wanted: Int, _ age: Age, _ pages: Range<Int>) throws(Failure) -> Int {
     guard let marks else { return 0 }
-    var freed = 0
-    var left = pageCount
-    while left > 0, freed < wanted {
-      if hand >= pageCount { hand = 0 }
-      let first = hand
-      let mark = marks[first]
-      if mark & StatePages.readable == StatePages.present {
-        let dirty = mark & StatePages.dirty
-        let most = min(pageCount, first + min(left, (wanted - freed) >> pageShift + 1))
-        var end = first + 1
-        while end < most, marks[end] & StatePages.writable == StatePages.present | dirty { end += 1 }
-        try drop(first..<end, isDirty: dirty != 0)
-        freed += (end - first) << pageShift
-        hand = end
-      } else {
-        marks[first] = mark & ~StatePages.touched
-        hand = first + 1
+    let mask = StatePages.present | StatePages.touched | StatePages.touchedBefore
+    let sought = StatePages.present | age.rawValue
+    var left = wanted
+    var page = pages.lowerBound
+    while left > 0, page < pages.upperBound {
+      guard marks[page] & mask == sought else {
+        page += 1
+        continue
       }
-      left -= hand - first
+      let dirty = marks[page] & StatePages.dirty
+      let most = min(pages.upperBound, page + (left - 1) >> pageShift + 1)
+      var end = page + 1
+      while end < most, marks[end] & (mask | StatePages.dirty) == sought | dirty { end += 1 }
+      try drop(page..<end, isDirty: dirty != 0)
+      left -= (end - page) << pageShift
+      page = end
+      hand = end
     }
-    return freed
+    return left
+  }
+
+  /// What was used until now was used before.
+  func countAges() {
+    guard let marks else { return }
+    for page in 0..<pageCount {
+      let mark = marks[page]
+      let touched = mark & StatePages.touched
+      marks[page] = mark & ~(StatePages.touched | StatePages.touchedBefore) | touched << 3
+    }
   }
 
   private func drop(_ pages: Range<Int>, isDirty: Bool) throws(Failure) {

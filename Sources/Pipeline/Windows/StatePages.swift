@@ -11,10 +11,13 @@ struct StatePages {
 
   // What a page is.
   static let present: UInt8 = 1
+  /// It was used since the ages were counted last.
   static let touched: UInt8 = 2
   static let dirty: UInt8 = 4
   /// The file has it.
   static let stored: UInt8 = 8
+  /// It was used between the last two times that ages were counted.
+  static let touchedBefore: UInt8 = 16
   static let readable = present | touched
   static let writable = present | touched | dirty
 

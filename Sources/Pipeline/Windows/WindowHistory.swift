@@ -6,12 +6,16 @@ import Synchronization
 /// and forgotten when every sink has gone beyond the next.
 ///
 /// *Exactly once*: results are numbered by the log alone, so a state may lie behind the sinks, which leave out what they
-/// have, but never ahead of one of them. *Cost*: storing takes at most a twentieth of the time.
+/// have, and ahead of one only where no result lies between them: then the windows leave out what the state has. Inside a
+/// snapshot there are no results; and what a snapshot reads is not read again in the same order, so its results begin from
+/// one state, stored at its end. *Cost*: storing takes at most a twentieth of the time.
 final class WindowHistory: Sendable {
   private struct State {
     var store: WindowStore
     /// What the windows begin with, until they have it.
     var beginning: WindowStore.Generation?
+    /// Whether something that comes may be in the state.
+    var mayRepeat = false
     var lastStored: UInt64 = 0
     var lastPanes: UInt64 = 0
     var lastLog: Position?
@@ -24,12 +28,19 @@ final class WindowHistory: Sendable {
   private let coverage: WindowCoverage
   /// Nanoseconds between two generations, at least.
   private let interval: UInt64
+  /// Where the state lets the sources begin, nil: before everything; nil itself: where the sinks say.
+  let start: Position??
+  /// Whether a sink has results that the state has not told: what they follow from must come again as it came.
+  let isBehindResults: Bool
+  private let checkpoints: [Position?]
 
   /// Chooses the state that the sinks' checkpoints fit.
+  /// - Parameter least: the place that is before none of the sinks'.
   init(
-    directory: String, definitions: [WindowDefinition], checkpoints: [Position?], coverage: WindowCoverage,
-    interval: UInt64
+    directory: String, definitions: [WindowDefinition], sources: [String], checkpoints: [Position?], least: Position?,
+    coverage: WindowCoverage, interval: UInt64
   ) throws(Failure) {
+    self.checkpoints = checkpoints
     self.coverage = coverage
     self.interval = interval
     let fingerprint = definitions.map(\.fingerprint).joined(separator: "\n\n")
@@ -40,22 +51,24 @@ final class WindowHistory: Sendable {
     if known.count == checkpoints.count, !known.isEmpty {
       chosen = try WindowHistory.newestReached(store.generations, known, coverage)
     }
-    try WindowHistory.refuseOtherPlaceInSnapshot(chosen, known, coverage)
     let furthest = known.filter(WindowPosition.isOne).max { WindowPosition($0).panes < WindowPosition($1).panes }
     if chosen == nil, let furthest {
       try WindowHistory.refuse(furthest, isPartial: known.count < checkpoints.count)
     }
-    // A state that is ahead of a sink would leave rows out of its results.
+    // Those that are newer come again, perhaps of another order.
     try store.remove { (generation) throws(Failure) in generation != chosen }
     var state = State(store: store, pause: interval)
     if let chosen {
       state.beginning = chosen
+      state.mayRepeat = try WindowHistory.mayRepeat(chosen, known, coverage)
       state.lastPanes = chosen.panes
       state.lastLog = chosen.log
-    } else if let smallest = try WindowHistory.smallest(known, coverage), known.count == checkpoints.count {
-      // The windows are new: they begin where the source does, and must do so again after a crash.
-      try state.store.append(log: WindowPosition(smallest).log, panes: 0) { WindowSet(definitions).encode([], to: &$0) }
+    } else if let least, known.count == checkpoints.count {
+      // The windows are new: they begin where the sources do, and must do so again after a crash.
+      try state.store.append(log: least, panes: 0) { WindowSet(definitions, sources: sources).encode([], to: &$0) }
     }
+    start = chosen.map(\.log)
+    isBehindResults = chosen.map { chosen in known.contains { WindowPosition($0).panes > chosen.panes } } ?? false
     self.state = Mutex(state)
   }
 
@@ -78,18 +91,26 @@ final class WindowHistory: Sendable {
   ) throws(Failure) -> Bool {
     guard let log = generation.log else { return true }
     let position = WindowPosition(log: log, panes: generation.panes).position
-    for checkpoint in checkpoints {
+    let isInsideSnapshot = try coverage.isInsideSnapshot(log)
+    for checkpoint in checkpoints where WindowPosition(checkpoint).panes != generation.panes {
+      if isInsideSnapshot { return false }
       guard try coverage.hasReached(position, at: checkpoint) else { return false }
     }
     return true
   }
 
-  private static func smallest(_ checkpoints: [Position], _ coverage: WindowCoverage) throws(Failure) -> Position? {
-    var smallest = checkpoints.first
-    for checkpoint in checkpoints.dropFirst() {
-      if let current = smallest, try coverage.hasReached(checkpoint, at: current) { smallest = checkpoint }
+  /// Whether the sources may bring something that the state has. Several begin where a batch did, which may be before it.
+  private static func mayRepeat(
+    _ generation: WindowStore.Generation, _ checkpoints: [Position], _ coverage: WindowCoverage
+  ) throws(Failure) -> Bool {
+    guard let log = generation.log else { return false }
+    if coverage.log is VectorCoverage { return true }
+    if try coverage.isInsideSnapshot(log) { return true }
+    let position = WindowPosition(log: log, panes: generation.panes).position
+    for checkpoint in checkpoints {
+      guard try coverage.hasReached(position, at: checkpoint) else { return true }
     }
-    return smallest
+    return false
   }
 
   private static func refuse(_ checkpoint: Position, isPartial: Bool) throws(Failure) {
@@ -103,17 +124,31 @@ final class WindowHistory: Sendable {
       hint: "begin anew: remove windows.state from the state directory, and the tables and checkpoints of the sinks")
   }
 
-  /// Where the source must begin for the state; nil: where the sinks say.
-  var start: Position?? { state.withLock { state in state.beginning.map(\.log) } }
+  /// The places in the log that the sources begin for: of the sinks that keep a checkpoint, and of the state.
+  var places: [Position?] { checkpoints.map { $0.map { WindowPosition($0).log } } + (start.map { [$0] } ?? []) }
+
+  /// The place of the oldest state, of several sources.
+  var oldest: VectorPosition? {
+    guard let log = state.withLock({ $0.store.generations.first?.log }) else { return nil }
+    // It was written here.
+    return (try? VectorPosition(log)) ?? nil
+  }
+
+  /// Where the state is that was stored last.
+  var stored: Position? { state.withLock { $0.store.generations.last?.log } }
 
   /// Gives the windows the state that they begin with.
-  /// - Returns: results that are to go to the sinks first: of the state, but not of its place.
-  func restore(_ windows: WindowSet) throws(Failure) -> [Batch] {
+  /// - Parameter catchUp: leaves out what the state has.
+  /// - Returns: what tells how it lies to what comes.
+  func restore(_ windows: WindowSet, _ catchUp: CatchUp?) throws(Failure) -> WindowReplay {
     try state.withLock { (state) throws(Failure) in
-      guard let beginning = state.beginning.take() else { return [] }
-      return try state.store.state(of: beginning) { (reader) throws(Failure) in
+      guard let beginning = state.beginning.take() else {
+        return WindowReplay(coverage.log, catchUp: nil, results: [])
+      }
+      let results = try state.store.state(of: beginning) { (reader) throws(Failure) in
         try windows.decode(from: &reader, panes: beginning.panes, log: beginning.log)
       }
+      return WindowReplay(coverage.log, catchUp: state.mayRepeat ? catchUp : nil, results: results)
     }
   }
 
@@ -121,29 +156,39 @@ final class WindowHistory: Sendable {
   ///
   /// The first one is stored before any sink is given anything: so no sink is ever without a state that it can begin from.
   /// It holds the results that go with it: a sink may stop between them and the rows that they follow from.
-  /// - Parameter results: what was not given to the sinks yet.
+  /// - Parameters:
+  ///   - results: what was not given to the sinks yet.
+  ///   - isNeeded: it is time to, whatever the time is.
   func keep(
-    _ windows: WindowSet, _ results: [Batch], sinks: [SinkMeter], isLast: Bool = false
+    _ windows: WindowSet, _ results: [Batch], sinks: [SinkMeter], isNeeded: Bool = false
   ) throws(Failure) {
     guard !windows.isInsideTransaction, let log = windows.log else { return }
     try state.withLock { (state) throws(Failure) in
       let now = MonotonicTime.now()
       let isFirst = state.store.generations.isEmpty
-      guard isFirst || isLast || now &- state.lastStored >= state.pause else { return }
+      guard isFirst || isNeeded || now &- state.lastStored >= state.pause else { return }
       guard isFirst || state.lastLog != log || state.lastPanes != windows.panes else { return }
       try forget(&state, sinks)
       // While a sink is far behind, more generations would only fill the disk.
-      guard state.store.generations.count < WindowHistory.pendingLimit || isLast else {
+      guard state.store.generations.count < WindowHistory.pendingLimit || isNeeded else {
         state.lastStored = now
         return
       }
       let told = isFirst ? results.filter { $0.transactions.contains { WindowPosition.isPane($0.mark) } } : []
       let panes = windows.panes - UInt64(told.reduce(0) { $0 + $1.transactions.count(where: \.ends) })
       try state.store.append(log: log, panes: panes) { windows.encode(told, to: &$0) }
+      // No sink is at a place that only an earlier one fits: nothing was told since.
+      if windows.isInsideSnapshot { try forgetEarlier(&state, panes: panes) }
       (state.lastLog, state.lastPanes) = (log, windows.panes)
       state.lastStored = MonotonicTime.now()
       state.pause = max(interval, 20 * (state.lastStored &- now))
     }
+  }
+
+  /// Forgets the generations before the last one that have the same number of results.
+  private func forgetEarlier(_ state: inout State, panes: UInt64) throws(Failure) {
+    let last = state.store.generations.last?.number ?? 0
+    try state.store.remove { (generation) throws(Failure) in generation.number < last && generation.panes == panes }
   }
 
   /// Forgets the generations before the newest one that every sink has reached.

@@ -39,13 +39,16 @@ final class WindowOperator {
   private var hasRows = false
   private var isComputed = false
 
-  init(_ definition: WindowDefinition, _ budget: StateBudget) {
+  /// - Parameter sources: how many the pipeline has.
+  init(_ definition: WindowDefinition, sources: Int, _ budget: StateBudget) {
     self.definition = definition
     self.budget = budget
     groups = GroupIndex(budget)
-    clock = WindowClock(definition)
+    clock = WindowClock(definition, sources: sources)
     completion = definition.remembers ? RowCompletion(window: definition.name) : nil
   }
+
+  deinit { clock.free() }
 
   /// Bytes of the state, in memory and in files.
   var byteCount: Int { (state?.byteCount ?? 0) + rememberedByteCount }
@@ -226,15 +229,27 @@ final class WindowOperator {
         + "rows: binlog_row_image=FULL, or REPLICA IDENTITY FULL")
   }
 
-  func endTransaction(at commit: Int64, isSnapshot: Bool, to writer: PaneWriter) throws(Failure) {
+  /// - Parameter part: the last of the transaction.
+  func endTransaction(_ part: TransactionPart, to writer: PaneWriter) throws(Failure) {
     guard hasRows else { return }
     hasRows = false
-    clock.endTransaction(at: commit, isSnapshot: isSnapshot)
-    try state?.endTransaction(clock, to: writer)
+    clock.endTransaction(
+      at: part.commitTime.microseconds, isSnapshot: part.isSnapshot, source: Int(part.source))
+    if clock.isInsideSnapshot {
+      try state?.passOverTransaction()
+    } else {
+      try state?.endTransaction(clock, to: writer)
+    }
   }
 
   /// The next instant at which the window may have something to tell.
   var nextInstant: Int64? { state?.nextInstant(clock) }
+
+  /// The clock goes on to behind a snapshot, and what its rows have brought about is told.
+  func endSnapshot(at instant: Int64, to writer: PaneWriter) throws(Failure) {
+    clock.endSnapshot(at: instant)
+    try state?.endSnapshot(clock, to: writer)
+  }
 
   func fire(to writer: PaneWriter) throws(Failure) { try state?.fire(clock, to: writer) }
 }

@@ -66,4 +66,8 @@ package struct WindowCoverage: PositionCoverage {
     guard position.panes >= checkpoint.panes else { return false }
     return try log.hasReached(checkpoint.log, at: position.log)
   }
+
+  package func isInsideSnapshot(_ position: Position) throws(Failure) -> Bool {
+    try log.isInsideSnapshot(WindowPosition(position).log)
+  }
 }

@@ -15,9 +15,10 @@ extension WindowSet {
     state.append(clock)
     state.append(writer.latestCommit.microseconds)
     state.append(operators.count)
-    for window in operators { window.encode(to: &state) }
+    for window in operators { window.encode(sources, to: &state) }
     state.append(results.count)
     for batch in results { batch.encode(to: &state) }
+    if isInsideSnapshot { state.append(1) }
   }
 
   /// Reads a state from bytes.
@@ -32,7 +33,7 @@ extension WindowSet {
     let clock = try reader.integer()
     let latestCommit = try reader.integer()
     guard try reader.count() == operators.count else { throw StateReader.damaged("has other windows") }
-    for window in operators { try window.decode(from: &reader) }
+    for window in operators { try window.decode(sources, from: &reader) }
     var results: [Batch] = []
     var behind = panes
     for _ in 0..<(try reader.count(least: 8)) {
@@ -40,6 +41,7 @@ extension WindowSet {
       behind += UInt64(batch.transactions.count(where: \.ends))
       results.append(batch)
     }
+    if !reader.isAtEnd, try reader.integer() == 1 { beginSnapshot() }
     guard reader.isAtEnd else { throw StateReader.damaged("goes on behind its end") }
     restore(clock: clock, panes: behind, log: log, latestCommit: latestCommit)
     return results
@@ -47,8 +49,17 @@ extension WindowSet {
 }
 
 extension WindowOperator {
-  func encode(to writer: inout StateWriter) {
-    for value in [clock.now, clock.watermark, clock.latest, clock.lastChange, order, lateCount] { writer.append(value) }
+  /// - Parameter sources: their names, by which a stored state knows them.
+  func encode(_ sources: [String], to writer: inout StateWriter) {
+    for value in [clock.now, clock.watermark, clock.firstChange] { writer.append(value) }
+    writer.append(sources.count)
+    for (index, name) in sources.enumerated() {
+      // The only one may be called anything.
+      writer.append(sources.count == 1 ? "" : name)
+      let times = clock[index]
+      for value in [times.latest, times.watermark, times.lastChange] { writer.append(value) }
+    }
+    for value in [order, lateCount] { writer.append(value) }
     writer.append(plan == nil ? 0 : 1)
     guard let plan, let state else { return }
     plan.schema.encode(to: &writer)
@@ -56,10 +67,18 @@ extension WindowOperator {
     completion?.rows.encode(to: &writer)
   }
 
-  func decode(from reader: inout StateReader) throws(Failure) {
+  func decode(_ sources: [String], from reader: inout StateReader) throws(Failure) {
     clock.restore(
-      now: try reader.instant(), watermark: try reader.instant(), latest: try reader.instant(),
-      lastChange: try reader.instant())
+      now: try reader.instant(), watermark: try reader.instant(), firstChange: try reader.instant())
+    for _ in 0..<(try reader.count(least: 32)) {
+      let name = try reader.string()
+      let times = WindowClock.SourceTimes(
+        latest: try reader.instant(), watermark: try reader.instant(), lastChange: try reader.instant())
+      guard let index = sources.count == 1 && name.isEmpty ? 0 : sources.firstIndex(of: name) else {
+        throw StateReader.damaged("has a source that the pipeline does not name")
+      }
+      clock[index] = times
+    }
     order = try reader.integer()
     lateCount = try reader.integer()
     guard StateReader.isTime(order), StateReader.isTime(lateCount) else { throw StateReader.damaged() }

@@ -13,7 +13,7 @@ package final class WindowSet {
   /// What is to follow what was returned last, for which there was no room in memory; the next one at the end.
   private var following: [ResultSpool.Result] = []
   let writer: PaneWriter
-  private(set) var clock = Int64.min
+  var clock = Int64.min
   private let draft = BatchDraft()
   private var tables: WindowTables
   /// Tables whose rows are not delivered.
@@ -21,15 +21,23 @@ package final class WindowSet {
   /// How many changes of the transaction that is open the sinks got.
   private var kept: UInt64 = 0
   package private(set) var isInsideTransaction = false
+  /// Nothing is told: see `beginSnapshot`.
+  package internal(set) var isInsideSnapshot = false
+
+  /// The names of the pipeline's sources.
+  let sources: [String]
 
   /// - Parameters:
   ///   - memoryLimit: how many bytes of the state may be in memory; the rest lies in files.
   ///   - directory: where these files are.
-  package init(_ definitions: [WindowDefinition], memoryLimit: Int = .max, directory: String = "") {
+  package init(
+    _ definitions: [WindowDefinition], sources: [String] = ["source"], memoryLimit: Int = .max, directory: String = ""
+  ) {
+    self.sources = sources
     let budget = StateBudget(limit: memoryLimit, directory: directory)
     self.budget = budget
     writer = PaneWriter(ResultSpool(budget))
-    operators = definitions.map { WindowOperator($0, budget) }
+    operators = definitions.map { WindowOperator($0, sources: sources.count, budget) }
     tables = WindowTables(definitions)
     // A table is left out only where each of its windows says so.
     replaced = Set(definitions.filter(\.replaces).map(\.from)).subtracting(
@@ -106,7 +114,7 @@ package final class WindowSet {
   }
 
   /// From the first result on that does not lie in memory, all follow later.
-  private func pass(_ results: [ResultSpool.Result], into batches: inout [Batch]) {
+  func pass(_ results: [ResultSpool.Result], into batches: inout [Batch]) {
     var later: [ResultSpool.Result] = []
     for result in results {
       if following.isEmpty, later.isEmpty, case .batch(let batch) = result {
@@ -134,7 +142,7 @@ package final class WindowSet {
   }
 
   /// Takes a batch in of which either every transaction ends, or none does.
-  private func takePiece(_ batch: consuming Batch) throws(Failure) -> [Batch] {
+  func takePiece(_ batch: consuming Batch) throws(Failure) -> [Batch] {
     writer.log = WindowPosition(batch.position).log
     try tables.check(batch)
     for window in operators { try window.prepare(batch) }
@@ -163,20 +171,20 @@ package final class WindowSet {
   /// The clock comes to right before a transaction: others with the same time may follow.
   private func advance(beyond part: TransactionPart) throws(Failure) {
     guard part.commitTime.microseconds > Int64.min + 1 else { return }
-    try moveClock(to: part.commitTime.microseconds - 1)
+    if !isInsideSnapshot { try moveClock(to: part.commitTime.microseconds - 1) }
     writer.latestCommit = max(writer.latestCommit, part.commitTime)
   }
 
   private func end(_ part: TransactionPart) throws(Failure) {
     for window in operators {
-      try window.endTransaction(at: part.commitTime.microseconds, isSnapshot: part.isSnapshot, to: writer)
+      try window.endTransaction(part, to: writer)
     }
     writer.end()
   }
 
   /// No change committed at or before this time will come any more.
   package func advance(to watermark: EventTime) throws(Failure) -> [Batch] {
-    guard !isInsideTransaction, watermark > .distantPast else { return [] }
+    guard !isInsideTransaction, !isInsideSnapshot, watermark > .distantPast else { return [] }
     try moveClock(to: watermark.microseconds)
     var results: [Batch] = []
     pass(writer.take(), into: &results)
@@ -203,7 +211,7 @@ package final class WindowSet {
   }
 
   /// The batch with a position that counts results, without the rows of tables that windows replace.
-  private func passedOn(_ batch: consuming Batch, panes: UInt64) -> Batch {
+  func passedOn(_ batch: consuming Batch, panes: UInt64) -> Batch {
     draft.begin(batch)
     draft.position = WindowPosition(log: WindowPosition(draft.position).log, panes: panes).position
     if !replaced.isEmpty {

@@ -6,11 +6,14 @@ import Logging
 ///
 /// *Ordering*: batches leave in the order in which they came; results leave behind the transactions that they follow from,
 /// and before a watermark that has come with them. *Back-pressure*: a full channel of a sink suspends the stage.
-/// *Durability*: the state is stored with its place in the log; what came later is read again after a crash.
+/// *Durability*: the state is stored with its place in the log; what came later is read again after a crash. *Snapshots*:
+/// inside one the windows only take rows in; at its end the state is stored, and then everything that is due is told.
 struct WindowStage: Sendable {
   let input: BatchChannel
   let outputs: [BatchChannel]
   let definitions: [WindowDefinition]
+  /// The names of the pipeline's sources.
+  let sources: [String]
   let stateDirectory: String
   /// Bytes that the state may take in memory; what is more lies in files.
   let memoryLimit: Int
@@ -20,15 +23,17 @@ struct WindowStage: Sendable {
   let meter: TransformMeter
   let logger: Logger
 
-  private let history = Rendezvous<WindowHistory>(count: 1)
+  private let chosen = Rendezvous<WindowHistory>(count: 1)
 
   init(
-    input: BatchChannel, outputs: [BatchChannel], definitions: [WindowDefinition], stateDirectory: String,
-    memoryLimit: Int, interval: UInt64, sinks: [SinkMeter], meter: TransformMeter, logger: Logger
+    input: BatchChannel, outputs: [BatchChannel], definitions: [WindowDefinition], sources: [String],
+    stateDirectory: String, memoryLimit: Int, interval: UInt64, sinks: [SinkMeter], meter: TransformMeter,
+    logger: Logger
   ) {
     self.input = input
     self.outputs = outputs
     self.definitions = definitions
+    self.sources = sources
     self.stateDirectory = stateDirectory
     self.memoryLimit = memoryLimit
     self.interval = interval
@@ -37,30 +42,49 @@ struct WindowStage: Sendable {
     self.logger = logger
   }
 
-  /// Finds the state that fits the sinks' checkpoints.
-  /// - Returns: where the source must begin, for each sink and for the state, without the results.
-  ///
-  /// A sink that never keeps a checkpoint begins with the others; it would send the source to before the state.
-  func begin(at all: [Position?], _ coverage: any PositionCoverage) throws -> [Position?] {
-    let kept = zip(all, sinks).filter { $1.reading.keepsCheckpoint }.map(\.0)
-    let checkpoints = kept.contains { $0 != nil } ? kept : all
-    let chosen = try WindowHistory(
-      directory: stateDirectory, definitions: definitions, checkpoints: checkpoints,
-      coverage: WindowCoverage(log: coverage), interval: interval)
-    let starts = checkpoints.map { $0.map { WindowPosition($0).log } } + (chosen.start.map { [$0] } ?? [])
-    // From here on the state is the stage's.
-    history.arrive(0, with: chosen)
-    return starts
+  /// The state, once it was chosen.
+  func history() async throws -> WindowHistory {
+    guard let history = try await chosen.all().first else { throw CancellationError() }
+    return history
   }
 
-  func run() async throws {
+  /// Where the order of several sources is broken.
+  func journal() async throws -> OrderJournal {
+    let history = try await history()
+    return OrderJournal(directory: stateDirectory, names: sources) { history.oldest }
+  }
+
+  /// Where the state is that was stored last, as sinks tell where they are.
+  func stored() -> [Position?] { chosen.value(of: 0).map { [$0.stored] } ?? [] }
+
+  /// Finds the state that fits the sinks' checkpoints; from here on it is the stage's.
+  ///
+  /// A sink that never keeps a checkpoint begins with the others; it would send the sources to before the state.
+  private func begin(_ resume: Resume) async throws -> WindowHistory {
+    let all = try await resume.checkpoints.all()
+    let kept = zip(all, sinks).filter { $1.reading.keepsCheckpoint }.map(\.0)
+    let checkpoints = kept.contains { $0 != nil } ? kept : all
+    let arithmetic = try await resume.coverage.all()
+    let places = try ResumePlan(checkpoints.map { $0.map { WindowPosition($0).log } }, sources: sources)
+    let history = try WindowHistory(
+      directory: stateDirectory, definitions: definitions, sources: sources, checkpoints: checkpoints,
+      least: try places.least(sources, arithmetic),
+      coverage: WindowCoverage(log: sources.count == 1 ? arithmetic[0] : VectorCoverage(sources, arithmetic)),
+      interval: interval)
+    chosen.arrive(0, with: history)
+    return history
+  }
+
+  func run(_ resume: Resume) async throws {
     do {
       meter.begin()
-      guard let history = try await history.all().first else { throw CancellationError() }
-      let windows = WindowSet(definitions, memoryLimit: memoryLimit, directory: stateDirectory + "/windows.state")
-      try await send(try history.restore(windows))
-      while try await pass(windows, history) {}
-      try history.keep(windows, [], sinks: sinks, isLast: true)
+      let history = try await begin(resume)
+      let windows = WindowSet(
+        definitions, sources: sources, memoryLimit: memoryLimit, directory: stateDirectory + "/windows.state")
+      let replay = try history.restore(windows, try await resume.catchUpOfState())
+      if replay.isLevel { try await beginLevel(windows, replay) }
+      while try await pass(windows, history, replay) {}
+      if replay.isLevel { try history.keep(windows, [], sinks: sinks, isNeeded: true) }
       for output in outputs { output.finish() }
     } catch {
       input.fail(error)
@@ -70,23 +94,174 @@ struct WindowStage: Sendable {
   }
 
   /// Passes on what has come; returns whether more can come.
-  private func pass(_ windows: WindowSet, _ history: WindowHistory) async throws -> Bool {
-    var reception = try await input.receiveAll()
+  private func pass(_ windows: WindowSet, _ history: WindowHistory, _ replay: WindowReplay) async throws -> Bool {
+    guard var reception = try await receive(windows, replay) else {
+      // What was held back is told, although nothing has come.
+      try await endSnapshot(windows, history)
+      try await advance(windows, history, replay)
+      return true
+    }
+    replay.promise(reception.watermark)
     // The only reference to each batch goes into the windows, which can then pass its memory on.
     reception.batches.reverse()
     while let batch = reception.batches.popLast() {
       // Before a sink is given what a transaction has ended with, the state can be stored: also when another one goes on.
       for piece in WindowSet.pieces(of: batch) {
-        let results = try windows.take(piece)
-        try history.keep(windows, results, sinks: sinks)
-        try await send(results, windows)
+        switch try replay.news(in: piece) {
+        case .all:
+          if !replay.hasBegun { try await beginLevel(windows, replay) }
+          try await take(piece, isSent: false, windows, history, replay)
+        case .some(let news):
+          try await send([windows.passOver(piece, before: replay.resultCount)])
+          try await beginLevel(windows, replay, at: WindowPosition(piece.position).log)
+          try await take(news, isSent: true, windows, history, replay)
+        case .nothing: try await passOver(piece, windows, replay)
+        }
       }
     }
-    let results = try windows.advance(to: reception.watermark)
-    try history.keep(windows, results, sinks: sinks)
-    try await send(results, windows)
+    if reception.isLast, replay.isLevel, try await waitForSinks(windows, replay) {
+      try await endSnapshot(windows, history)
+    }
+    if replay.isLevel { try await advance(windows, history, replay) }
     for output in outputs { output.advance(to: reception.watermark) }
     return !reception.isLast
+  }
+
+  /// What has come; nil when nothing has, and the sinks have agreed on the place at which results are told again.
+  private func receive(_ windows: WindowSet, _ replay: WindowReplay) async throws -> BatchChannel.Reception? {
+    while let place = try placeToAgreeOn(windows, replay) {
+      if let reception = try input.takeAll() { return reception }
+      if try haveAgreed(on: place, windows) { return nil }
+      try await ask(windows)
+    }
+    return try await input.receiveAll()
+  }
+
+  /// Where the snapshots of all sources are over, and only the sinks are waited for.
+  private func placeToAgreeOn(_ windows: WindowSet, _ replay: WindowReplay) throws -> Position? {
+    guard sources.count > 1, windows.isInsideSnapshot, !windows.isInsideTransaction, replay.isLevel,
+      let log = windows.log
+    else { return nil }
+    return try replay.isInsideSnapshot(log) ? nil : log
+  }
+
+  /// At the end of everything.
+  /// - Returns: whether the sinks have agreed; not, when one is beyond the end: the next run tells what is due.
+  private func waitForSinks(_ windows: WindowSet, _ replay: WindowReplay) async throws -> Bool {
+    guard let place = try placeToAgreeOn(windows, replay) else { return false }
+    let begun = MonotonicTime.now()
+    while try !haveAgreed(on: place, windows) {
+      guard MonotonicTime.now() &- begun < WindowStage.patience else { return false }
+      try await ask(windows)
+    }
+    return true
+  }
+
+  /// Nanoseconds that sinks are given to store the last place.
+  private static let patience: UInt64 = 10_000_000_000
+
+  /// Lets the sinks store a place, also where they have nothing else to.
+  private func ask(_ windows: WindowSet) async throws {
+    try await Task.sleep(nanoseconds: 2_000_000)
+    guard let log = windows.log else { return }
+    let place = WindowPosition(log: log, panes: windows.panes).position
+    let nothing = Batch(
+      arena: [], cells: [], changes: [], transactions: [], schemas: [], schemaChanges: [], position: place, logBytes: 0,
+      readAt: MonotonicTime.now())
+    try await send([nothing])
+  }
+
+  /// Whether every sink counts the transactions of several sources as a place does. Behind a snapshot, or when the sinks did
+  /// not begin at one place, they do so once they have stored something of this run: only then a restart can tell which of
+  /// them has which result.
+  /// - Parameter hasSnapshot: rows of a snapshot have come right before the place.
+  private func haveAgreed(
+    on place: Position, _ windows: WindowSet, _ hasSnapshot: Bool = false
+  ) throws(Failure) -> Bool {
+    guard sources.count > 1, let mine = try VectorPosition(place) else { return true }
+    if hasSnapshot { return false }
+    let kept = sinks.map(\.reading).filter(\.keepsCheckpoint)
+    // All begin here, at one place.
+    if !windows.isInsideSnapshot, kept.allSatisfy({ $0.position == nil }) { return true }
+    for sink in kept {
+      guard let position = sink.position.map(WindowPosition.init), let vector = try VectorPosition(position.log) else {
+        return false
+      }
+      // It has results that are still to come again, and stores nothing before.
+      if position.panes > windows.panes { continue }
+      guard sources.allSatisfy({ vector[$0]?.count.epoch == mine[$0]?.count.epoch }) else { return false }
+    }
+    return true
+  }
+
+  /// Stores the state, and tells everything that has become due.
+  private func endSnapshot(_ windows: WindowSet, _ history: WindowHistory) async throws {
+    try history.keep(windows, [], sinks: sinks, isNeeded: true)
+    try await send(try windows.endSnapshot(), windows)
+  }
+
+  /// Tells what is due at what the sources have promised.
+  private func advance(_ windows: WindowSet, _ history: WindowHistory, _ replay: WindowReplay) async throws {
+    let results = try windows.advance(to: replay.watermark)
+    try history.keep(windows, results, sinks: sinks)
+    try await send(results, windows)
+  }
+
+  /// Takes a piece in, and sends it with what follows from it.
+  /// - Parameter isSent: the sinks have been given the piece, with what the state had of it.
+  private func take(
+    _ news: Batch, isSent: Bool, _ windows: WindowSet, _ history: WindowHistory, _ replay: WindowReplay
+  ) async throws {
+    let place = WindowPosition(news.position).log
+    let wasInside = windows.isInsideSnapshot
+    let hasSnapshot = news.transactions.contains(where: \.isSnapshot)
+    // Only the first batch can be inside a snapshot that has begun before it, without rows of it.
+    let mayBeInside = wasInside || !replay.hasBegun || hasSnapshot
+    try replay.reach(place)
+    var isInside = try mayBeInside && (replay.isInsideSnapshot(place) || !haveAgreed(on: place, windows, hasSnapshot))
+    // What is new before the place of the state is reached comes in an order that no other run has.
+    if sources.count > 1, !replay.isLevel { isInside = true }
+    replay.begin()
+    if isInside, !wasInside, !windows.isInsideTransaction { windows.beginSnapshot() }
+    var results = try windows.takePiece(news)
+    if isSent, let rows = results.firstIndex(where: { !$0.transactions.contains { WindowPosition.isPane($0.mark) } }) {
+      results.remove(at: rows)
+    }
+    let ends = replay.isLevel && windows.isInsideSnapshot && !isInside && !windows.isInsideTransaction
+    if replay.isLevel {
+      let endsLevelling = WindowStage.endsSnapshot(news)
+      let isNeeded = ends || wasInside != windows.isInsideSnapshot || endsLevelling
+      try history.keep(windows, results, sinks: sinks, isNeeded: isNeeded)
+      if endsLevelling { meter.addStoredSnapshot() }
+    }
+    if ends { results += try windows.endSnapshot() }
+    try await send(results, windows)
+  }
+
+  /// Whether a batch tells that a snapshot, or the levelling of what was behind in one, is over.
+  private static func endsSnapshot(_ batch: Batch) -> Bool {
+    guard batch.transactions.count == 1, batch.logBytes == 0, let part = batch.transactions.first else { return false }
+    return part.isSnapshot && part.begins && part.ends && part.count == 0
+  }
+
+  /// Sends a piece that the state has.
+  private func passOver(_ piece: Batch, _ windows: WindowSet, _ replay: WindowReplay) async throws {
+    let (place, isOpen) = (WindowPosition(piece.position).log, piece.endsInsideTransaction)
+    try await send([windows.passOver(piece, before: replay.resultCount)])
+    guard !isOpen else { return }
+    try replay.reach(place)
+    if replay.isLevel { try await beginLevel(windows, replay, at: place) }
+  }
+
+  /// Sends what the state has to tell, when the log comes to its place.
+  /// - Parameter place: where the sinks are, when that is further.
+  private func beginLevel(_ windows: WindowSet, _ replay: WindowReplay, at place: Position? = nil) async throws {
+    guard let log = windows.log else { return }
+    let ends = try windows.isInsideSnapshot && !replay.isInsideSnapshot(log) && haveAgreed(on: log, windows)
+    if let place { windows.writer.log = place }
+    var results = replay.takeResults(at: place ?? log)
+    if ends { results += try windows.endSnapshot() }
+    try await send(results, windows)
   }
 
   /// Sends results, and those that follow them.

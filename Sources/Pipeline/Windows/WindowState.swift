@@ -23,6 +23,10 @@ protocol WindowState: AnyObject {
   func fire(_ clock: WindowClock, to writer: PaneWriter) throws(Failure)
   /// Tells what the rows of a transaction have brought about.
   func endTransaction(_ clock: WindowClock, to writer: PaneWriter) throws(Failure)
+  /// Forgets what the rows of a transaction have brought about: it is told at the end of the snapshot.
+  func passOverTransaction() throws(Failure)
+  /// Tells what the rows of a snapshot have brought about, from the stored state alone.
+  func endSnapshot(_ clock: WindowClock, to writer: PaneWriter) throws(Failure)
   /// Rows come by another version of the table's schema.
   func rebind(_ plan: WindowPlan)
   func encode(to writer: inout StateWriter)

@@ -16,7 +16,7 @@ struct WindowStore {
 
   /// "Wtehserf", and behind it the form of what follows.
   private static let magic: Int64 = 0x6672_6573_6865_7457
-  private static let version: Int64 = 2
+  private static let version: Int64 = 3
   private let directory: String
   /// Nil: whatever is there is to be removed, and not read.
   private let fingerprint: String?

@@ -20,6 +20,10 @@ extension MariaDBPosition {
       json.string(server.uuid)
       json.key("created")
       json.number(UInt64(server.logCreated))
+      if committed > .distantPast {
+        json.key("committed")
+        json.string("\(committed.microseconds)")
+      }
       if !prepared.isEmpty { writePrepared(&json) }
       if let snapshot { snapshot.write(&json) }
     }
@@ -75,6 +79,12 @@ extension MariaDBPosition {
     } catch {
       throw Failure(.corruptState, "a stored position holds a GTID set that cannot be read", cause: error.message)
     }
+    if let text = form.committed {
+      guard let microseconds = Int64(text) else {
+        throw Failure(.corruptState, "a stored position holds a commit time that is no number")
+      }
+      committed = EventTime(microseconds: microseconds)
+    }
     snapshot = try form.snapshot.map { form throws(Failure) in try SnapshotState(form) }
   }
 
@@ -96,6 +106,7 @@ extension MariaDBPosition {
     var uuid: String
     var created: UInt32
     var prepared: [Prepared]?
+    var committed: String?
     var snapshot: SnapshotState.Form?
   }
 }

@@ -13,11 +13,15 @@ package struct MariaDBPosition: Hashable, Sendable {
   package var prepared: [PreparedTransaction]
   /// What a snapshot has read so far; nil: there is none, or it is complete.
   package var snapshot: SnapshotState?
+  /// The latest commit time until here: the commit times of a log that is read on do not go back behind it, wherever the
+  /// reading began.
+  package var committed: EventTime
 
   package init(
     gtids: GTIDSet = GTIDSet(), log: LogPlace, server: ServerIdentity = ServerIdentity(),
-    prepared: [PreparedTransaction] = [], snapshot: SnapshotState? = nil
+    prepared: [PreparedTransaction] = [], snapshot: SnapshotState? = nil, committed: EventTime = .distantPast
   ) {
+    self.committed = committed
     self.gtids = gtids
     self.log = log
     self.server = server

@@ -50,6 +50,10 @@ package final class MariaDBPositions: PositionCoverage {
     return MariaDBPositions.contains(reached, mine) && SnapshotRank(reached) >= SnapshotRank(mine)
   }
 
+  package func isInsideSnapshot(_ position: Position) throws(Failure) -> Bool {
+    try MariaDBPosition(position).snapshot != nil
+  }
+
   private func read(_ checkpoint: Position) throws(Failure) -> MariaDBPosition {
     if let known = state.withLock({ $0.known[checkpoint.token] }) { return known }
     let position = try MariaDBPosition(checkpoint)

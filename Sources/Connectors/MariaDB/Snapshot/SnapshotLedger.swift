@@ -28,10 +28,11 @@ struct SnapshotLedger {
   /// All tables of the snapshot in the order of their names.
   private let names: [TableName]
 
-  init(_ state: SnapshotState?, names: [TableName], isLevelling: Bool) {
+  /// - Parameter levelStep: behind which levelling counts.
+  init(_ state: SnapshotState?, names: [TableName], isLevelling: Bool, levelStep: UInt64 = 0) {
     let state = state ?? SnapshotState()
     step = state.step
-    levelStep = state.levelStep
+    self.levelStep = max(state.levelStep, levelStep)
     rows = state.rows
     doneThrough = state.doneThrough
     self.names = names.sorted()

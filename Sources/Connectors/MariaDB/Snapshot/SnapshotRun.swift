@@ -13,8 +13,11 @@ struct SnapshotRun {
   private var options: MariaDBSourceOptions { attempt.source.options }
   private var context: ConnectorContext { attempt.source.context }
 
-  /// Nanoseconds that sinks get at most to commit what levelled them before the attempt ends.
-  private static let settling: UInt64 = 3_000_000_000
+  /// Nanoseconds that sinks get at most to commit what levelled them before the attempt ends; where they do not tell.
+  private static let settling: UInt64 = 60_000_000_000
+  private static let silentSettling: UInt64 = 3_000_000_000
+  /// Nanoseconds after which those that are still behind are told the end again: a sink may have put off the last commit.
+  private static let reminder: UInt64 = 1_000_000_000
 
   /// The view's position, when all of it was read; nil when a stop was requested before.
   func run() async throws -> MariaDBPosition? {
@@ -33,7 +36,8 @@ struct SnapshotRun {
     position.server.logCreated = 0
     if let base = plan.base, let state = base.snapshot { try await catchUp(base, state, to: views.place) }
     if attempt.control.stop.isRequested { return nil }
-    let ledger = SnapshotLedger(plan.base?.snapshot, names: tables.map(\.name), isLevelling: plan.isLevelling)
+    let ledger = SnapshotLedger(
+      plan.base?.snapshot, names: tables.map(\.name), isLevelling: plan.isLevelling, levelStep: plan.levelStep)
     let sender = SnapshotSender(
       ledger, base: position, time: views.time, output: attempt.output, tables: tables.count,
       estimatedRows: tables.reduce(0) { $0 + $1.estimatedRows })
@@ -43,7 +47,7 @@ struct SnapshotRun {
     try await read(views.connections, tables, ledger, sender)
     if attempt.control.stop.isRequested { return nil }
     try await sender.sendEnd(plan.target?.snapshot, BatchBuilder(byteLimit: 4096))
-    if plan.isLevelling { try await endLevelling() }
+    if plan.isLevelling { try await endLevelling(sender) }
     return position
   }
 
@@ -53,20 +57,25 @@ struct SnapshotRun {
 
   /// Ends the attempt when the sinks that were behind have stored what they were sent. One that has not in time is levelled
   /// by the next attempt once more.
-  private func endLevelling() async throws {
-    let limit = MonotonicTime.now() &+ SnapshotRun.settling
-    while try isAnyBehind(), !attempt.control.stop.isRequested, MonotonicTime.now() < limit {
+  private func endLevelling(_ sender: SnapshotSender) async throws {
+    let begun = MonotonicTime.now()
+    var reminded = begun
+    let limit = attempt.control.checkpoints().isEmpty ? SnapshotRun.silentSettling : SnapshotRun.settling
+    while try isAnyBehind(), !attempt.control.stop.isRequested, MonotonicTime.now() &- begun < limit {
       try await Task.sleep(nanoseconds: 5_000_000)
+      guard MonotonicTime.now() &- reminded > SnapshotRun.reminder else { continue }
+      try await sender.sendEnd(plan.target?.snapshot, BatchBuilder(byteLimit: 4096))
+      reminded = MonotonicTime.now()
     }
     throw Failure(
       .busy,
-      "a sink that was behind in the snapshot is now level with the others; the pipeline goes on with all of them")
+      "what was behind in the snapshot, a sink or a state, is now level with the others; the pipeline goes on with all")
   }
 
   private func isAnyBehind() throws -> Bool {
     let checkpoints = attempt.control.checkpoints()
     return try checkpoints.isEmpty
-      || checkpoints.contains { try SnapshotRank($0.map { try MariaDBPosition($0) }) == plan.rank }
+      || checkpoints.contains { try plan.isBehind($0.map { try MariaDBPosition($0) }) }
   }
 
   /// The wanted tables with their definitions, which become the catalog's from the view's place on.

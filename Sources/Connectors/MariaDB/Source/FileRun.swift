@@ -88,9 +88,11 @@ struct FileRun {
       gtids = first.start.gtids
     }
     if let start, start.log.file.isEmpty { decoding.emitted = start.gtids }
-    return BinlogDecoder(
+    let decoder = BinlogDecoder(
       position: BinlogPosition(file: FileRun.name(first), offset: offset, gtids: gtids), provider: catalog,
       options: decoding)
+    decoder.latestCommit = start?.committed ?? .distantPast
+    return decoder
   }
 
   static func name(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
@@ -154,9 +156,11 @@ private final class FileReader {
         "\"\(decoder.position.file)\" ends with prepared XA transactions and does not go on in \"\(name)\"",
         hint: "name all files of the log in `files`, in their order")
     }
+    let committed = decoder.latestCommit
     decoder = BinlogDecoder(
       position: BinlogPosition(file: name, offset: offset, gtids: decoder.gtids), provider: catalog,
       options: decoder.options)
+    decoder.latestCommit = committed
   }
 
   private func step(_ file: BinlogFile) throws(Failure) -> BinlogDecoder.Action? {
@@ -231,15 +235,16 @@ private final class FileReader {
     try await send(take())
   }
 
-  private func send(_ batch: Batch) async throws {
+  private func send(_ batch: consuming Batch) async throws {
     // A definition is durable before a checkpoint can lie behind it.
     if catalog.isChanged {
       try CatalogFile(directory: stateDirectory, server: ServerIdentity(id: serverId)).write(catalog.tables)
       catalog.markSaved()
     }
+    let committed = batch.transactions.last(where: \.ends)?.commitTime
     try await output.send(batch)
-    guard let last = batch.transactions.last(where: \.ends) else { return }
-    watermark = max(watermark, EventTime(microseconds: last.commitTime.microseconds - 1))
+    guard let committed else { return }
+    watermark = max(watermark, EventTime(microseconds: committed.microseconds - 1))
     output.advance(to: watermark)
   }
 
@@ -247,7 +252,8 @@ private final class FileReader {
     let place = decoder.position
     let position = MariaDBPosition(
       gtids: place.gtids, log: LogPlace(file: place.file, offset: place.offset),
-      server: ServerIdentity(id: serverId, logCreated: logCreated), prepared: decoder.preparedTransactions)
+      server: ServerIdentity(id: serverId, logCreated: logCreated), prepared: decoder.preparedTransactions,
+      committed: decoder.latestCommit)
     return builder.take(position: position.position)
   }
 }

@@ -190,7 +190,7 @@ final class LogReader {
   /// Only the end of a transaction tells when it was committed: with a time to stop at, each is looked at alone.
   private func isPastTime() async throws -> Bool {
     guard case .time(let time) = end else { return false }
-    let batch = try refine(take())
+    let batch = try take()
     if let last = batch.transactions.last, last.commitTime > time { return true }
     try await send(batch)
     return false
@@ -205,22 +205,31 @@ final class LogReader {
 
   private func flush() async throws {
     guard !builder.isEmpty else { return }
-    try await send(try refine(take()))
+    try await send(try take())
   }
 
-  private func send(_ batch: Batch) async throws {
+  private func send(_ batch: consuming Batch) async throws {
     // A definition is durable before a checkpoint can lie behind it.
     if catalog.isChanged {
       try store.write(catalog.tables)
       catalog.markSaved()
     }
+    let committed = batch.transactions.last(where: \.ends)?.commitTime
     try await output.send(batch)
-    guard let last = batch.transactions.last(where: \.ends) else { return }
-    watermark = max(watermark, EventTime(microseconds: last.commitTime.microseconds - 1))
+    guard let committed else { return }
+    watermark = max(watermark, EventTime(microseconds: committed.microseconds - 1))
     output.advance(to: watermark)
   }
 
-  private func take() -> Batch { builder.take(position: position.position) }
+  private func take() throws -> Batch {
+    let batch = try refine(builder.take(position: position.position))
+    guard let last = batch.transactions.last(where: \.ends), last.commitTime > decoder.latestCommit else {
+      return batch
+    }
+    // A heartbeat tells the time better than the log does; what follows is not before it, also after a restart.
+    decoder.latestCommit = last.commitTime
+    return Batch.relabel(batch, transactions: batch.transactions, position: position.position)
+  }
 
   /// The place behind the last transaction that ended.
   var position: MariaDBPosition {
@@ -229,6 +238,7 @@ final class LogReader {
     identity.logCreated = stream.logCreated
     return MariaDBPosition(
       gtids: start.tracksGTIDs ? place.gtids : GTIDSet(), log: LogPlace(file: place.file, offset: place.offset),
-      server: identity, prepared: decoder.preparedTransactions, snapshot: snapshot)
+      server: identity, prepared: decoder.preparedTransactions, snapshot: snapshot,
+      committed: decoder.latestCommit)
   }
 }

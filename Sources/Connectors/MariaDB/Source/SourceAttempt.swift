@@ -92,6 +92,7 @@ struct SourceAttempt {
     if let file = point.continuesFile { stream.expectContinuation(in: file) }
     let builder = BatchBuilder(byteLimit: options.batchBytes)
     let decoder = BinlogDecoder(position: point.decoder, provider: catalog, options: decoderOptions(point))
+    decoder.latestCommit = point.committed
     var heartbeat = HeartbeatFilter(table: options.heartbeatTable)
     let reader = LogReader(
       server, stream: stream, decoder: decoder, start: point, end: end, output: output, stop: control.stop,

@@ -14,12 +14,20 @@ struct StartPoint {
   var emitted = GTIDSet()
   /// Whether the decoder's set of transactions is whole; without that a position holds none.
   var tracksGTIDs = true
+  /// No commit time is before it.
+  var committed = EventTime.distantPast
 }
 
 extension LogServer {
   /// The place behind a position of this server, or of another server with the same history.
   /// - Throws: `.identity` when the server is not of the position's history, `.positionLost` when its log begins later.
   func startPoint(after position: MariaDBPosition) throws(Failure) -> StartPoint {
+    var point = try place(after: position)
+    point.committed = position.committed
+    return point
+  }
+
+  private func place(after position: MariaDBPosition) throws(Failure) -> StartPoint {
     if position.server.isSameServer(as: facts.identity), !position.log.file.isEmpty {
       return try startPoint(onSameServer: position)
     }

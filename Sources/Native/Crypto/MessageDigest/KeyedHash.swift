@@ -3,15 +3,20 @@ import CCrypto
 /// HMAC-SHA-256 (RFC 2104, FIPS 180-4) with one key, as hexadecimal digits.
 ///
 /// *Cost*: two compressions for a message of up to 55 bytes, by the processor's own instructions where it has them; no
-/// allocation. *Thread*: any; it is a value.
+/// allocation. Many short messages are hashed together in half the time. *Thread*: any; it is a value.
 package struct KeyedHash: Sendable {
   /// How many digits a hash has.
   package static let digitCount = 64
   /// Plain bytes, never written after `init`.
   private let prepared: ccrypto_hmac_key
+  /// Whether the processor hashes two short messages at once.
+  private let hasLanes: Int32
 
-  /// - Parameter key: any length; one of more than 64 bytes counts by its own SHA-256.
-  package init(key: [UInt8]) {
+  /// - Parameters:
+  ///   - key: any length; one of more than 64 bytes counts by its own SHA-256.
+  ///   - mayUseLanes: false hashes one message after the other, as on a processor that cannot do better.
+  package init(key: [UInt8], mayUseLanes: Bool = true) {
+    hasLanes = mayUseLanes ? ccrypto_has_lanes() : 0
     var block = [UInt8](repeating: 0, count: 64)
     if key.count > block.count {
       key.withUnsafeBufferPointer { key in
@@ -40,5 +45,16 @@ package struct KeyedHash: Sendable {
       }
       bytes.append(contentsOf: UnsafeBufferPointer(digits))
     }
+  }
+
+  /// The digits of each of the messages, 64 a message, until another one is added. The messages are gone.
+  package func hash(_ messages: inout ShortMessages) -> UnsafeBufferPointer<UInt8> {
+    let count = messages.count
+    messages.count = 0
+    withUnsafePointer(to: prepared) { prepared in
+      // Every message has its block, and its room for digits.
+      ccrypto_hmac_hex_blocks(prepared, hasLanes, messages.blocks, count, messages.digits)
+    }
+    return UnsafeBufferPointer(start: messages.digits, count: count * KeyedHash.digitCount)
   }
 }

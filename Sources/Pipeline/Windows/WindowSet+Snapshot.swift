@@ -1,0 +1,28 @@
+package import Change
+
+extension WindowSet {
+  /// From here on rows are only taken in: no clock and no watermark moves, no row is late, and nothing is told.
+  ///
+  /// A snapshot that goes on after a crash reads what is missing at another time and in another order. Because no result comes
+  /// inside it, the number of results is the same at each of its places, whatever the state has read until there.
+  package func beginSnapshot() {
+    isInsideSnapshot = true
+    for window in operators { window.clock.isInsideSnapshot = true }
+  }
+
+  /// Tells what has become due inside a snapshot, all in one transaction: what it is follows from the stored state alone.
+  package func endSnapshot() throws(Failure) -> [Batch] {
+    isInsideSnapshot = false
+    if writer.latestCommit > .distantPast { clock = max(clock, writer.latestCommit.microseconds - 1) }
+    writer.begin(at: clock)
+    for window in operators { try window.endSnapshot(at: clock, to: writer) }
+    writer.end()
+    var results: [Batch] = []
+    pass(writer.take(), into: &results)
+    return results
+  }
+
+  /// A batch that the state has already, with a position that counts results.
+  /// - Parameter count: of results that belong to the state, and are still to come.
+  func passOver(_ batch: consuming Batch, before count: UInt64) -> Batch { passedOn(batch, panes: panes - count) }
+}

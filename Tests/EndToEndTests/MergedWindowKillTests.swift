@@ -1,0 +1,166 @@
+import Foundation
+import PrivateServers
+import SQLiteDatabase
+import TestRandom
+import Testing
+
+/// Windows over three servers, while the program is killed, servers fall silent and come back, and one is stopped for a
+/// while: the last result of each window is what a query over all servers gives.
+@Suite(.serialized) struct MergedWindowKillTests {
+  private static let failpoints = [
+    "windows.stored:1", "order.break_noted:1", "windows.stored:2", "order.break_noted:3", "sqlite.after_commit:3",
+    "order.break_noted:2", "windows.before_rename:2", "sqlite.before_commit:2",
+  ]
+
+  private static func pipeline(
+    _ servers: [PrivateMariaDB], hasSnapshot: Bool, in directory: TemporaryDirectory
+  ) throws -> String {
+    let start = hasSnapshot ? "snapshot: { chunk_rows: 500 }" : "start: earliest, snapshot: { mode: never }"
+    let sources = servers.enumerated().map { index, server in
+      """
+        - { name: shard\(index + 1), type: mariadb, url: "\(server.url())", tables: ["shop.*"], \(start) }
+      """
+    }
+    let text = """
+      pipeline: merged
+      sources:
+      \(sources.joined(separator: "\n"))
+      order: { idle_after: 300ms }
+      windows:
+        - name: revenue
+          from: shop.orders
+          event_time: happened
+          max_delay: 30s
+          allowed_lateness: 2h
+          group_by: [status]
+          window: { tumbling: 1m }
+          trigger: { early: 1s, late: each }
+          aggregate: { orders: count(), total: sum(amount), most: max(amount) }
+      sinks:
+        - { name: copy, type: sqlite, path: "\(directory.appending("copy.db"))" }
+        - { name: second, type: sqlite, path: "\(directory.appending("second.db"))" }
+      state: "\(directory.appending("state"))"
+
+      """
+    let path = directory.appending("merged.yaml")
+    try text.write(toFile: path, atomically: true, encoding: .utf8)
+    return path
+  }
+
+  private static func prepare(_ server: PrivateMariaDB, shard: Int, rows: Int) throws {
+    try server.execute("CREATE DATABASE shop")
+    try server.execute(
+      """
+      CREATE TABLE shop.orders (id BIGINT NOT NULL PRIMARY KEY AUTO_INCREMENT, status VARCHAR(16) NOT NULL,
+        amount DECIMAL(12,2), happened DATETIME(6) NOT NULL) AUTO_INCREMENT = \(shard * 1_000_000 + 1)
+      """)
+    try server.execute(
+      "INSERT INTO shop.orders (status, amount, happened) SELECT 'old', seq, '2026-01-01 10:00:00'"
+        + " FROM shop.seq_1_to_\(rows)")
+  }
+
+  private static func change(_ server: PrivateMariaDB, _ number: Int, _ random: inout SeededRandom) throws {
+    let status = ["'new'", "'paid'", "'sent'"].randomElement(using: &random) ?? "'new'"
+    let second = number / 4 + Int.random(in: 0...120, using: &random)
+    let time = "TIMESTAMP'2026-01-01 10:00:00' + INTERVAL \(second) SECOND"
+    let cents = Int.random(in: -500...9999, using: &random)
+    switch Int.random(in: 0..<10, using: &random) {
+    case 0..<5:
+      try server.execute(
+        "INSERT INTO shop.orders (status, amount, happened) SELECT \(status), (\(cents) + CAST(seq AS SIGNED)) / 100,"
+          + " \(time) FROM shop.seq_1_to_\(Int.random(in: 1...20, using: &random))")
+    case 5..<8:
+      try server.execute(
+        "UPDATE shop.orders SET status = \(status), amount = \(cents) / 100, happened = \(time)"
+          + " ORDER BY RAND() LIMIT 3")
+    default: try server.execute("DELETE FROM shop.orders ORDER BY RAND() LIMIT 2")
+    }
+  }
+
+  /// FRESHET_SNAPSHOTS=1 lets the sources begin with a snapshot, too: minutes more, most of them waiting for one another.
+  private static let starts =
+    ProcessInfo.processInfo.environment["FRESHET_SNAPSHOTS"] == nil ? [false] : [false, true]
+
+  @Test(arguments: starts)
+  func afterKillsTheLastResultOfEachWindowIsWhatAQueryOverAllShardsGives(hasSnapshot: Bool) throws {
+    let servers = try (1...3).map { _ in try PrivateMariaDB() }
+    for (index, server) in servers.enumerated() {
+      try MergedWindowKillTests.prepare(server, shard: index + 1, rows: hasSnapshot ? 20_000 * (index + 1) : 20)
+    }
+    let directory = try TemporaryDirectory(prefix: "freshet-merged-window-kills")
+    let path = try MergedWindowKillTests.pipeline(servers, hasSnapshot: hasSnapshot, in: directory)
+    var random = SeededRandom(seed: KillTests.seed)
+    var number = 0
+    for round in 0..<(hasSnapshot ? 5 : 12) {
+      // While tables are read, at any moment; then at a named one every other time.
+      let failpoint = round % 2 == 0 && !(hasSnapshot && round < 3) ? MergedWindowKillTests.failpoints[round / 2] : nil
+      let process = try FreshetProcess(["run", path], log: directory.appending("run.log"), failpoint: failpoint)
+      if round == 4 { try MergedWindowKillTests.stall(servers[1]) { usleep(1_500_000) } }
+      let seconds = hasSnapshot && round < 3 ? 0.2...0.8 : 1...2.5
+      let end = Date().addingTimeInterval(Double.random(in: seconds, using: &random))
+      while Date() < end {
+        // One of the first two writes for a while; the other falls silent meanwhile. The third is silent all along.
+        let writer = Int(Date().timeIntervalSince1970 * 2) % 2
+        try MergedWindowKillTests.change(servers[writer], number, &random)
+        number += 1
+        usleep(4000)
+      }
+      if let status = process.wait(seconds: failpoint == nil ? 0 : 3) {
+        try #require(status == -SIGKILL, "the program ended by itself with \(status): \(process.messages)")
+      }
+      process.kill()
+    }
+    for server in servers {
+      try server.execute("INSERT INTO shop.orders (status, amount, happened) VALUES ('end', 0, '2026-01-03 00:00:00')")
+    }
+    let last = try FreshetProcess(["run", path, "--until", "now"], log: directory.appending("run.log"))
+    #expect(last.wait() == 0, "\(last.messages)")
+    #expect(number > 200)
+    for database in ["copy.db", "second.db"] {
+      try MergedWindowKillTests.expectEqual(servers, directory.appending(database))
+    }
+  }
+
+  private static func stall(_ server: PrivateMariaDB, _ body: () -> Void) throws {
+    let text = try String(contentsOfFile: "\(server.directory)/server.pid", encoding: .utf8)
+    let pid = try #require(Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+    #expect(kill(pid, SIGSTOP) == 0)
+    body()
+    #expect(kill(pid, SIGCONT) == 0)
+  }
+
+  private static func expectEqual(_ servers: [PrivateMariaDB], _ database: String) throws {
+    // The union is built in the test's own database: no server can read the others.
+    let union = try SQLiteConnection(path: database + ".union")
+    try union.execute("CREATE TABLE orders (status TEXT, cents INTEGER, minute TEXT)")
+    for server in servers {
+      for row in try server.query(
+        """
+        SELECT status, CAST(amount * 100 AS SIGNED), DATE_FORMAT(happened, '%Y-%m-%d %H:%i') FROM shop.orders
+          WHERE status <> 'end'
+        """)
+      {
+        try union.execute("INSERT INTO orders VALUES ('\(row[0] ?? "")', \(row[1] ?? "NULL"), '\(row[2] ?? "")')")
+      }
+    }
+    let connection = try SQLiteConnection(path: database, mode: .readOnly)
+    let found = try rows(
+      connection,
+      """
+      SELECT replace(substr(window_start, 1, 16), 'T', ' '), status, orders, CAST(ROUND(total * 100) AS INTEGER),
+        CAST(ROUND(most * 100) AS INTEGER) FROM revenue WHERE status <> 'end'
+      """)
+    let expected = try rows(
+      union, "SELECT minute, status, COUNT(*), SUM(cents), MAX(cents) FROM orders GROUP BY minute, status")
+    #expect(found == expected, "\(database)")
+  }
+
+  private static func rows(_ connection: SQLiteConnection, _ query: String) throws -> [String] {
+    let statement = try SQLiteStatement(connection, query)
+    var rows: [String] = []
+    while try statement.step() {
+      rows.append((0..<5).map { statement.string($0) ?? "NULL" }.joined(separator: "|"))
+    }
+    return rows.sorted()
+  }
+}
