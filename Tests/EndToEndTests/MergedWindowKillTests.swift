@@ -12,10 +12,8 @@ import Testing
     "order.break_noted:2", "windows.before_rename:2", "sqlite.before_commit:2",
   ]
 
-  private static func pipeline(
-    _ servers: [PrivateMariaDB], hasSnapshot: Bool, in directory: TemporaryDirectory
-  ) throws -> String {
-    let start = hasSnapshot ? "snapshot: { chunk_rows: 500 }" : "start: earliest, snapshot: { mode: never }"
+  private static func pipeline(_ servers: [PrivateMariaDB], in directory: TemporaryDirectory) throws -> String {
+    let start = "start: earliest, snapshot: { mode: never }"
     let sources = servers.enumerated().map { index, server in
       """
         - { name: shard\(index + 1), type: mariadb, url: "\(server.url())", tables: ["shop.*"], \(start) }
@@ -77,27 +75,20 @@ import Testing
     }
   }
 
-  /// FRESHET_SNAPSHOTS=1 lets the sources begin with a snapshot, too: minutes more, most of them waiting for one another.
-  private static let starts =
-    ProcessInfo.processInfo.environment["FRESHET_SNAPSHOTS"] == nil ? [false] : [false, true]
-
-  @Test(arguments: starts)
-  func afterKillsTheLastResultOfEachWindowIsWhatAQueryOverAllShardsGives(hasSnapshot: Bool) throws {
+  @Test func afterKillsTheLastResultOfEachWindowIsWhatAQueryOverAllShardsGives() throws {
     let servers = try (1...3).map { _ in try PrivateMariaDB() }
     for (index, server) in servers.enumerated() {
-      try MergedWindowKillTests.prepare(server, shard: index + 1, rows: hasSnapshot ? 20_000 * (index + 1) : 20)
+      try MergedWindowKillTests.prepare(server, shard: index + 1, rows: 20)
     }
     let directory = try TemporaryDirectory(prefix: "freshet-merged-window-kills")
-    let path = try MergedWindowKillTests.pipeline(servers, hasSnapshot: hasSnapshot, in: directory)
+    let path = try MergedWindowKillTests.pipeline(servers, in: directory)
     var random = SeededRandom(seed: KillTests.seed)
     var number = 0
-    for round in 0..<(hasSnapshot ? 5 : 12) {
-      // While tables are read, at any moment; then at a named one every other time.
-      let failpoint = round % 2 == 0 && !(hasSnapshot && round < 3) ? MergedWindowKillTests.failpoints[round / 2] : nil
+    for round in 0..<12 {
+      let failpoint = round % 2 == 0 ? MergedWindowKillTests.failpoints[round / 2] : nil
       let process = try FreshetProcess(["run", path], log: directory.appending("run.log"), failpoint: failpoint)
       if round == 4 { try MergedWindowKillTests.stall(servers[1]) { usleep(1_500_000) } }
-      let seconds = hasSnapshot && round < 3 ? 0.2...0.8 : 1...2.5
-      let end = Date().addingTimeInterval(Double.random(in: seconds, using: &random))
+      let end = Date().addingTimeInterval(Double.random(in: 1...2.5, using: &random))
       while Date() < end {
         // One of the first two writes for a while; the other falls silent meanwhile. The third is silent all along.
         let writer = Int(Date().timeIntervalSince1970 * 2) % 2

@@ -7,9 +7,6 @@ import Testing
 
 /// Windows over several sources, whose sinks fail, whose runs are broken off, and whose sources fall silent and come back.
 @Suite(.timeLimit(.minutes(5))) struct MergedWindowTests {
-  /// FRESHET_SNAPSHOTS=1 lets some of the sources begin with rows that are read from tables.
-  static let hasSnapshots = ProcessInfo.processInfo.environment["FRESHET_SNAPSHOTS"] != nil
-
   @Test func theLogsAloneSayWhatTheResultsAre() async throws {
     try await MergedWindowTests.forEachSeed(60) { seed in
       var whole = MergedWindowTrial(seed: seed, isSteady: true)
@@ -92,19 +89,15 @@ struct MergedWindowTrial {
     var rows: [[MemoryValue]] = []
     written = (0..<count).map { source in
       let firstID = Int64(source) * 1_000_000 + 1
-      var work = RandomWindowTests.Workload(
+      let work = RandomWindowTests.Workload(
         seed: random.next(), transactions: Int.random(in: 1...50, using: &random), disorder: 40, firstID: firstID)
       rows += work.rows.values
-      if !isSteady, MergedWindowTests.hasSnapshots, Bool.random(using: &random) {
-        rows += work.addSnapshot(firstID + 500_000, &random)
-      }
       // It completes every window before it.
       let end = WindowTrial.order(firstID + 900_000, "end", 0, at: 100_000)
       return work.log + [WindowTrial.transaction(100_000, [.insert(WindowTrial.orders, end)])]
     }
     self.rows = rows
-    // A snapshot is there from the beginning.
-    logs = written.map { MemoryLog(isSteady ? $0 : Array($0.prefix { $0.isSnapshot })) }
+    logs = written.map { MemoryLog(isSteady ? $0 : []) }
     interval = [0, 2_000_000, 1_000_000_000].randomElement(using: &random) ?? 0
     let sinks = Int.random(in: 1...3, using: &random)
     targets = (0..<sinks).map { _ in MemoryTarget() }
@@ -218,26 +211,5 @@ struct MergedWindowTrial {
       #expect(Set(plain.filter { $0[1] != .text("end") }) == Set(rows), "seed \(seed) sink \(number)")
       #expect(content.tables[WindowTrial.late] == nil, "seed \(seed) sink \(number)")
     }
-  }
-}
-
-extension RandomWindowTests.Workload {
-  /// Rows that were there before the log, read first; returns them.
-  fileprivate mutating func addSnapshot(_ firstID: Int64, _ random: inout SeededRandom) -> [[MemoryValue]] {
-    var rows: [[MemoryValue]] = []
-    var chunks: [MemoryTransaction] = []
-    for _ in 0..<Int.random(in: 1...8, using: &random) {
-      let chunk = (0..<Int.random(in: 1...5, using: &random)).map { number in
-        WindowTrial.order(
-          firstID + Int64(rows.count + number), ["a", "b", "c"].randomElement(using: &random) ?? "a", 100,
-          at: .random(in: 900...1100, using: &random))
-      }
-      rows += chunk
-      chunks.append(
-        MemoryTransaction(
-          at: EventTime(microseconds: 999_000_000), chunk.map { .read(WindowTrial.orders, $0) }, isSnapshot: true))
-    }
-    log = chunks + log
-    return rows
   }
 }

@@ -37,8 +37,8 @@ package struct CommitOrder: Sendable {
   package private(set) var holder: Int?
   private var standings: [Standing] = []
   private var replay: OrderReplay
-  /// The watermark has risen to what was promised before.
-  private var hasRisen = false
+  /// The watermark has risen to what was promised before, and `advance` has not told so yet: it holds before what leaves next.
+  package private(set) var hasRisen = false
   /// The latest that has left since the order was broken last.
   private var tail: (time: Int64, lane: Int)?
 

@@ -152,6 +152,10 @@ final class OrderStage {
   // MARK: Leaving
 
   private func leave(_ run: CommitOrder.Run) async throws {
+    if order.hasRisen {
+      try await flush()
+      try await advance()
+    }
     let (isLarge, standsAlone) = shape(of: run)
     // Rows before a change of their schema are not in one batch with it, and a snapshot's not with the log's.
     if isLarge || standsAlone { try await flush() }

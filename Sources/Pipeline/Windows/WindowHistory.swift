@@ -51,6 +51,7 @@ final class WindowHistory: Sendable {
     if known.count == checkpoints.count, !known.isEmpty {
       chosen = try WindowHistory.newestReached(store.generations, known, coverage)
     }
+    try WindowHistory.refuseOtherPlaceInSnapshot(chosen, known, coverage)
     let furthest = known.filter(WindowPosition.isOne).max { WindowPosition($0).panes < WindowPosition($1).panes }
     if chosen == nil, let furthest {
       try WindowHistory.refuse(furthest, isPartial: known.count < checkpoints.count)

@@ -194,6 +194,14 @@ struct WindowStage: Sendable {
     return true
   }
 
+  /// Tells what is due by then, as the place before says: a run that comes here again does the same. Then nothing is told.
+  private func beginSnapshot(_ windows: WindowSet) async throws {
+    if sources.count > 1, let log = windows.log, let vector = try VectorPosition(log) {
+      try await send(try windows.advance(to: vector.watermark), windows)
+    }
+    windows.beginSnapshot()
+  }
+
   /// Stores the state, and tells everything that has become due.
   private func endSnapshot(_ windows: WindowSet, _ history: WindowHistory) async throws {
     try history.keep(windows, [], sinks: sinks, isNeeded: true)
@@ -222,7 +230,7 @@ struct WindowStage: Sendable {
     // What is new before the place of the state is reached comes in an order that no other run has.
     if sources.count > 1, !replay.isLevel { isInside = true }
     replay.begin()
-    if isInside, !wasInside, !windows.isInsideTransaction { windows.beginSnapshot() }
+    if isInside, !wasInside, !windows.isInsideTransaction { try await beginSnapshot(windows) }
     var results = try windows.takePiece(news)
     if isSent, let rows = results.firstIndex(where: { !$0.transactions.contains { WindowPosition.isPane($0.mark) } }) {
       results.remove(at: rows)
