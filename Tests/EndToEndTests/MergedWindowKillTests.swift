@@ -45,40 +45,18 @@ import Testing
     return path
   }
 
-  private static func prepare(_ server: PrivateMariaDB, shard: Int, rows: Int) throws {
-    try server.execute("CREATE DATABASE shop")
-    try server.execute(
-      """
-      CREATE TABLE shop.orders (id BIGINT NOT NULL PRIMARY KEY AUTO_INCREMENT, status VARCHAR(16) NOT NULL,
-        amount DECIMAL(12,2), happened DATETIME(6) NOT NULL) AUTO_INCREMENT = \(shard * 1_000_000 + 1)
-      """)
+  private static func prepare(_ server: PrivateMariaDB, shard: Int) throws {
+    try WindowShop.prepare(server)
+    try server.execute("ALTER TABLE shop.orders AUTO_INCREMENT = \(shard * 1_000_000 + 1)")
     try server.execute(
       "INSERT INTO shop.orders (status, amount, happened) SELECT 'old', seq, '2026-01-01 10:00:00'"
-        + " FROM shop.seq_1_to_\(rows)")
-  }
-
-  private static func change(_ server: PrivateMariaDB, _ number: Int, _ random: inout SeededRandom) throws {
-    let status = ["'new'", "'paid'", "'sent'"].randomElement(using: &random) ?? "'new'"
-    let second = number / 4 + Int.random(in: 0...120, using: &random)
-    let time = "TIMESTAMP'2026-01-01 10:00:00' + INTERVAL \(second) SECOND"
-    let cents = Int.random(in: -500...9999, using: &random)
-    switch Int.random(in: 0..<10, using: &random) {
-    case 0..<5:
-      try server.execute(
-        "INSERT INTO shop.orders (status, amount, happened) SELECT \(status), (\(cents) + CAST(seq AS SIGNED)) / 100,"
-          + " \(time) FROM shop.seq_1_to_\(Int.random(in: 1...20, using: &random))")
-    case 5..<8:
-      try server.execute(
-        "UPDATE shop.orders SET status = \(status), amount = \(cents) / 100, happened = \(time)"
-          + " ORDER BY RAND() LIMIT 3")
-    default: try server.execute("DELETE FROM shop.orders ORDER BY RAND() LIMIT 2")
-    }
+        + " FROM shop.seq_1_to_20")
   }
 
   @Test func afterKillsTheLastResultOfEachWindowIsWhatAQueryOverAllShardsGives() throws {
     let servers = try (1...3).map { _ in try PrivateMariaDB() }
     for (index, server) in servers.enumerated() {
-      try MergedWindowKillTests.prepare(server, shard: index + 1, rows: 20)
+      try MergedWindowKillTests.prepare(server, shard: index + 1)
     }
     let directory = try TemporaryDirectory(prefix: "freshet-merged-window-kills")
     let path = try MergedWindowKillTests.pipeline(servers, in: directory)
@@ -92,7 +70,7 @@ import Testing
       while Date() < end {
         // One of the first two writes for a while; the other falls silent meanwhile. The third is silent all along.
         let writer = Int(Date().timeIntervalSince1970 * 2) % 2
-        try MergedWindowKillTests.change(servers[writer], number, &random)
+        try WindowShop.change(servers[writer], number, &random)
         number += 1
         usleep(4000)
       }

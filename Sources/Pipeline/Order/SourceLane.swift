@@ -79,11 +79,15 @@ package struct SourceLane: Sendable {
   /// The whole batch leaves; the lane has no reference to it any more.
   package mutating func removeHead() throws(Failure) -> Batch? {
     guard let batch = batches.popLast() else { return nil }
-    if batch.transactions.contains(where: \.isSnapshot) { progress.leaveSnapshot() }
+    var ended: UInt64 = 0
     for part in batch.transactions.reversed() {
-      if part.isSnapshot { break }
-      if part.ends { progress.count.transactions += 1 }
+      if part.isSnapshot {
+        progress.leaveSnapshot()
+        break
+      }
+      ended += part.ends ? 1 : 0
     }
+    progress.count.transactions += ended
     progress.reach(batch.position)
     cursor = 0
     try settle()

@@ -212,14 +212,15 @@ final class FixedWindows: WindowState {
     }
   }
 
+  /// - Parameter least: how many changes there must have been since a group was told.
   func tellChanged(
-    _ index: Int, _ timing: PaneTiming, _ clock: WindowClock, _ writer: PaneWriter
+    _ index: Int, _ timing: PaneTiming, least: Int = 1, _ clock: WindowClock, _ writer: PaneWriter
   ) throws(Failure) {
     guard spans[index].changed > 0 else { return }
     var entry = spans[index].head
     while entry != EntryTable.none {
       try budget.settle()
-      if table.changes(entry) > 0 { try tell(entry, index, timing, clock, writer) }
+      if table.changes(entry) >= least { try tell(entry, index, timing, clock, writer) }
       entry = table.next(entry)
     }
   }

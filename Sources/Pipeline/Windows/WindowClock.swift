@@ -50,8 +50,6 @@ struct WindowClock {
   /// Frees what the clock and its copies share. None is used any more.
   func free() { sources.deallocate() }
 
-  var sourceCount: Int { sources.count }
-
   subscript(source: Int) -> SourceTimes {
     get { sources[source] }
     nonmutating set { sources[source] = newValue }

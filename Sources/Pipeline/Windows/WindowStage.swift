@@ -129,10 +129,11 @@ struct WindowStage: Sendable {
 
   /// What has come; nil when nothing has, and the sinks have agreed on the place at which results are told again.
   private func receive(_ windows: WindowSet, _ replay: WindowReplay) async throws -> BatchChannel.Reception? {
+    var asked: UInt64 = 0
     while let place = try placeToAgreeOn(windows, replay) {
       if let reception = try input.takeAll() { return reception }
       if try haveAgreed(on: place, windows) { return nil }
-      try await ask(windows)
+      try await ask(windows, &asked)
     }
     return try await input.receiveAll()
   }
@@ -150,20 +151,24 @@ struct WindowStage: Sendable {
   private func waitForSinks(_ windows: WindowSet, _ replay: WindowReplay) async throws -> Bool {
     guard let place = try placeToAgreeOn(windows, replay) else { return false }
     let begun = MonotonicTime.now()
+    var asked: UInt64 = 0
     while try !haveAgreed(on: place, windows) {
       guard MonotonicTime.now() &- begun < WindowStage.patience else { return false }
-      try await ask(windows)
+      try await ask(windows, &asked)
     }
     return true
   }
 
   /// Nanoseconds that sinks are given to store the last place.
   private static let patience: UInt64 = 10_000_000_000
+  /// Nanoseconds between two places that they are given to store.
+  private static let askInterval: UInt64 = 100_000_000
 
   /// Lets the sinks store a place, also where they have nothing else to.
-  private func ask(_ windows: WindowSet) async throws {
+  private func ask(_ windows: WindowSet, _ asked: inout UInt64) async throws {
     try await Task.sleep(nanoseconds: 2_000_000)
-    guard let log = windows.log else { return }
+    guard let log = windows.log, MonotonicTime.now() &- asked >= WindowStage.askInterval else { return }
+    asked = MonotonicTime.now()
     let place = WindowPosition(log: log, panes: windows.panes).position
     let nothing = Batch(
       arena: [], cells: [], changes: [], transactions: [], schemas: [], schemaChanges: [], position: place, logBytes: 0,
