@@ -12,8 +12,11 @@ import Testing
     "order.break_noted:2", "windows.before_rename:2", "sqlite.before_commit:2",
   ]
 
-  private static func pipeline(_ servers: [PrivateMariaDB], in directory: TemporaryDirectory) throws -> String {
-    let start = "start: earliest, snapshot: { mode: never }"
+  private static func pipeline(
+    _ servers: [PrivateMariaDB], in directory: TemporaryDirectory, takesSnapshots: Bool
+  ) throws -> String {
+    let start =
+      takesSnapshots ? "snapshot: { threads: 2, chunk_rows: 500 }" : "start: earliest, snapshot: { mode: never }"
     let sources = servers.enumerated().map { index, server in
       """
         - { name: shard\(index + 1), type: mariadb, url: "\(server.url())", tables: ["shop.*"], \(start) }
@@ -45,28 +48,32 @@ import Testing
     return path
   }
 
-  private static func prepare(_ server: PrivateMariaDB, shard: Int) throws {
+  private static func prepare(_ server: PrivateMariaDB, shard: Int, rows: Int) throws {
     try WindowShop.prepare(server)
     try server.execute("ALTER TABLE shop.orders AUTO_INCREMENT = \(shard * 1_000_000 + 1)")
     try server.execute(
       "INSERT INTO shop.orders (status, amount, happened) SELECT 'old', seq, '2026-01-01 10:00:00'"
-        + " FROM shop.seq_1_to_20")
+        + " FROM shop.seq_1_to_\(rows)")
   }
 
-  @Test func afterKillsTheLastResultOfEachWindowIsWhatAQueryOverAllShardsGives() throws {
+  /// The first kills are inside the snapshots, where there are some.
+  @Test(arguments: [false, true])
+  func afterKillsTheLastResultOfEachWindowIsWhatAQueryOverAllShardsGives(_ takesSnapshots: Bool) throws {
     let servers = try (1...3).map { _ in try PrivateMariaDB() }
     for (index, server) in servers.enumerated() {
-      try MergedWindowKillTests.prepare(server, shard: index + 1)
+      try MergedWindowKillTests.prepare(server, shard: index + 1, rows: takesSnapshots ? 200_000 : 20)
     }
     let directory = try TemporaryDirectory(prefix: "freshet-merged-window-kills")
-    let path = try MergedWindowKillTests.pipeline(servers, in: directory)
+    let path = try MergedWindowKillTests.pipeline(servers, in: directory, takesSnapshots: takesSnapshots)
     var random = SeededRandom(seed: KillTests.seed)
     var number = 0
+    var inside = 0
     for round in 0..<12 {
       let failpoint = round % 2 == 0 ? MergedWindowKillTests.failpoints[round / 2] : nil
       let process = try FreshetProcess(["run", path], log: directory.appending("run.log"), failpoint: failpoint)
       if round == 4 { try MergedWindowKillTests.stall(servers[1]) { usleep(1_500_000) } }
-      let end = Date().addingTimeInterval(Double.random(in: 1...2.5, using: &random))
+      let seconds = takesSnapshots && round < 8 ? 0.15...0.8 : 1...2.5
+      let end = Date().addingTimeInterval(Double.random(in: seconds, using: &random))
       while Date() < end {
         // One of the first two writes for a while; the other falls silent meanwhile. The third is silent all along.
         let writer = Int(Date().timeIntervalSince1970 * 2) % 2
@@ -78,13 +85,16 @@ import Testing
         try #require(status == -SIGKILL, "the program ended by itself with \(status): \(process.messages)")
       }
       process.kill()
+      if WindowShop.isInsideASnapshot(directory.appending("copy.db")) { inside += 1 }
     }
+    print("\(inside) of 12 kills were inside the snapshots")
+    #expect(!takesSnapshots || inside > 0, "\(inside) kills were inside the snapshots")
     for server in servers {
       try server.execute("INSERT INTO shop.orders (status, amount, happened) VALUES ('end', 0, '2026-01-03 00:00:00')")
     }
     let last = try FreshetProcess(["run", path, "--until", "now"], log: directory.appending("run.log"))
     #expect(last.wait() == 0, "\(last.messages)")
-    #expect(number > 200)
+    #expect(number > (takesSnapshots ? 50 : 200))
     for database in ["copy.db", "second.db"] {
       try MergedWindowKillTests.expectEqual(servers, directory.appending(database))
     }
@@ -99,17 +109,18 @@ import Testing
   }
 
   private static func expectEqual(_ servers: [PrivateMariaDB], _ database: String) throws {
-    // The union is built in the test's own database: no server can read the others.
+    // What each server has is put together in the test's own database: no server can read the others.
     let union = try SQLiteConnection(path: database + ".union")
-    try union.execute("CREATE TABLE orders (status TEXT, cents INTEGER, minute TEXT)")
+    try union.execute("CREATE TABLE parts (status TEXT, minute TEXT, orders INTEGER, total INTEGER, most INTEGER)")
     for server in servers {
       for row in try server.query(
         """
-        SELECT status, CAST(amount * 100 AS SIGNED), DATE_FORMAT(happened, '%Y-%m-%d %H:%i') FROM shop.orders
-          WHERE status <> 'end'
+        SELECT status, DATE_FORMAT(happened, '%Y-%m-%d %H:%i') minute, COUNT(*), CAST(SUM(amount * 100) AS SIGNED),
+          CAST(MAX(amount * 100) AS SIGNED) FROM shop.orders WHERE status <> 'end' GROUP BY status, minute
         """)
       {
-        try union.execute("INSERT INTO orders VALUES ('\(row[0] ?? "")', \(row[1] ?? "NULL"), '\(row[2] ?? "")')")
+        let numbers = row[2...].map { $0 ?? "NULL" }.joined(separator: ", ")
+        try union.execute("INSERT INTO parts VALUES ('\(row[0] ?? "")', '\(row[1] ?? "")', \(numbers))")
       }
     }
     let connection = try SQLiteConnection(path: database, mode: .readOnly)
@@ -120,8 +131,16 @@ import Testing
         CAST(ROUND(most * 100) AS INTEGER) FROM revenue WHERE status <> 'end'
       """)
     let expected = try rows(
-      union, "SELECT minute, status, COUNT(*), SUM(cents), MAX(cents) FROM orders GROUP BY minute, status")
+      union, "SELECT minute, status, SUM(orders), SUM(total), MAX(most) FROM parts GROUP BY minute, status")
     #expect(found == expected, "\(database)")
+    // The rows themselves come, too.
+    let copied = try rows(
+      connection,
+      """
+      SELECT replace(substr(happened, 1, 16), 'T', ' '), status, COUNT(*), CAST(ROUND(SUM(amount * 100)) AS INTEGER),
+        CAST(ROUND(MAX(amount * 100)) AS INTEGER) FROM orders WHERE status <> 'end' GROUP BY 1, 2
+      """)
+    #expect(copied == expected, "\(database)")
   }
 
   private static func rows(_ connection: SQLiteConnection, _ query: String) throws -> [String] {

@@ -18,6 +18,16 @@ enum WindowShop {
       """)
   }
 
+  /// Whether a target's checkpoint is inside a snapshot, or it has none.
+  static func isInsideASnapshot(_ database: String) -> Bool {
+    do {
+      let rows = try rows(database, "SELECT position FROM _freshet_checkpoint", columns: 1)
+      return rows.isEmpty || rows.contains { $0[0]?.contains("snapshot") ?? true }
+    } catch {
+      return true
+    }
+  }
+
   /// One random transaction over the orders.
   static func change(_ server: PrivateMariaDB, _ number: Int, _ random: inout SeededRandom) throws {
     let status = ["'new'", "'paid'", "'sent'"].randomElement(using: &random) ?? "'new'"

@@ -38,7 +38,11 @@ struct Resume: Sendable {
     let places = try await places()
     let arithmetic = try await coverage.all()
     var starts: [SourceProgress] = []
-    for source in names.indices { starts.append(try places.start(of: source, arithmetic[source])) }
+    for source in names.indices {
+      // A snapshot brings those that are behind level first, from a place of its own: until it comes, none is known.
+      let isLevelling = try places.isLevelled(source, arithmetic[source])
+      starts.append(isLevelling ? SourceProgress() : try places.start(of: source, arithmetic[source]))
+    }
     return starts
   }
 
@@ -52,8 +56,11 @@ struct Resume: Sendable {
   func catchUpOfState() async throws -> CatchUp? {
     guard let state = try await windows?.history().start, let state else { return nil }
     let plan = try ResumePlan([state], sources: names)
-    // Where all begin right there, nothing comes that the state has.
-    if zip(plan.progress, try await starts()).allSatisfy({ $0[0] == $1 }) { return nil }
+    // Where all are right there, nothing comes that the state has. Who begins there while a snapshot brings another one level
+    // is sent what it has.
+    let places = try await places()
+    let isLevel = zip(plan.progress, places.progress).allSatisfy { state, all in all.allSatisfy { $0 == state[0] } }
+    if isLevel { return nil }
     return try await catchUp(plan, 0, panes: nil)
   }
 
@@ -63,7 +70,7 @@ struct Resume: Sendable {
     return CatchUp(
       zip(names, zip(known, arithmetic)).map { name, source in
         source.0.map { CatchUp.Component(name: name, progress: $0, coverage: source.1) }
-      }, panes: panes)
+      }, panes: panes, stored: plan.stored[index])
   }
 
   /// Where the state of the windows is that was stored last, as a sink's checkpoint; empty where there is none.

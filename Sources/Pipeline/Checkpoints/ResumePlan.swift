@@ -8,8 +8,8 @@ struct ResumePlan: Sendable {
   let progress: [[SourceProgress?]]
   /// The least watermark that any sink has stored; what is promised stays promised.
   let watermark: EventTime
-  /// By sink: the watermark that it has stored.
-  let watermarks: [EventTime]
+  /// By sink: what it has stored of several sources; nil: nothing, or there is one source.
+  let stored: [VectorPosition?]
 
   /// - Throws: `.identity` when a checkpoint was made by a pipeline with other sources.
   init(_ checkpoints: [Position?], sources names: [String]) throws(Failure) {
@@ -23,7 +23,7 @@ struct ResumePlan: Sendable {
       }
       progress = [checkpoints.map { $0.map { SourceProgress(position: $0) } }]
       watermark = .distantPast
-      watermarks = checkpoints.map { _ in .distantPast }
+      stored = checkpoints.map { _ in nil }
       return
     }
     var vectors: [VectorPosition?] = []
@@ -31,9 +31,12 @@ struct ResumePlan: Sendable {
       vectors.append(try checkpoint.map { position throws(Failure) in try ResumePlan.vector(position, names) })
     }
     progress = names.map { name in vectors.map { $0?[name] } }
-    watermarks = vectors.map { $0?.watermark ?? .distantPast }
-    watermark = watermarks.min() ?? .distantPast
+    stored = vectors
+    watermark = stored.map { $0?.watermark ?? .distantPast }.min() ?? .distantPast
   }
+
+  /// The watermark that a sink has stored.
+  func watermark(of sink: Int) -> EventTime { stored[sink]?.watermark ?? .distantPast }
 
   private static func vector(_ checkpoint: Position, _ names: [String]) throws(Failure) -> VectorPosition {
     guard let vector = try VectorPosition(checkpoint) else {
@@ -65,6 +68,15 @@ struct ResumePlan: Sendable {
       return nil
     }
     return first
+  }
+
+  /// Whether a source begins by bringing some level in a snapshot, while others stay where they are.
+  func isLevelled(_ source: Int, _ coverage: any PositionCoverage) throws(Failure) -> Bool {
+    guard shared(by: source) == nil else { return false }
+    for case let position? in progress[source].map({ $0?.position }) where try coverage.isInsideSnapshot(position) {
+      return true
+    }
+    return false
   }
 
   /// Where a source begins: what all sinks share, or the position that is furthest behind.
@@ -102,7 +114,8 @@ struct ResumePlan: Sendable {
       for place in places where place.count.distance(from: furthest.count) ?? 0 > 0 { furthest = place }
       return .init(name: name, progress: furthest)
     }
-    return VectorPosition(watermark: watermarks.max() ?? .distantPast, components: known)
+    let watermark = stored.map { $0?.watermark ?? .distantPast }.max() ?? .distantPast
+    return VectorPosition(watermark: watermark, components: known)
   }
 
   /// What each source has at a sink; nil: it has nothing, everything is new to it.

@@ -12,18 +12,46 @@ struct CatchUp {
     /// Whether the last transaction of `progress` was seen, and another one behind it.
     var hasPassedLast = false
     var hasMetLast = false
+    /// Whether something new has come of the source.
+    var hasNews = false
   }
 
   /// By source; nil: the sink has nothing of it.
   private var components: [Component?]
   /// How many transactions of windows' results the sink has; nil: the pipeline has no windows.
   private let panes: UInt64?
+  /// What the sink has stored of several sources; nil: there is one.
+  private let stored: VectorPosition?
 
+  /// - Parameter stored: what the sink has stored, where there are several sources.
   /// - Returns: nil when the sink has nothing.
-  init?(_ components: [Component?], panes: UInt64? = nil) {
+  init?(_ components: [Component?], panes: UInt64? = nil, stored: VectorPosition? = nil) {
     guard components.contains(where: { $0 != nil }) else { return nil }
     self.components = components
     self.panes = panes
+    self.stored = stored
+  }
+
+  /// What the sink may store when everything has come to `position`, and it is not done: of each source what it has, or what
+  /// has come, where that is further. So a sink that is ahead in one source does not keep back what it gets of another,
+  /// which may be waited for: where snapshots bring one sink level in one source, and another one in the other. What was
+  /// promised meanwhile is not promised to this sink.
+  /// - Returns: nil where that is nothing new, while results of windows are on their way, and while a place of the source that
+  ///   says what is new has not come: it may lie inside one of its batches.
+  func place(at position: Position) throws -> Position? {
+    let reached = WindowPosition(position)
+    guard let stored, reached.panes == panes ?? 0, var place = try VectorPosition(reached.log) else { return nil }
+    place.watermark = stored.watermark
+    for case let component? in components {
+      guard let own = stored[component.name] else { continue }
+      let index = place.components.firstIndex { $0.name == component.name }
+      if let index, try component.isDone(at: place.components[index].progress.position) { continue }
+      if component.hasNews { return nil }
+      let kept = VectorPosition.Component(name: component.name, progress: own)
+      if let index { place.components[index] = kept } else { place.components.append(kept) }
+    }
+    if place.components.allSatisfy({ $0.progress.isNothing || stored[$0.name] == $0.progress }) { return nil }
+    return panes.map { WindowPosition(log: place.position, panes: $0).position } ?? place.position
   }
 
   /// Whether everything from `position` on is new to the sink.
@@ -60,7 +88,9 @@ struct CatchUp {
     if let panes, WindowPosition.isPane(part.mark) { return part.mark.sequence <= panes }
     let source = Int(part.source)
     guard source < components.count else { return false }
-    return try components[source]?.covers(part) ?? false
+    let isCovered = try components[source]?.covers(part) ?? false
+    if !isCovered { components[source]?.hasNews = true }
+    return isCovered
   }
 }
 

@@ -91,7 +91,7 @@ struct Delivery: ~Copyable {
       try await take(batch)
       if groupBytes >= sink.traits.groupBytes { try await commit() }
     }
-    if held.isEmpty, !isInsideTransaction { watermark = max(watermark, reception.watermark) }
+    if held.isEmpty, !isInsideTransaction, catchUp == nil { watermark = max(watermark, reception.watermark) }
     return reception.isLast
   }
 
@@ -129,8 +129,8 @@ struct Delivery: ~Copyable {
   private mutating func reach(_ position: Position) throws {
     guard held.isEmpty, !isInsideTransaction else { return }
     if let caughtUp = try catchUp?.isDone(at: position), caughtUp { catchUp = nil }
-    // Until the log has passed the sink's checkpoint a commit would move the checkpoint back.
-    if catchUp == nil { self.position = position }
+    // Until the log has passed the sink's checkpoint, a commit of its place would move the checkpoint back.
+    self.position = if let catchUp { try catchUp.place(at: position) } else { position }
   }
 
   /// Keeps the piece of an unfinished transaction back, or, when it has grown too large for that, gives it to the sink.

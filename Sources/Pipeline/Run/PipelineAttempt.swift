@@ -170,7 +170,7 @@ struct PipelineAttempt: Sendable {
       var delivery = Delivery(
         channel: channel, sink: sink, meter: meters.sinks[index], delays: delays,
         isOneLog: definition.sources.count == 1,
-        catchUp: try await resume.catchUp(of: index), watermark: try await resume.plan().watermarks[index])
+        catchUp: try await resume.catchUp(of: index), watermark: try await resume.plan().watermark(of: index))
       try await delivery.run()
       await sink.close()
     } catch {

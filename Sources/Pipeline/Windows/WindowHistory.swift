@@ -51,7 +51,6 @@ final class WindowHistory: Sendable {
     if known.count == checkpoints.count, !known.isEmpty {
       chosen = try WindowHistory.newestReached(store.generations, known, coverage)
     }
-    try WindowHistory.refuseOtherPlaceInSnapshot(chosen, known, coverage)
     let furthest = known.filter(WindowPosition.isOne).max { WindowPosition($0).panes < WindowPosition($1).panes }
     if chosen == nil, let furthest {
       try WindowHistory.refuse(furthest, isPartial: known.count < checkpoints.count)
@@ -160,10 +159,11 @@ final class WindowHistory: Sendable {
   /// - Parameters:
   ///   - results: what was not given to the sinks yet.
   ///   - isNeeded: it is time to, whatever the time is.
+  ///   - place: where the state is, when that is not where the log is.
   func keep(
-    _ windows: WindowSet, _ results: [Batch], sinks: [SinkMeter], isNeeded: Bool = false
+    _ windows: WindowSet, _ results: [Batch], sinks: [SinkMeter], isNeeded: Bool = false, at place: Position? = nil
   ) throws(Failure) {
-    guard !windows.isInsideTransaction, let log = windows.log else { return }
+    guard !windows.isInsideTransaction, let log = place ?? windows.log else { return }
     try state.withLock { (state) throws(Failure) in
       let now = MonotonicTime.now()
       let isFirst = state.store.generations.isEmpty

@@ -58,6 +58,9 @@ final class WindowReplay {
     if let isDone = try catchUp?.isDone(at: position, counts: true), isDone { catchUp = nil }
   }
 
+  /// Where a state is that has what it had and what has come, before the log has come to its place; nil: it has nothing more.
+  func place(at position: Position) throws -> Position? { try catchUp?.place(at: position) }
+
   func promise(_ time: EventTime) { watermark = max(watermark, time) }
 
   /// The windows get something.

@@ -235,16 +235,23 @@ struct WindowStage: Sendable {
     // What is new before the place of the state is reached comes in an order that no other run has.
     if sources.count > 1, !replay.isLevel { isInside = true }
     replay.begin()
-    if isInside, !wasInside, !windows.isInsideTransaction { try await beginSnapshot(windows) }
+    if isInside, !wasInside, !windows.isInsideTransaction {
+      // Where the state is not level, no result follows before all that has come is in a stored state.
+      if replay.isLevel { try await beginSnapshot(windows) } else { windows.beginSnapshot() }
+    }
     var results = try windows.takePiece(news)
     if isSent, let rows = results.firstIndex(where: { !$0.transactions.contains { WindowPosition.isPane($0.mark) } }) {
       results.remove(at: rows)
     }
     let ends = replay.isLevel && windows.isInsideSnapshot && !isInside && !windows.isInsideTransaction
+    let endsLevelling = WindowStage.endsSnapshot(news)
     if replay.isLevel {
-      let endsLevelling = WindowStage.endsSnapshot(news)
       let isNeeded = ends || wasInside != windows.isInsideSnapshot || endsLevelling
       try history.keep(windows, results, sinks: sinks, isNeeded: isNeeded)
+      if endsLevelling { meter.addStoredSnapshot() }
+    } else if !history.isBehindResults, replay.resultCount == 0, let own = try replay.place(at: place) {
+      // One source may bring the state level while another one brings somebody else.
+      try history.keep(windows, [], sinks: sinks, isNeeded: endsLevelling, at: own)
       if endsLevelling { meter.addStoredSnapshot() }
     }
     if ends { results += try windows.endSnapshot() }

@@ -13,7 +13,7 @@ struct SnapshotRun {
   private var options: MariaDBSourceOptions { attempt.source.options }
   private var context: ConnectorContext { attempt.source.context }
 
-  /// Nanoseconds that sinks get at most to commit what levelled them before the attempt ends; where they do not tell.
+  /// Nanoseconds in which no sink has stored anything after which the attempt ends; where they do not tell.
   private static let settling: UInt64 = 60_000_000_000
   private static let silentSettling: UInt64 = 3_000_000_000
   /// Nanoseconds after which those that are still behind are told the end again: a sink may have put off the last commit.
@@ -58,11 +58,14 @@ struct SnapshotRun {
   /// Ends the attempt when the sinks that were behind have stored what they were sent. One that has not in time is levelled
   /// by the next attempt once more.
   private func endLevelling(_ sender: SnapshotSender) async throws {
-    let begun = MonotonicTime.now()
-    var reminded = begun
-    let limit = attempt.control.checkpoints().isEmpty ? SnapshotRun.silentSettling : SnapshotRun.settling
-    while try isAnyBehind(), !attempt.control.stop.isRequested, MonotonicTime.now() &- begun < limit {
+    var stored = attempt.control.checkpoints()
+    var moved = MonotonicTime.now()
+    var reminded = moved
+    let limit = stored.isEmpty ? SnapshotRun.silentSettling : SnapshotRun.settling
+    while try isAnyBehind(), !attempt.control.stop.isRequested, MonotonicTime.now() &- moved < limit {
       try await Task.sleep(nanoseconds: 5_000_000)
+      let now = attempt.control.checkpoints()
+      if now != stored { (stored, moved) = (now, MonotonicTime.now()) }
       guard MonotonicTime.now() &- reminded > SnapshotRun.reminder else { continue }
       try await sender.sendEnd(plan.target?.snapshot, BatchBuilder(byteLimit: 4096))
       reminded = MonotonicTime.now()
