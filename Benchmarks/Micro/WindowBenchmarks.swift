@@ -28,6 +28,11 @@ func addWindowBenchmarks() {
     "window over updates without before images, 1,000,000 rows remembered",
     [tumbling, ("group_by", text("status")), ("remember", text("true"))], sums, keys: 10_000,
     updates: .withoutBefore(rows: 1_000_000))
+  // Half of the memory that they take.
+  addWindowBenchmark(
+    "window over updates without before images, 1,000,000 rows remembered, spilled",
+    [tumbling, ("group_by", text("status")), ("remember", text("true"))], sums, keys: 10_000,
+    updates: .withoutBefore(rows: 1_000_000), memoryLimit: 32 << 20)
 }
 
 private func addWindowBenchmark(

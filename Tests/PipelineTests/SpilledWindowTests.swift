@@ -7,7 +7,7 @@ import Testing
 
 /// Windows whose state does not fit the memory that they may use: what they tell does not change.
 @Suite(.timeLimit(.minutes(5))) struct SpilledWindowTests {
-  private static func withDirectory(_ body: (String) throws -> Void) throws {
+  static func withDirectory(_ body: (String) throws -> Void) throws {
     let directory = FileManager.default.temporaryDirectory.appending(path: "freshet-spill-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     defer {

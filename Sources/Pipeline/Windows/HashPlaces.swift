@@ -81,11 +81,21 @@ final class HashPlaces {
     }
   }
 
+  /// Puts another number with the same hash in the place of one that is there.
+  func replace(_ number: UInt32, _ hash: UInt32, with other: UInt32) {
+    set(place(of: number, hash), UInt64(hash) << 32 | UInt64(other + 1))
+  }
+
+  private func place(of number: UInt32, _ hash: UInt32) -> Int {
+    let sought = UInt64(hash) << 32 | UInt64(number + 1)
+    var place = home(hash)
+    while slot(place) != sought { place = (place + 1) & mask }
+    return place
+  }
+
   /// Takes a number out that is there.
   func remove(_ number: UInt32, _ hash: UInt32) {
-    let gone = UInt64(hash) << 32 | UInt64(number + 1)
-    var hole = home(hash)
-    while slot(hole) != gone { hole = (hole + 1) & mask }
+    var hole = place(of: number, hash)
     // What follows moves up, so that no search ends too early.
     var next = (hole + 1) & mask
     while true {

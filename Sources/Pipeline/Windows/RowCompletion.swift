@@ -6,13 +6,14 @@ import Change
 /// The rows that come out have the columns that the window reads, and the key, only. *Determinism*: what is remembered follows
 /// from the log alone. *Thread*: one at a time.
 final class RowCompletion {
-  let rows = RememberedRows()
+  private let rows: RememberedRows
   /// The rows of one batch that are completed have at most so many bytes of texts: 256 MiB.
   private static let arenaLimit = 256 << 20
   /// Texts of a batch that need more memory than this give it back: 4 MiB.
   private static let keptBytes = 4 << 20
 
   private let window: String
+  private let budget: StateBudget
   /// The table with the columns that are remembered, as it was last.
   private(set) var schema: TableSchema?
 
@@ -44,7 +45,14 @@ final class RowCompletion {
   private let key = PackedRow()
   private let row = PackedRow()
 
-  init(window: String) { self.window = window }
+  init(window: String, _ budget: StateBudget) {
+    self.window = window
+    self.budget = budget
+    rows = RememberedRows(budget)
+  }
+
+  /// Bytes of what is remembered, in memory and in files.
+  var byteCount: Int { rows.byteCount }
 
   /// The table with the columns that are remembered.
   /// - Parameter columns: the names of those that the window reads; counts for the first schema.
@@ -115,6 +123,7 @@ final class RowCompletion {
         let images = Images(cells: images, bytes: UnsafeRawBufferPointer(arena))
         for change in batch.changes {
           var change = change
+          try budget.settle()
           if change.operation == .schema || !isOurs[Int(change.schema)] {
             (change.before, change.after) = (RowChange.noCells, RowChange.noCells)
             if change.operation != .schema { change.schema = builder.index(of: batch.schemas[Int(change.schema)]) }
@@ -208,7 +217,7 @@ final class RowCompletion {
     }
     pack(first)
     if let place, RowCompletion.isEqual(key.bytes, row.bytes, keyLength) {
-      try rows.replace(row.bytes, keyLength: keyLength, at: place)
+      rows.replace(row.bytes, keyLength: keyLength, at: place)
     } else {
       if let place { rows.remove(at: place) }
       try remember(first)
@@ -225,7 +234,7 @@ final class RowCompletion {
   }
 
   /// Appends the row before a change: as it is remembered, or, when it is not, as the log has it.
-  private func appendOld(_ place: Int?, _ image: UInt32, _ images: Images) throws(Failure) -> UInt32 {
+  private func appendOld(_ place: RememberedRows.Place?, _ image: UInt32, _ images: Images) throws(Failure) -> UInt32 {
     let first = UInt32(cells.count)
     if let place {
       try appendRemembered(place)
@@ -247,7 +256,7 @@ final class RowCompletion {
     return true
   }
 
-  private func appendRemembered(_ place: Int) throws(Failure) {
+  private func appendRemembered(_ place: RememberedRows.Place) throws(Failure) {
     let first = cells.count
     let bytes = rows.bytes(at: place)
     var reader = PackedRowReader(bytes)
@@ -282,7 +291,7 @@ final class RowCompletion {
   }
 
   /// Where the row with the key of an image is remembered; columns that it does not hold are in the other one.
-  private func find(_ image: UInt32, or other: UInt32, _ images: Images) throws(Failure) -> Int? {
+  private func find(_ image: UInt32, or other: UInt32, _ images: Images) throws(Failure) -> RememberedRows.Place? {
     key.begin()
     for index in 0..<keyCount {
       let column = sources[packing[index]]
@@ -330,11 +339,7 @@ final class RowCompletion {
         at: "table \"\(schema?.name.description ?? "")\"",
         hint: "rows of several tables under one name need a key that tells them apart")
     }
-    do throws(Failure) {
-      try rows.insert(row.bytes, keyLength: keyLength)
-    } catch {
-      throw error.at("window \"\(window)\"")
-    }
+    rows.insert(row.bytes, keyLength: keyLength)
   }
 
   private func incomplete(_ what: String) -> Failure {

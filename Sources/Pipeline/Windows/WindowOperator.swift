@@ -45,15 +45,13 @@ final class WindowOperator {
     self.budget = budget
     groups = GroupIndex(budget)
     clock = WindowClock(definition, sources: sources)
-    completion = definition.remembers ? RowCompletion(window: definition.name) : nil
+    completion = definition.remembers ? RowCompletion(window: definition.name, budget) : nil
   }
 
   deinit { clock.free() }
 
   /// Bytes of the state, in memory and in files.
-  var byteCount: Int { (state?.byteCount ?? 0) + rememberedByteCount }
-  /// Bytes of the rows that are remembered, all in memory.
-  var rememberedByteCount: Int { completion?.rows.byteCount ?? 0 }
+  var byteCount: Int { (state?.byteCount ?? 0) + (completion?.byteCount ?? 0) }
 
   func adopt(_ plan: WindowPlan, _ state: any WindowState) {
     (self.plan, self.state) = (plan, state)

@@ -64,7 +64,7 @@ extension WindowOperator {
     guard let plan, let state else { return }
     plan.schema.encode(to: &writer)
     state.encode(to: &writer)
-    completion?.rows.encode(to: &writer)
+    completion?.encode(to: &writer)
   }
 
   func decode(_ sources: [String], from reader: inout StateReader) throws(Failure) {

@@ -80,14 +80,7 @@ package final class WindowSet {
 
   /// Brings what the state has in memory down to the limit.
   private func settle() throws(Failure) {
-    let remembered = operators.reduce(0) { $0 + $1.rememberedByteCount }
-    guard remembered <= budget.limit else {
-      throw Failure(
-        .limit, "the rows that the windows remember do not fit the memory that they may use",
-        at: "\(remembered >> 20) MiB of \(budget.limit >> 20) MiB",
-        hint: "raise `limits: { memory: … }`, let the windows read fewer columns, or let the source log whole rows")
-    }
-    budget.fixed = operators.reduce(remembered) { $0 + ($1.state?.fixedByteCount ?? 0) }
+    budget.fixed = operators.reduce(0) { $0 + ($1.state?.fixedByteCount ?? 0) }
     try budget.settle()
   }
 
