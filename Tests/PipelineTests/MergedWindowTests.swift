@@ -36,6 +36,37 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    "{\"at\":\n", "{}\n", "\0\n", "[1,2]\n",
+    #"{"at":{"a":[1]},"source":"a","transactions":1,"watermark":5}"# + "\n",
+    #"{"at":{},"source":"a","transactions":18446744073709551615,"watermark":5}"# + "\n",
+    #"{"at":{"b":[1,-1]},"source":"a","transactions":1,"watermark":5}"# + "\n",
+  ])
+  func aDamagedListOfBreaksIsRefusedWithItsFile(_ text: String) async throws {
+    var refused = 0
+    for seed in UInt64(0)..<8 {
+      var trial = MergedWindowTrial(seed: seed, isSteady: true)
+      try await trial.breakOff()
+      try trial.replaceBreaks(text)
+      do {
+        // Where no sink has results that the stored state has not, the list is not read.
+        try await trial.finish()
+      } catch let failure as Failure {
+        #expect(failure.code == .corruptState && failure.place.hasSuffix("/order-breaks"), "\(failure)")
+        refused += 1
+      }
+    }
+    #expect(refused > 0)
+  }
+
+  @Test func aBreakThatACrashHasCutWasNeverReliedOn() async throws {
+    var trial = MergedWindowTrial(seed: 3, isSteady: true)
+    try await trial.begin()
+    try trial.replaceBreaks(#"{"at":{"a":[1,"#)
+    try await trial.finish()
+    trial.expectLastPanes()
+  }
+
   /// The first result that is not as expected.
   private static func difference(_ found: [String], _ expected: [String]) -> String? {
     for (index, pair) in zip(found, expected).enumerated() where pair.0 != pair.1 {
@@ -127,12 +158,17 @@ struct MergedWindowTrial {
   }
 
   /// Until every sink has a checkpoint: sinks that begin in different runs are told early results at once.
-  private mutating func begin() async throws {
+  mutating func begin() async throws {
     let run = try makeRun(isLast: false)
     let running = Task { try await run.run(until: .never) }
     while targets.contains(where: { $0.content.checkpoint == nil }) { try await Task.sleep(nanoseconds: 500_000) }
     running.cancel()
     if case .failure(let error) = await running.result { try expectOrdered(error) }
+  }
+
+  /// Puts other bytes in the place of the list of where the order was broken.
+  func replaceBreaks(_ text: String) throws {
+    try text.write(toFile: state + "/order-breaks", atomically: true, encoding: .utf8)
   }
 
   /// A run to the end of everything.
@@ -172,6 +208,7 @@ struct MergedWindowTrial {
   private func expectOrdered(_ error: any Error) throws {
     if error is CancellationError { return }
     let failure = try #require(error as? Failure)
+    if failure.code == .corruptState { throw failure }
     try #require(failure.message.hasPrefix("ordered by"), "seed \(seed): \(failure)")
   }
 

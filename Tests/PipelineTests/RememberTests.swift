@@ -89,7 +89,7 @@ import Testing
     }
   }
 
-  private static func run(
+  static func run(
     _ windows: WindowSet, _ log: [MemoryTransaction], _ cutting: WindowTrial.Cutting = WindowTrial.Cutting(),
     from first: Int = 0, until end: Int64? = nil, into output: inout WindowTrial.Output
   ) throws {
@@ -100,7 +100,7 @@ import Testing
     for result in try windows.advance(to: EventTime(microseconds: end * 1_000_000)) { output.take(result) }
   }
 
-  private static func run(
+  static func run(
     _ block: String, _ log: [MemoryTransaction], _ cutting: WindowTrial.Cutting = WindowTrial.Cutting(),
     until end: Int64?
   ) throws -> WindowTrial.Output {
@@ -109,7 +109,7 @@ import Testing
     return output
   }
 
-  private static func panes(_ output: WindowTrial.Output) -> [[TransformedRow]] {
+  static func panes(_ output: WindowTrial.Output) -> [[TransformedRow]] {
     output.panes.map { $0.sorted { WindowTrial.told($0) < WindowTrial.told($1) } }
   }
 
@@ -126,7 +126,7 @@ import Testing
         + " group_by: [status], \(aggregates), \(RandomWindowTests.trigger(&random))")
   }
 
-  private static func remembering(_ block: String) -> String { String(block.dropLast(2)) + ", remember: true }" }
+  static func remembering(_ block: String) -> String { String(block.dropLast(2)) + ", remember: true }" }
 
   @Test(arguments: Images.allCases, 0..<16)
   func aLogWithoutWholeRowsGivesTheSamePanes(_ images: Images, _ seed: Int) throws {
@@ -144,7 +144,7 @@ import Testing
     #expect(output.plain == (try RememberTests.run(block.replaceFrom, reduced, until: nil)).plain)
   }
 
-  private static func reduced(_ log: [MemoryTransaction], _ images: Images) -> [MemoryTransaction] {
+  static func reduced(_ log: [MemoryTransaction], _ images: Images) -> [MemoryTransaction] {
     log.map { transaction in
       var transaction = transaction
       transaction.changes = transaction.changes.map(images.reduced)
@@ -182,95 +182,6 @@ import Testing
     }
   }
 
-  /// Rows that come, grow, shrink, move to other keys and go while most of them lie in files.
-  @Test func manyRowsInFilesAreEachFoundAgain() throws {
-    var random = SeededRandom(seed: 31)
-    var held: [Int64: [MemoryValue]] = [:]
-    func row(_ id: Int64) -> [MemoryValue] {
-      WindowTrial.order(
-        id, String(repeating: "s", count: .random(in: 0...400, using: &random)), .random(in: 0...999, using: &random),
-        at: nil)
-    }
-    let log = (Int64(0)..<300).map { number in
-      WindowTrial.transaction(
-        number,
-        (0..<50).map { (_: Int) -> MemoryChange in
-          let id = Int64.random(in: 0..<6000, using: &random)
-          guard let old = held.removeValue(forKey: id) else {
-            let new = row(id)
-            held[id] = new
-            return .insert(WindowTrial.orders, new)
-          }
-          if Int.random(in: 0..<4, using: &random) == 0 { return .delete(WindowTrial.orders, old) }
-          let other = Int64.random(in: 0..<6000, using: &random)
-          let key = held[other] == nil ? other : id
-          let new = row(key)
-          held[key] = new
-          return .update(WindowTrial.orders, before: old, after: new)
-        })
-    }
-    let block = WindowTrial.block(
-      "window: { cumulative: { size: 10m, every: 1m } }, aggregate: { n: count(), total: sum(amount),"
-        + " letters: sum(length(status)) }")
-    let whole = try RememberTests.run(block, log, until: 10_000)
-    #expect(whole.rows.count > 3)
-    let reduced = RememberTests.reduced(log, .minimal)
-    try SpilledWindowTests.withDirectory { directory in
-      let limit = 1 << 18
-      let windows = WindowSet(
-        try WindowTrial.definitions(RememberTests.remembering(block)), memoryLimit: limit, directory: directory)
-      var output = WindowTrial.Output()
-      try RememberTests.run(windows, reduced, into: &output)
-      #expect(windows.byteCount > 3 * limit && windows.residentByteCount < limit + 100_000)
-      for batch in try windows.advance(to: EventTime(microseconds: 10_000_000_000)) { output.take(batch) }
-      #expect(RememberTests.panes(output) == RememberTests.panes(whole))
-    }
-  }
-
-  /// Keys and values of many lengths, that come, change, move and go.
-  @Test func rowsOfManyLengthsAreKeptWhileTheyComeChangeAndGo() throws {
-    let words = TableSchema(
-      name: WindowTrial.orders.name,
-      columns: [
-        ColumnSchema(name: "id", type: .text(length: 0), isNullable: false),
-        ColumnSchema(name: "status", type: .text(length: 0)), ColumnSchema(name: "amount", type: .float64),
-      ], key: [0])
-    var random = SeededRandom(seed: 77)
-    var held: [[MemoryValue]] = []
-    var log: [MemoryTransaction] = []
-    func text(_ most: Int) -> MemoryValue {
-      .text(
-        String(repeating: "w", count: .random(in: 0...most, using: &random))
-          + "\(Int.random(in: 0..<9, using: &random))")
-    }
-    for number in 0..<6000 {
-      let place = held.indices.randomElement(using: &random)
-      let growing = number % 2000 < 1400
-      if let place, Int.random(in: 0..<10, using: &random) < (growing ? 2 : 8) {
-        log.append(WindowTrial.transaction(Int64(number), [.delete(words, held.remove(at: place))]))
-      } else if let place, Int.random(in: 0..<3, using: &random) == 0 {
-        let before = held[place]
-        if Int.random(in: 0..<4, using: &random) == 0 { held[place][0] = .text("moved \(number)") }
-        held[place][1] = text(300)
-        log.append(WindowTrial.transaction(Int64(number), [.update(words, before: before, after: held[place])]))
-      } else {
-        guard case .text(let start) = text(40) else { continue }
-        held.append([.text("\(start) \(number)"), text(300), .double(Double(number) / 8)])
-        log.append(WindowTrial.transaction(Int64(number), [.insert(words, held[held.count - 1])]))
-      }
-    }
-    let block = WindowTrial.block(
-      "window: { tumbling: 500s }, aggregate: { n: count(), different: count(distinct status), most: max(status),"
-        + " total: sum(amount) }")
-    let whole = try RememberTests.run(block, log, until: 10_000)
-    #expect(whole.rows.count > 10)
-    for images in [Images.minimal, .identity] {
-      let output = try RememberTests.run(
-        RememberTests.remembering(block), RememberTests.reduced(log, images), until: 10_000)
-      #expect(RememberTests.panes(output) == RememberTests.panes(whole))
-    }
-  }
-
   @Test func aStoredStateWithRowsThatIsCutOffOrChangedIsRefusedAndNeverTraps() throws {
     var random = SeededRandom(seed: 5)
     let block = RememberTests.remembering(RememberTests.block(0, &random))
@@ -296,7 +207,7 @@ import Testing
   private static let sums =
     "window: { tumbling: 1m }, group_by: [status], aggregate: { n: count(), total: sum(amount) }"
 
-  private static func failing(_ changes: [MemoryChange], _ more: String = ", remember: true") -> Failure? {
+  static func failing(_ changes: [MemoryChange], _ more: String = ", remember: true") -> Failure? {
     let block = WindowTrial.block(sums + more)
     return failure { _ = try RememberTests.run(block, [WindowTrial.transaction(10, changes)], until: nil) }
   }
@@ -338,35 +249,6 @@ import Testing
     after[0] = .uint(2)
     let failure = RememberTests.failing([.insert(old, WindowTrial.order(1, "a", 100, at: nil)), .insert(other, after)])
     #expect(failure?.code == .schemaChange)
-  }
-
-  /// Rows that grow in waves leave room that none of the next has the length of.
-  @Test func rowsThatGrowInWavesTakeLittleMoreThanTheirLength() throws {
-    let words = TableSchema(
-      name: WindowTrial.orders.name,
-      columns: [
-        ColumnSchema(name: "id", type: .integer(bits: 64, unsigned: false), isNullable: false),
-        ColumnSchema(name: "status", type: .text(length: 0)),
-      ], key: [0])
-    func row(_ id: Int64, _ length: Int) -> [MemoryValue] { [.int(id), .text(String(repeating: "w", count: length))] }
-    let rows: Int64 = 1000
-    var log = [WindowTrial.transaction(1, (0..<rows).map { .insert(words, row($0, 10)) })]
-    for wave in 1...60 {
-      log.append(
-        WindowTrial.transaction(
-          Int64(wave + 1),
-          (0..<rows).map { id in
-            .update(words, before: row(id, 0).without([1], .absent), after: row(id, 10 + 40 * wave))
-          }))
-    }
-    let windows = WindowSet(
-      try WindowTrial.definitions(
-        WindowTrial.block("window: { tumbling: 1h }, aggregate: { last: max(status) }, remember: true")))
-    var output = WindowTrial.Output()
-    try WindowTrial.run(windows, log, until: 7200, into: &output)
-    let longest = 10 + 40 * 60
-    #expect(output.rows.count == 1 && WindowTrial.told(output.rows[0]).contains(String(repeating: "w", count: longest)))
-    #expect(windows.byteCount < 2 * Int(rows) * longest)
   }
 
   @Test func withoutRememberTheHintNamesBothRemedies() throws {
@@ -464,18 +346,10 @@ import Testing
     #expect(output.rows.map(WindowTrial.told) == ["insert 0 60 a 0 NULL on_time 0 true"])
     #expect(output.plain.count == 5)
   }
-
-  @Test func aRowOfAnyLengthIsRemembered() throws {
-    let row = WindowTrial.order(1, String(repeating: "x", count: 3_000_000), 100, at: nil)
-    #expect(
-      RememberTests.failing([
-        .insert(WindowTrial.orders, row), .delete(WindowTrial.orders, row.without([1, 2, 3], .absent)),
-      ]) == nil)
-  }
 }
 
 extension [MemoryValue] {
-  fileprivate func without(_ columns: [Int], _ mark: MemoryValue) -> [MemoryValue] {
+  func without(_ columns: [Int], _ mark: MemoryValue) -> [MemoryValue] {
     var row = self
     for column in columns { row[column] = mark }
     return row

@@ -1,4 +1,4 @@
-import Change
+package import Change
 import Glibc
 
 extension Failure {
@@ -21,9 +21,9 @@ extension Failure {
 }
 
 /// What the names in a directory need to survive a power cut.
-enum DurableDirectory {
+package enum DurableDirectory {
   /// Makes the names of what was made, renamed or removed in a directory durable.
-  static func sync(_ path: String) throws(Failure) {
+  package static func sync(_ path: String) throws(Failure) {
     let directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard directory >= 0 else { throw .systemCall("cannot open the directory", at: path) }
     defer { close(directory) }

@@ -2,15 +2,18 @@ internal import Change
 internal import Compression
 internal import FoundationEssentials
 internal import Glibc
+internal import Pipeline
 
 /// The catalog in the state directory: one line with a checksum, then JSON; replaced by rename, readable by the user
 /// alone.
 struct CatalogFile {
+  private let directory: String
   let path: String
   /// The server in whose log the places lie.
   let server: ServerIdentity
 
   init(directory: String, server: ServerIdentity) {
+    self.directory = directory
     path = directory + "/catalog.json"
     self.server = server
   }
@@ -74,6 +77,7 @@ struct CatalogFile {
     guard close(file) == 0, isSynced, rename(temporary, path) == 0 else {
       throw systemFailure("cannot make the catalog durable")
     }
+    try DurableDirectory.sync(directory)
   }
 
   private static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt32 { bytes.withUnsafeBytes { Checksum.crc32($0) } }
