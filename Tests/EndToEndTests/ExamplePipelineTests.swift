@@ -12,7 +12,7 @@ struct ExamplePipelineTests {
     #expect(files.count >= 4)
     let result = try await Program.run(
       ["validate"] + files.map(\.path), in: FileManager.default.temporaryDirectory,
-      environment: ["MASK_SECRET": "0123456789abcdef"])
+      environment: ["SHOP_PASSWORD": "anything", "COPY_PASSWORD": "anything", "MASK_SECRET": "0123456789abcdef"])
     #expect(result.exitStatus == 0, "\(result.output)")
   }
 }
