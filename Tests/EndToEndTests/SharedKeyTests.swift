@@ -15,9 +15,10 @@ import Testing
     for shard in 1...2 { try insert(771234567, servers[shard - 1], shard) }
     try expectRefusal(MergeKillTests.pipeline(servers, copy: copy, in: directory), key: 771234567, log: log)
     try servers[1].execute("DELETE FROM shop_2.orders WHERE id = 771234567")
-    for sink in ["copy.db", "state"] { try FileManager.default.removeItem(atPath: directory.appending(sink)) }
+    // As the hint has it: the tables and the checkpoint of each sink.
+    try FileManager.default.removeItem(atPath: directory.appending("copy.db"))
     try copy.execute("DROP DATABASE IF EXISTS shop")
-    try copy.execute("DROP DATABASE IF EXISTS freshet")
+    try copy.execute("DROP TABLE IF EXISTS freshet._freshet_checkpoint")
     let pipeline = try MergeKillTests.pipeline(servers, copy: copy, in: directory)
     try expectEnd(pipeline, log: log)
     // By a snapshot and a log; its row moves first.
@@ -34,6 +35,25 @@ import Testing
     let statement = try SQLiteStatement(connection, "SELECT body FROM orders WHERE id = 771234567")
     #expect(try statement.step())
     #expect(statement.string(0) == "shard 1")
+  }
+
+  @Test func aKeyThatTwoSnapshotsHaveIsMendedAtTheSourceThatBringsItLast() throws {
+    let servers = try (1...2).map { _ in try PrivateMariaDB() }
+    for (index, server) in servers.enumerated() { try ShardWorkload.prepare(server, shard: index + 1, rows: 30) }
+    let copy = try PrivateMariaDB(options: ["log_bin": nil, "server_id": "9"])
+    let directory = try TemporaryDirectory(prefix: "freshet-shared-keys")
+    for shard in 1...2 { try insert(771234567, servers[shard - 1], shard) }
+    let pipeline = try MergeKillTests.pipeline(servers, copy: copy, in: directory)
+    let refused = try FreshetProcess(["run", pipeline, "--until", "now"], log: directory.appending("refused.log"))
+    #expect(refused.wait() == 65)
+    let found = [1, 2].filter { refused.messages.contains("in the snapshot of source \"shard\($0)\"") }
+    #expect(!refused.messages.contains("log offset") && refused.messages.contains("_freshet_checkpoint"))
+    let shard = try #require(found.count == 1 ? found.first : nil, "\(refused.messages)")
+    #expect(refused.messages.contains("at source \"shard\(shard)\" and start again"), "\(refused.messages)")
+    try servers[shard - 1].execute("DELETE FROM shop_\(shard).orders WHERE id = 771234567")
+    try expectEnd(pipeline, log: directory.appending("run.log"))
+    #expect(try copy.query("SELECT body FROM shop.orders WHERE id = 771234567") == [["shard \(3 - shard)"]])
+    #expect(try copy.query("SELECT COUNT(*) FROM shop.orders") == [["61"]])
   }
 
   private func insert(_ key: Int, _ server: PrivateMariaDB, _ shard: Int) throws {
