@@ -59,6 +59,10 @@ import Testing
     let poor = try MariaDBConnection(options)
     let failure = #expect(throws: Failure.self) { try poor.query("SELECT * FROM grants.t") }
     #expect(failure?.code == .permission)
+    for statement in ["CREATE DATABASE grants2", "USE grants", "SET GLOBAL max_connections = 100"] {
+      let denied = #expect(throws: Failure.self) { try poor.execute(statement) }
+      #expect(denied?.code == .permission && denied?.hint.contains("privilege") == true, "\(statement)")
+    }
     let dump = #expect(throws: Failure.self) { try poor.query("SHOW MASTER STATUS") }
     #expect(dump?.code == .permission)
   }

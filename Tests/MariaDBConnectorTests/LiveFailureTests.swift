@@ -1,4 +1,5 @@
 import Change
+import Flow
 import Foundation
 import MariaDBClient
 import MariaDBConnector
@@ -55,6 +56,58 @@ import Testing
     unseeing.tables = ["shop.orders"]
     let failure = await failure(unseeing)
     #expect(failure?.code == .permission && failure?.hint.contains("GRANT SELECT ON shop.orders") ?? false)
+  }
+
+  @Test func `a heartbeat table that may not be made or written is told with the statements that mend it`() async throws
+  {
+    let server = try server()
+    try server.run(
+      "CREATE USER f@'%' IDENTIFIED BY 'p'", "GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO f@'%'",
+      "GRANT SELECT ON shop.* TO f@'%'")
+    var options = try options(server, user: "f")
+    options.snapshotMode = .never
+    options.heartbeatTable = TableName(namespace: "fresh`et", table: "heartbeat")
+    let remedy =
+      "CREATE DATABASE IF NOT EXISTS `fresh``et`; GRANT CREATE, SELECT, INSERT, UPDATE ON `fresh``et`.`heartbeat` TO "
+    let made = "CREATE DATABASE `fresh``et`"
+    for statements in [
+      [], [made], ["GRANT CREATE, INSERT ON `fresh``et`.heartbeat TO f@'%'"],
+      ["GRANT UPDATE ON `fresh``et`.heartbeat TO f@'%'"],
+    ] {
+      for statement in statements { try server.run(statement) }
+      for told in [await failure(options), await planFailure(options)] {
+        #expect(told?.code == .permission && told?.hint.hasPrefix(remedy) ?? false, "\(String(describing: told))")
+        #expect(told?.message.contains("heartbeat table \"fresh`et.heartbeat\"") ?? false)
+      }
+    }
+    try server.run("DROP DATABASE `fresh``et`", "REVOKE ALL PRIVILEGES, GRANT OPTION FROM f@'%'")
+    try server.run("GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO f@'%'", "GRANT SELECT ON shop.* TO f@'%'")
+    for statement in remedy.split(separator: "; ") {
+      try server.run(statement.hasPrefix("GRANT") ? "\(statement) f@'%'" : String(statement))
+    }
+    #expect(await planFailure(options) == nil)
+    #expect(try server.query("SHOW TABLES FROM `fresh``et`").isEmpty, "a plan makes nothing")
+    let told = await failure(options)
+    #expect(told == nil, "\(String(describing: told))")
+    #expect(try server.query("SELECT COUNT(*) FROM `fresh``et`.heartbeat") == [["1"]])
+    // Who finds the table need not make it; who may make the database needs nobody to.
+    try server.run("REVOKE CREATE ON `fresh``et`.heartbeat FROM f@'%'")
+    #expect(await failure(options) == nil)
+    #expect(await planFailure(options) == nil)
+    options.heartbeatTable = TableName(namespace: "own", table: "heartbeat")
+    #expect(await planFailure(options)?.code == .permission)
+    try server.run("GRANT CREATE, SELECT, INSERT, UPDATE ON own.* TO f@'%'")
+    #expect(await planFailure(options) == nil)
+    #expect(await failure(options) == nil)
+  }
+
+  private func planFailure(_ options: MariaDBSourceOptions) async -> Failure? {
+    let thread = DedicatedThread(name: "plan")
+    defer { thread.stop() }
+    do {
+      _ = try await MariaDBSourceDefinition(options: options).plan(LiveRun.context(thread, nil))
+      return nil
+    } catch { return error as? Failure }
   }
 
   @Test func `an unreachable server can be tried again`() async throws {

@@ -23,6 +23,9 @@ package struct MariaDBSourceDefinition: SourceDefinition {
     context.source.set(
       kind: server.facts.kind, logFileBase: server.facts.logFileBase,
       server: try TargetServer.identity(of: server.connection))
+    if let name = options.heartbeatTable {
+      try HeartbeatTable(name: name, interval: options.heartbeat).check(server.connection)
+    }
     let wanted = WantedTables(options: options, filter: TableFilter(options.tables))
     let entries = try CatalogReader(connection: server.connection).tables { wanted.includes($0) }
     let tables = entries.sorted { $0.key < $1.key }.map { name, entry in

@@ -44,8 +44,8 @@ package final class MariaDBSource: Source {
     try await withHeartbeat(url) { try await attempt.run(from: begun) }
   }
 
-  /// Runs `body` while the heartbeat table, if there is one, is updated beside it. That it cannot be made is told at once;
-  /// when it stops later the log is still whole, only its times are coarse: a warning.
+  /// Runs `body` while the heartbeat table, if there is one, is updated beside it. That it cannot be made or
+  /// written is told at once; when it stops later the log is still whole, only its times are coarse: a warning.
   private func withHeartbeat(_ url: MariaDBURL, _ body: () async throws -> Void) async throws {
     guard let name = options.heartbeatTable else { return try await body() }
     let heartbeat = HeartbeatTable(name: name, interval: options.heartbeat)

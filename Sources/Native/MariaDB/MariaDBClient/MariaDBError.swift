@@ -34,9 +34,9 @@ package struct MariaDBError: Hashable, Sendable {
   /// The one table from a server's error numbers to kinds of failure. Source: mariadb.com/kb/en/mariadb-error-code-reference.
   private var classification: (Failure.Code, hint: String) {
     switch number {
-    case 1045, 1698, 1044, 1524, 1820, 1862, 2059, 4151:
+    case 1045, 1698, 1524, 1820, 1862, 2059, 4151:
       (.authentication, "check user and password, and from which hosts the user may connect")
-    case 1141, 1142, 1143, 1227, 1370:
+    case 1044, 1095, 1141, 1142, 1143, 1227, 1345, 1370, 1419:
       (.permission, "grant the user the privilege that the server names")
     case 2026 where isCertificateRefused:
       (
@@ -73,7 +73,10 @@ package struct MariaDBError: Hashable, Sendable {
   private var dumpRefused: (Failure.Code, hint: String) {
     let text = message.lowercased()
     if text.contains("max_allowed_packet") {
-      return (.limit, "raise `max_allowed_packet` at the server, or the start position is not that of an event")
+      return (
+        .limit,
+        "raise `max_allowed_packet` at the server; or the start position is not that of an event, as after RESET MASTER"
+      )
     }
     if text.contains("same server_uuid") || text.contains("same server_id") || text.contains("same uuid") {
       return (.identity, "give the pipeline a `server_id` that no other replica has")
