@@ -110,6 +110,64 @@ import Testing
     } catch { return error as? Failure }
   }
 
+  @Test func `a server that is shut down in order has gone, and its log is not at its end`() async throws {
+    let server = try server()
+    for until in [
+      Until.never, .time(EventTime(seconds: UInt32.max)), .position("0-1-4000"), .position("binlog.000099:4"),
+    ] {
+      let run = LiveRun(try server.source(["shop.*"]), until: until)
+      try await server.awaitReaders()
+      try server.run("REPLACE INTO shop.orders VALUES (2, UUID())")
+      #expect(await run.reaches { $0.changeCount > 0 })
+      server.stop()
+      let failure = await run.failure()
+      #expect(failure?.code == .unreachable, "\(until): \(String(describing: failure))")
+      #expect(failure?.message.contains("it may be shutting down") ?? false, "\(until): \(String(describing: failure))")
+      try server.start()
+    }
+    let run = LiveRun(try server.source(["shop.*"]))
+    try await server.awaitReaders()
+    run.stop.request()
+    server.stop()
+    try await run.finished()
+  }
+
+  @Test func `a log that was reset is told after a snapshot, in it, and to a checkpoint that does not know its file`()
+    async throws
+  {
+    let server = try server()
+    let snapshot = LiveRun(try server.source(["shop.*"], snapshot: .initial), until: .now)
+    try await snapshot.finished()
+    let positions = try snapshot.output.batches.map { try MariaDBPosition($0.position) }
+    let inside = try #require(positions.first { $0.snapshot != nil })
+    let behind = try #require(positions.last)
+    #expect(behind.snapshot == nil)
+    #expect(positions.allSatisfy { $0.server.logCreated != 0 })
+    var old = behind
+    old.server.logCreated = 0
+    var bare = old
+    bare.gtids = GTIDSet()
+    for position in [inside, behind, old, bare] {
+      #expect(await failure(try server.source(["shop.*"], snapshot: .initial), from: position.position) == nil)
+    }
+    try await server.awaitNextSecond()
+    // Each place lies inside an event then.
+    try server.run("RESET MASTER", "INSERT INTO shop.orders SELECT seq, REPEAT('x', 40) FROM mysql.seq_100_to_400")
+    for position in [inside, behind] {
+      let told = await failure(try server.source(["shop.*"], snapshot: .initial), from: position.position)
+      #expect(told?.code == .identity && told?.hint.contains("RESET MASTER") ?? false, "\(String(describing: told))")
+    }
+    for position in [old, bare] {
+      let told = await failure(try server.source(["shop.*"]), from: position.position)
+      #expect(told?.code == .positionLost, "\(String(describing: told))")
+    }
+    // The place of an event, but of another history.
+    var place = old
+    place.log.offset = try #require(try server.query("SHOW MASTER STATUS")[0][1].flatMap { UInt64($0) })
+    let told = await failure(try server.source(["shop.*"]), from: place.position)
+    #expect(told?.code == .identity, "\(String(describing: told))")
+  }
+
   @Test func `an unreachable server can be tried again`() async throws {
     var options = MariaDBSourceOptions(url: try MariaDBURL("mariadb://root@127.0.0.1:1/"))
     options.snapshotMode = .never

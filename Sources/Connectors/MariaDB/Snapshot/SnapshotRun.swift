@@ -33,7 +33,11 @@ struct SnapshotRun {
     try CatalogFile(directory: context.stateDirectory, server: attempt.server.facts.identity).write(catalog.tables)
     catalog.markSaved()
     var position = MariaDBPosition(gtids: views.gtids, log: views.place, server: attempt.server.facts.identity)
-    position.server.logCreated = 0
+    // A snapshot alone needs no right to read the log, and nothing goes on from it there.
+    if options.snapshotMode != .only {
+      position.server.logCreated = try LogStream.creation(
+        of: views.place, attempt.server, attempt.url, options)
+    }
     if let base = plan.base, let state = base.snapshot { try await catchUp(base, state, to: views.place) }
     if attempt.control.stop.isRequested { return nil }
     let ledger = SnapshotLedger(
@@ -139,13 +143,9 @@ struct SnapshotRun {
     let filter = CatchUpFilter(state, connection: server.connection)
     var start = base
     start.snapshot = nil
-    let isReached = try await attempt.stream(
+    try await attempt.stream(
       from: try server.startPoint(after: start), to: .place(place), catalog, snapshot: state
     ) { try filter.refine($0) }
-    guard isReached || attempt.control.stop.isRequested else {
-      throw Failure(
-        .unreachable, "the server ended the log before the place of the snapshot's view", at: server.connection.place)
-    }
   }
 
   private func read(

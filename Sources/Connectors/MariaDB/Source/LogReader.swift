@@ -116,7 +116,7 @@ final class LogReader {
     }
   }
 
-  /// The next event; nil at the log's end, and when a stop woke the socket.
+  /// The next event; nil when a stop woke the socket.
   private func next() throws -> UnsafeRawBufferPointer? {
     do { return try stream.next() } catch {
       try Task.checkCancellation()
@@ -176,7 +176,7 @@ final class LogReader {
   }
 
   /// Whether `end` was reached, where it is a place or a set.
-  var isAtEnd: Bool {
+  private var isAtEnd: Bool {
     let isReached =
       switch end {
       case .never, .time: false

@@ -23,6 +23,10 @@ final class LogStream {
   @exclusivity(unchecked) private var skippedRotation: String?
   /// What the first description of the log must say; 0: anything.
   private var expectedCreation: UInt32
+  /// The place at which the dump begins; nil where it begins by GTID.
+  private let place: LogPlace?
+  /// The file of `place` is known to be the one that was meant, or an event has come from there.
+  @exclusivity(unchecked) private var isPlaceProven: Bool
 
   /// - Parameter expectedCreation: when the log file of the start position was made; 0: any file will do.
   init(
@@ -31,6 +35,8 @@ final class LogStream {
   ) throws(Failure) {
     self.server = server
     self.expectedCreation = expectedCreation
+    place = if case .place(let place) = start { place } else { nil }
+    isPlaceProven = expectedCreation != 0
     connection = try server.further(url, options, readTimeoutSeconds: options.silenceSeconds)
     serverThread = connection.threadId
     do throws(Failure) {
@@ -38,6 +44,20 @@ final class LogStream {
     } catch {
       throw server.explained(error)
     }
+  }
+
+  /// When the log file of a place was made, in seconds since 1970: what tells it from a later one of the same name.
+  /// - Throws: `.permission` when the user may not read the log, and what a dump throws.
+  static func creation(
+    of place: LogPlace, _ server: LogServer, _ url: MariaDBURL, _ options: MariaDBSourceOptions
+  ) throws(Failure) -> UInt32 {
+    let offset = place.offset > UInt64(UInt32.max) ? 4 : place.offset
+    // A dump without a number ends no other reader's.
+    let stream = try LogStream(
+      server, url, options, start: .place(LogPlace(file: place.file, offset: offset)), expectedCreation: 0, serverId: 0)
+    while stream.logCreated == 0 { _ = try stream.next() }
+    stream.wake()
+    return stream.logCreated
   }
 
   /// Ends a blocked `next` for good. Thread: any.
@@ -54,20 +74,38 @@ final class LogStream {
   var hasBufferedInput: Bool { connection.hasBufferedInput() }
 
   /// The next event; blocks until the server sends one or has been silent for three heartbeats.
-  func next() throws(Failure) -> UnsafeRawBufferPointer? {
+  /// - Throws: `.unreachable` also when the server ends the stream, as it does when it is shut down: the dump waits for what is
+  ///   written next, so that its end is never the log's.
+  func next() throws(Failure) -> UnsafeRawBufferPointer {
     while true {
       let packet: MariaDBConnection.BinlogPacket
-      do throws(Failure) { packet = try connection.nextPacket() } catch { throw server.explained(error) }
-      guard case .event(let event) = packet else { return nil }
+      do throws(Failure) { packet = try connection.nextPacket() } catch { throw explained(error) }
+      guard case .event(let event) = packet else {
+        throw Failure(
+          .unreachable, "the server has ended the stream of its log; it may be shutting down",
+          at: server.connection.place)
+      }
       guard event.count > EventHeader.byteCount else { return event }
       let type = EventType(rawValue: event[4])
-      if type == .formatDescription { try check(event) }
+      if type == .formatDescription { try check(event) } else if type != .rotate { isPlaceProven = true }
       if type == .rotate, let name = skippedRotation {
         skippedRotation = nil
         if LogStream.rotates(event, to: name) { continue }
       }
       return event
     }
+  }
+
+  /// What a server says that finds no event at the place is about the size of events, or about damage.
+  private func explained(_ failure: Failure) -> Failure {
+    guard let place, !isPlaceProven, failure.cause.hasPrefix("1236 "),
+      failure.code == .limit || failure.code == .corruptLog
+    else { return server.explained(failure) }
+    return Failure(
+      .positionLost, "the server's log has no event at \"\(place)\"", at: server.connection.place,
+      hint: "the server's logs were reset (RESET MASTER), or the place lies inside an event: "
+        + "take a new snapshot into empty targets",
+      cause: failure.cause)
   }
 
   /// A file's description keeps the time at which the file was made, also when it is sent for a dump from its middle.
@@ -114,8 +152,9 @@ extension LogStream {
       guard let offset = UInt32(exactly: place.offset) else {
         throw Failure(.internal, "a dump from behind 4 GiB was asked for by offset")
       }
-      try connection.registerReplica(serverId: serverId)
-      try connection.dumpBinlog(file: place.file, offset: offset, serverId: serverId)
+      if serverId != 0 { try connection.registerReplica(serverId: serverId) }
+      try connection.dumpBinlog(
+        file: place.file, offset: offset, serverId: serverId, flags: serverId == 0 ? .nonBlocking : [])
     }
   }
 

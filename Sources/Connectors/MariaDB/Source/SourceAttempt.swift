@@ -36,10 +36,11 @@ struct SourceAttempt {
 
   /// Sends nothing but the position at which the log is read from here on.
   private func tellStart(_ point: StartPoint) async throws {
-    let place = point.decoder
+    let log = LogPlace(file: point.decoder.file, offset: point.decoder.offset)
+    var identity = server.facts.identity
+    if !log.file.isEmpty { identity.logCreated = try LogStream.creation(of: log, server, url, options) }
     let start = MariaDBPosition(
-      gtids: point.tracksGTIDs ? place.gtids : GTIDSet(), log: LogPlace(file: place.file, offset: place.offset),
-      server: server.facts.identity)
+      gtids: point.tracksGTIDs ? point.decoder.gtids : GTIDSet(), log: log, server: identity)
     try await output.send(
       Batch(
         arena: [], cells: [], changes: [], transactions: [], schemas: [], schemaChanges: [], position: start.position,
@@ -80,13 +81,11 @@ struct SourceAttempt {
     return .some(position)
   }
 
-  /// Streams from a start point; `refine` sees every batch before it is sent.
-  /// - Returns: whether `end` was reached, where it is a place or a set.
-  @discardableResult
+  /// Streams from a start point; `refine` sees every batch before it is sent. Returns at `end`, or when a stop was requested.
   func stream(
     from point: StartPoint, to end: StreamEnd, _ catalog: Catalog, snapshot: SnapshotState? = nil,
     refine: ((Batch) throws -> Batch)? = nil
-  ) async throws -> Bool {
+  ) async throws {
     let stream = try LogStream(
       server, url, options, start: point.stream, expectedCreation: point.expectedCreation, serverId: source.serverId)
     if let file = point.continuesFile { stream.expectContinuation(in: file) }
@@ -109,7 +108,6 @@ struct SourceAttempt {
     } catch {
       source.context.logger.debug("the server's end of the stream was not ended", metadata: ["error": "\(error)"])
     }
-    return reader.isAtEnd
   }
 
   private func describe(_ point: StartPoint) -> String {

@@ -60,6 +60,7 @@ extension LogServer {
       gtids = first.start.gtids
     }
     try require(place)
+    if position.server.logCreated == 0, position.prepared.isEmpty { try requireHistory(of: position) }
     var point = StartPoint(
       stream: .place(place), decoder: BinlogPosition(file: place.file, offset: place.offset, gtids: gtids),
       expectedCreation: created, emittedUntil: position.prepared.isEmpty ? nil : position.log,
@@ -96,6 +97,20 @@ extension LogServer {
         + "\"\(files.first?.file ?? "nothing")\"",
       at: connection.place,
       hint: "take a new snapshot, or restore the logs, and keep them longer (binlog_expire_logs_seconds)")
+  }
+
+  /// Where a position does not tell when its log file was made, its transactions are compared with those of the place.
+  /// - Throws: `.identity` when they are others, `.positionLost` when no event of the log begins at the place.
+  private func requireHistory(of position: MariaDBPosition) throws(Failure) {
+    guard !position.gtids.isEmpty else { return }
+    let isSame =
+      facts.isMariaDB
+      ? try gtids(at: position.log) == position.gtids : try executed().contains(position.gtids)
+    guard !isSame else { return }
+    throw Failure(
+      .identity, "the server's log does not have the transactions of the checkpoint \"\(position.text)\"",
+      at: connection.place,
+      hint: "the server's logs were reset (RESET MASTER) or it was rebuilt: take a new snapshot into empty targets")
   }
 
   /// The place that `start:` names.

@@ -4,7 +4,7 @@ internal import Pipeline
 /// Where a stream ends of itself.
 enum StreamEnd: Hashable {
   case never
-  /// At or behind a place of the server that is read. When the server has nothing more to send it is reached, too.
+  /// At or behind a place of the server that is read.
   case place(LogPlace)
   case gtids(GTIDSet)
   case time(EventTime)

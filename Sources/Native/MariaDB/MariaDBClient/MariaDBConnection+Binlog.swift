@@ -7,7 +7,8 @@ extension MariaDBConnection {
   package enum BinlogPacket {
     /// One event, from its header on, without the protocol's leading byte.
     case event(UnsafeRawBufferPointer)
-    /// The end of the log, sent when the dump was asked not to wait.
+    /// The end of the log, when the dump was asked not to wait; otherwise the server gave the dump up: it shuts down, or
+    /// somebody has ended the dump's thread.
     case end
   }
 
