@@ -105,7 +105,7 @@ import Testing
     #expect(!result.output.contains("CREATE TABLE \"orders\""))
     let wrong = try ShellCommand(
       "freshet plan '\(pipeline)' --set transforms.0.project.exclude=nothing", in: directory)
-    #expect(wrong.exitStatus == 65)
+    #expect(wrong.exitStatus == 78)
     #expect(wrong.errors.contains("`project` names column \"nothing\""), "\(wrong.errors)")
   }
 }

@@ -43,6 +43,18 @@ struct OutboxTests {
     #expect(batch.accounts?.dropped.map(\.count) == [1])
   }
 
+  @Test(arguments: [
+    ("route.by.field: kind", "p.yaml:4:62: `outbox` needs column \"kind\", which table \"shop.outbox\" does not have"),
+    ("table.fields.additional: [id, paylod]", "p.yaml:4:76: `outbox` needs column \"paylod\""),
+    ("route.by.field: payload", "p.yaml:4:62: `outbox` routes by column \"payload\""),
+  ])
+  func aColumnThatTheOutboxHasNotIsToldAtItsPlace(_ option: String, _ message: String) throws {
+    let chain = try TransformTrial.chain("{ outbox: { table: shop.outbox, \(option) } }")
+    let refused = failure { _ = try chain.schema(for: OutboxTests.outbox) }
+    #expect(refused?.code == .configuration)
+    #expect(refused?.description.hasPrefix(message) == true, "\(String(describing: refused))")
+  }
+
   @Test func whatIsNoEventStopsThePipeline() throws {
     for row in [OutboxTests.event("e", ""), OutboxTests.event("e", "order", .null)] {
       #expect(

@@ -52,13 +52,27 @@ private struct RandomTransform {
     let key = ColumnSchema(name: "id", type: .integer(bits: 64, unsigned: false), isNullable: false)
     let place = Int.random(in: 0...columns.count, using: &random)
     return TableSchema(
-      name: TableName(namespace: "s", table: "t\(number)"), columns: columns[..<place] + [key] + columns[place...],
+      name: TableName(namespace: "s", table: "t\(number)"),
+      columns: columns[..<place] + [key] + columns[place...] + [ColumnSchema(name: "document", type: .json)],
       key: [place])
   }
 
   /// Every table has `id` and `c0`; the others may be missing, and are named only by patterns.
   private mutating func addStep(_ number: Int) {
-    switch Int.random(in: 0..<7, using: &random) {
+    switch Int.random(in: 0..<9, using: &random) {
+    case 7:
+      blocks.append("{ cast: { table: '*', columns: { c2: text }, missing: warn } }")
+      steps.append(
+        images { row, _ in
+          var row = row
+          switch row["c2"] {
+          case .int(let value): row["c2"] = .text("\(value)")
+          case .decimal(let value): row["c2"] = .text(value)
+          default: break
+          }
+          return row
+        })
+    case 8: addFlatten(number)
     case 5 where !blocks.contains { $0.contains("id: hash") }: addFilter()
     case 6 where !blocks.contains { $0.contains("id: hash") }:
       blocks.append("{ compute: { table: '*', columns: { twice\(number): \"id + id\" } } }")
@@ -95,6 +109,27 @@ private struct RandomTransform {
         images { row, _ in Dictionary(uniqueKeysWithValues: row.map { ($0 == "c3" ? "n\(number)" : $0, $1) }) })
     default: addMask()
     }
+  }
+
+  private mutating func addFlatten(_ number: Int) {
+    let keeps = Bool.random(using: &random)
+    blocks.append(
+      """
+      { flatten: { table: '*', column: document, prefix: f\(number)_, fields: { a: bigint, b.c: text }, keep: \(keeps), \
+      missing: warn } }
+      """)
+    steps.append(
+      images { row, _ in
+        guard let document = row["document"] else { return row }
+        var row = row
+        if !keeps { row["document"] = nil }
+        var content: Any?
+        if case .json(let text) = document { content = try? JSONSerialization.jsonObject(with: Data(text.utf8)) }
+        let members = content as? [String: Any]
+        row["f\(number)_a"] = (members?["a"] as? Int).map { .int(Int64($0)) } ?? .null
+        row["f\(number)_b_c"] = ((members?["b"] as? [String: Any])?["c"] as? String).map { .text($0) } ?? .null
+        return row
+      })
   }
 
   /// Rows with a positive key, as a table of its own.
@@ -182,6 +217,11 @@ private struct RandomTransform {
       switch column.type {
       case .text:
         return .text(String("aäöü€😀xyz0123".shuffled(using: &random).prefix(Int.random(in: 0...9, using: &random))))
+      case .json:
+        let name = String("aäöü€😀xyz0123".shuffled(using: &random).prefix(Int.random(in: 0...9, using: &random)))
+        let inner = Bool.random(using: &random) ? "{\"c\":\"\(name)\"}" : "null"
+        let members = ["\"a\": \(Int.random(in: -9...9, using: &random))", "\"b\":\(inner)", "\"c\" : [1, {}]"]
+        return .json("{\(members.shuffled(using: &random).prefix(2).joined(separator: ", "))}")
       case .decimal: return .decimal("\(Int.random(in: -99...99, using: &random)).25")
       default: return .int(Int64.random(in: -1000...1000, using: &random))
       }

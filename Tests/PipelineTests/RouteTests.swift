@@ -38,8 +38,8 @@ struct RouteTests {
     let rule = "from: 'shop\\.orders_[0-9]', to: 'shop.orders'"
     let met = failure { _ = try TransformTrial.apply("{ route: { \(rule) } }", changes) }
     #expect(met?.code == .configuration)
-    #expect(met?.message == "`route` leads this table and \"shop.orders_1\" to the same name \"shop.orders\"")
-    #expect(met?.place == "table \"shop.orders_2\"")
+    #expect(met?.message == "`route` leads \"shop.orders_1\" and \"shop.orders_2\" to the same name \"shop.orders\"")
+    #expect(met?.place == "p.yaml:4:57")
     let rows = try TransformTrial.apply("{ route: { \(rule), merge: true } }", changes)
     #expect(rows.map(\.table.description) == Array(repeating: "shop.orders", count: 3))
   }

@@ -23,7 +23,7 @@ enum Shop {
   static func log(_ numbers: ClosedRange<Int>) -> MemoryLog { MemoryLog(numbers.map { transaction($0) }) }
 
   static func run(
-    _ source: MemorySourceDefinition, into sinks: [(name: String, definition: any SinkDefinition)],
+    _ source: any SourceDefinition, into sinks: [(name: String, definition: any SinkDefinition)],
     transforms: [any TransformDefinition] = [], badRows: BadRowPolicy = .stop, name: String = "shop",
     windows: [WindowDefinition] = [],
     stateDirectory: String = FileManager.default.temporaryDirectory.appending(path: "freshet-pipeline-tests").path

@@ -27,11 +27,21 @@ enum TransformTrial {
 
   /// The definitions of a list of blocks, written as in a pipeline file.
   static func definitions(_ blocks: String) throws -> [any TransformDefinition] {
+    try load(blocks).get().definition.transforms
+  }
+
+  /// What is wrong with a list of blocks.
+  static func problems(_ blocks: String) -> [Failure] {
+    switch load(blocks) {
+    case .success: []
+    case .failure(let problems): problems.failures
+    }
+  }
+
+  private static func load(_ blocks: String) -> Result<PipelineFile, PipelineProblems> {
     let text = "pipeline: p\nsource: { type: memory }\nsinks: [{ type: blackhole }]\ntransforms: [\(blocks)]\n"
-    return try PipelineFile.load(
-      Array(text.utf8), name: "p.yaml", connectors: [InMemory(), Blackhole()], environment: [:]
-    )
-    .get().definition.transforms
+    return PipelineFile.load(
+      Array(text.utf8), name: "p.yaml", connectors: [InMemory(), Blackhole()], environment: [:])
   }
 
   static func chain(

@@ -11,11 +11,16 @@ struct PipelineAttempt: Sendable {
   let meters: PipelineMeters
   let control: SourceControl
   let logger: Logger
+  /// Whether no attempt of this run was before it.
+  let isFirst: Bool
   private let descriptions: [SourceDescription]
   private let merged: MergedTables
 
-  init(definition: PipelineDefinition, meters: PipelineMeters, control: SourceControl, logger: Logger) {
+  init(
+    definition: PipelineDefinition, meters: PipelineMeters, control: SourceControl, logger: Logger, isFirst: Bool
+  ) {
     self.definition = definition
+    self.isFirst = isFirst
     descriptions = definition.sources.map { _ in SourceDescription() }
     merged = MergedTables(sources: definition.sources.map(\.name))
     self.meters = meters
@@ -60,8 +65,10 @@ struct PipelineAttempt: Sendable {
           try await merge(resume, intakes, bell: bell, windows, into: entries)
         }
       }
-      if let transforms {
-        group.addTask(name: "transform", executorPreference: transformThread) { try await transforms.run() }
+      if let transforms, let transformThread {
+        group.addTask(name: "transform", executorPreference: transformThread) {
+          try await transforms.run { try await checkTables(resume, on: transformThread, memory: shares.source) }
+        }
       }
       if let windows {
         group.addTask(name: "window", executorPreference: windowThread) { try await windows.run(resume) }
@@ -180,7 +187,7 @@ struct PipelineAttempt: Sendable {
     }
   }
 
-  private func context(
+  func context(
     _ name: String, thread: DedicatedThread, memory: Int, state: String, source: Int = 0
   ) -> ConnectorContext {
     var logger = logger

@@ -68,12 +68,16 @@ package final class PipelineRun: Sendable {
 
   private func attempts(_ until: Until) async throws {
     var backoff = RetryBackoff()
+    var isFirst = true
     while true {
+      defer { isFirst = false }
       let commitsBefore = meters.commits
       do {
         state.withLock { if $0.state != .draining { $0.state = .running } }
         let control = SourceControl(until: until, stop: stop, tellsStart: definition.sources.count > 1)
-        try await PipelineAttempt(definition: definition, meters: meters, control: control, logger: logger).run()
+        try await PipelineAttempt(
+          definition: definition, meters: meters, control: control, logger: logger, isFirst: isFirst
+        ).run()
         return
       } catch let failure as Failure {
         // What a connection says when it is broken off by a cancellation is no failure.

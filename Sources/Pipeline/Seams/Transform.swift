@@ -16,8 +16,12 @@ package protocol Transform: AnyObject {
   /// What a table looks like behind this transform; the same object where nothing changes. The same schema always gives the
   /// same one. `plan` calls this with every table, before any row comes.
   /// - Parameter origin: the table's name at the source.
-  /// - Throws: `.configuration` when the verb does not suit the table, `.schemaMismatch` when a column is missing.
+  /// - Throws: `.configuration` when the verb does not suit the table, or a column is missing.
   func schema(for schema: TableSchema, origin: TableName) throws(Failure) -> TableSchema
+
+  /// Once `schema(for:origin:)` was asked for all tables that there are.
+  /// - Throws: `.configuration` when a column is named that none of them has.
+  func checkNames() throws(Failure)
 
   /// A table's name behind this transform.
   func name(for table: TableName) -> TableName
@@ -47,6 +51,8 @@ package protocol Transform: AnyObject {
 }
 
 extension Transform {
+  package func checkNames() throws(Failure) {}
+
   package func name(for table: TableName) -> TableName { table }
 
   package func claim(_ name: TableName, for origin: TableName) throws(Failure) {}
@@ -112,7 +118,16 @@ package protocol Verb: Sendable {
 
 /// A checked block of `transforms:`; makes as many transforms as there are attempts.
 package protocol TransformDefinition: Sendable {
+  /// Which tables the block is about.
+  var tables: TransformTables { get }
+  /// Whether tables are behind it that only the rows name.
+  var makesTables: Bool { get }
+
   func makeTransform(_ context: TransformContext) throws(Failure) -> any Transform
+}
+
+extension TransformDefinition {
+  package var makesTables: Bool { false }
 }
 
 /// What a pipeline gives the transforms that it makes.

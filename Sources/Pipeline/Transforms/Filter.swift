@@ -18,14 +18,14 @@ struct Filter: Verb {
     let text = try block.require(block.string("where"), "where")
     let place = block.place(of: "where")
     return FilterDefinition(
-      tables: TransformTables(block), condition: try Expression.parse(text, in: place), place: place)
+      condition: try Expression.parse(text, in: place), place: place, tables: try TransformTables(block))
   }
 }
 
 private struct FilterDefinition: TransformDefinition {
-  let tables: TransformTables
   let condition: Expression
   let place: String
+  let tables: TransformTables
 
   func makeTransform(_ context: TransformContext) throws(Failure) -> any Transform {
     FilterTransform(self, context.badRowPolicy)

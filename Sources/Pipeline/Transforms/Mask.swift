@@ -25,7 +25,7 @@ struct Mask: Verb {
     }
     var rules: [MaskRule] = []
     for entry in entries {
-      let rule = MaskRule(column: entry.key, action: try MaskAction(entry.value))
+      let rule = MaskRule(column: entry.key, action: try MaskAction(entry.value), place: entry.keyPlace.description)
       guard !rules.contains(where: { $0.column.lowercased() == rule.column.lowercased() }) else {
         throw Failure(
           .configuration, "column \(NearestName.quoted(entry.key)) is masked twice in one block", at: entry.keyPlace)
@@ -38,14 +38,17 @@ struct Mask: Verb {
         .configuration, "`hash` needs a \"secret\" of at least 16 bytes", at: block.place(of: "secret"),
         hint: "secret: \"${MASK_SECRET}\"; whoever has it can check guesses, so keep it out of the file")
     }
+    let tables = try TransformTables(block)
     return MaskDefinition(
-      tables: TransformTables(block), rules: rules, secret: secret ?? Secret(""), missing: MissingColumns(block))
+      tables: tables, rules: rules, secret: secret ?? Secret(""), missing: MissingColumns(block, tables))
   }
 }
 
 struct MaskRule: Sendable {
   let column: String
   let action: MaskAction
+  /// Of the column's name.
+  let place: String
 }
 
 /// What is left of a value. NULL stays NULL under each of them.
@@ -93,7 +96,7 @@ private struct MaskDefinition: TransformDefinition {
   func makeTransform(_ context: TransformContext) throws(Failure) -> any Transform {
     MaskTransform(
       tables: tables, rules: rules, hash: KeyedHash(key: Array(secret.reveal().utf8)),
-      warnings: MissingColumnWarnings(verb: "mask", missing, tables, context.logger))
+      warnings: MissingColumnWarnings(verb: "mask", missing, context.logger))
   }
 }
 
@@ -118,15 +121,19 @@ private final class MaskTransform: Transform {
     try plan(schema)?.target ?? schema
   }
 
+  func checkNames() throws(Failure) { try warnings.checkNames() }
+
   private func plan(_ schema: TableSchema) throws(Failure) -> MaskPlan? {
     try plans.plan(for: schema) { schema throws(Failure) in
       guard tables.includes(schema.name) else { return nil }
       var columns: [MaskedColumn] = []
       for rule in rules {
-        guard let index = try warnings.column(rule.column, of: schema) else { continue }
-        columns.append(MaskedColumn(index: index, action: rule.action))
+        guard let index = try warnings.column(rule.column, of: schema, at: rule.place) else { continue }
+        let column = MaskedColumn(index: index, action: rule.action)
+        try column.check(schema, at: rule.place)
+        columns.append(column)
       }
-      return columns.isEmpty ? nil : try MaskPlan(schema, columns, hash)
+      return columns.isEmpty ? nil : MaskPlan(schema, columns, hash)
     }
   }
 

@@ -5,6 +5,23 @@ import MessageDigest
 struct MaskedColumn: Sendable, BitwiseCopyable {
   let index: Int
   let action: MaskAction
+
+  /// - Parameter place: of the column's name in the file.
+  /// - Throws: `.configuration` for a key that would no longer tell rows apart, and for a type that the action does not suit.
+  func check(_ schema: TableSchema, at place: String) throws(Failure) {
+    let column = schema.columns[index]
+    let named = "column \"\(column.name)\" of table \"\(schema.name)\""
+    guard action == .hash || !schema.key.contains(index) else {
+      throw Failure(
+        .configuration, "`mask` would make values of the key equal: \(named)", at: place,
+        hint: "a column of the key can only be masked by `hash`")
+    }
+    guard action.type(for: column.type) != nil else {
+      throw Failure(
+        .configuration, "`mask` cannot use \(action.name) on \(named), because of its type", at: place,
+        hint: "`redact` and `null` suit every type")
+    }
+  }
 }
 
 /// What a table looks like when some of its columns are masked.
@@ -12,21 +29,12 @@ struct MaskPlan {
   let target: TableSchema
   let columns: [MaskedColumn]
 
-  /// - Throws: `.configuration` for a key that would no longer tell rows apart, and for a type that the action does not suit.
-  init(_ schema: TableSchema, _ masked: [MaskedColumn], _ hash: KeyedHash) throws(Failure) {
+  /// - Parameter masked: columns that were checked.
+  init(_ schema: TableSchema, _ masked: [MaskedColumn], _ hash: KeyedHash) {
     var columns = schema.columns.map(\.holdingValues)
     for mask in masked {
       let column = schema.columns[mask.index]
-      guard mask.action == .hash || !schema.key.contains(mask.index) else {
-        throw Failure(
-          .configuration, "`mask` would make values of the key equal: column \"\(column.name)\"",
-          at: "table \"\(schema.name)\"", hint: "a column of the key can only be masked by `hash`")
-      }
-      guard let type = mask.action.type(for: column.type) else {
-        throw Failure(
-          .configuration, "`mask` cannot use \(mask.action.name) on column \"\(column.name)\" of this type",
-          at: "table \"\(schema.name)\"", hint: "`redact` and `null` suit every type")
-      }
+      guard let type = mask.action.type(for: column.type) else { continue }
       columns[mask.index] = MaskPlan.masked(column, mask.action, type, hash)
     }
     self.columns = masked

@@ -19,7 +19,7 @@ struct Only: Verb {
     guard !names.isEmpty else {
       throw Failure(.configuration, "\"operations\" lets nothing pass", at: block.place(of: "operations"))
     }
-    return OnlyDefinition(tables: TransformTables(block), operations: OperationSet(names))
+    return OnlyDefinition(tables: try TransformTables(block), operations: OperationSet(names))
   }
 }
 

@@ -41,22 +41,38 @@ struct Outbox: Verb {
         .configuration, "\"route.topic.replacement\" must be of the form schema.table, with captures $0 to $9",
         at: block.place(of: "route.topic.replacement"))
     }
-    let fields = ["key", "id", "type", "payload"].compactMap { block.string("table.field.event.\($0)") }
+    let named = { (option: String) in
+      OutboxColumn(name: block.string(option) ?? "", option: option, place: block.place(of: option))
+    }
+    let fields = ["key", "id", "type", "payload"].map { named("table.field.event.\($0)") }
+    let additional = block.strings("table.fields.additional").map {
+      OutboxColumn(name: $0.text, option: "table.fields.additional", place: $0.place.description)
+    }
     return OutboxDefinition(
-      tables: TransformTables(block), columns: fields + block.strings("table.fields.additional").map(\.text),
-      routeBy: block.string("route.by.field") ?? "", pattern: pattern, template: template,
+      tables: try TransformTables(block), columns: fields + additional, routeBy: named("route.by.field"),
+      pattern: pattern, template: template,
       stopsAtUpdates: block.string("table.op.invalid.behavior") == "fatal")
   }
+}
+
+private struct OutboxColumn: Sendable {
+  let name: String
+  /// What says so.
+  let option: String
+  let place: String
 }
 
 private struct OutboxDefinition: TransformDefinition {
   let tables: TransformTables
   /// The key comes first.
-  let columns: [String]
-  let routeBy: String
+  let columns: [OutboxColumn]
+  let routeBy: OutboxColumn
   let pattern: String
   let template: NameTemplate
   let stopsAtUpdates: Bool
+
+  /// Those of the events.
+  var makesTables: Bool { true }
 
   func makeTransform(_ context: TransformContext) throws(Failure) -> any Transform {
     do {
@@ -141,18 +157,21 @@ private final class OutboxTransform: Transform {
       let routeBy = try column(definition.routeBy, of: schema)
       guard schema.columns[routeBy].type.isTextual else {
         throw Failure(
-          .configuration, "`outbox` routes by column \"\(definition.routeBy)\", which is no text",
-          at: "table \"\(schema.name)\"")
+          .configuration,
+          "`outbox` routes by column \"\(definition.routeBy.name)\" of table \"\(schema.name)\", which is no text",
+          at: definition.routeBy.place)
       }
       return OutboxRoutes(projection: Projection(event, columns), routeBy: routeBy)
     }
   }
 
-  private func column(_ name: String, of schema: TableSchema) throws(Failure) -> Int {
-    guard let index = schema.column(named: name) else {
+  private func column(_ column: OutboxColumn, of schema: TableSchema) throws(Failure) -> Int {
+    guard let index = schema.column(named: column.name) else {
+      let near = NearestName.suggestion(for: column.name, in: schema.columns.map(\.name))
       throw Failure(
-        .schemaMismatch, "`outbox` names column \"\(name)\", which the table does not have",
-        at: "table \"\(schema.name)\"", hint: "say what the columns are called: table.field.event.…, route.by.field")
+        .configuration,
+        "`outbox` needs column \(NearestName.quoted(column.name)), which table \"\(schema.name)\" does not have\(near)",
+        at: column.place, hint: "`\(column.option)` says what the column is called")
     }
     return index
   }

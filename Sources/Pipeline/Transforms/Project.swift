@@ -18,88 +18,113 @@ struct Project: Verb {
       throw Failure(
         .configuration, "\"include\" and \"exclude\" exclude each other", at: block.place(of: "exclude"))
     }
-    let names = { (option: String) in block.has(option) ? block.strings(option).map(\.text) : nil }
+    let names = { (option: String) in block.strings(option).map { PlacedName(text: $0.text, place: "\($0.place)") } }
+    let renames = try Project.renames(block)
+    let tables = try TransformTables(block)
     return ProjectDefinition(
-      tables: TransformTables(block), include: names("include"), exclude: names("exclude") ?? [],
-      rename: try Project.renames(block), order: names("order") ?? [], missing: MissingColumns(block))
+      tables: tables, include: block.has("include") ? names("include") : nil, exclude: names("exclude"),
+      rename: renames, order: names("order"), missing: MissingColumns(block, tables), place: block.place,
+      includePlace: block.place(of: "include"))
   }
 
-  private static func renames(_ block: OptionBlock) throws(Failure) -> [(old: String, new: String)] {
+  private static func renames(_ block: OptionBlock) throws(Failure) -> [(old: PlacedName, new: String)] {
     guard let node = block.node("rename") else { return [] }
     guard case .map(let entries) = node.content else {
       throw Failure(
         .configuration, "\"rename\" must be a block of names, not \(node.described)", at: node.place,
         hint: "rename: { old: new }")
     }
-    var renames: [(old: String, new: String)] = []
+    var renames: [(old: PlacedName, new: String)] = []
     for entry in entries {
-      guard let new = entry.value.text, !new.isEmpty, !renames.contains(where: { $0.old == entry.key }) else {
+      guard let new = entry.value.text, !new.isEmpty, !renames.contains(where: { $0.old.text == entry.key }) else {
         throw Failure(
           .configuration, "the new name of \(NearestName.quoted(entry.key)) must be one text", at: entry.value.place)
       }
-      renames.append((entry.key, new))
+      renames.append((PlacedName(text: entry.key, place: "\(entry.keyPlace)"), new))
     }
     return renames
   }
 }
 
+/// A column's name where it is written.
+private struct PlacedName: Sendable {
+  let text: String
+  let place: String
+}
+
 private struct ProjectDefinition: TransformDefinition {
   let tables: TransformTables
-  let include: [String]?
-  let exclude: [String]
-  let rename: [(old: String, new: String)]
-  let order: [String]
+  let include: [PlacedName]?
+  let exclude: [PlacedName]
+  let rename: [(old: PlacedName, new: String)]
+  let order: [PlacedName]
   let missing: MissingColumns
+  /// Of the block.
+  let place: String
+  let includePlace: String
 
   func makeTransform(_ context: TransformContext) throws(Failure) -> any Transform {
-    ProjectTransform(self, MissingColumnWarnings(verb: "project", missing, tables, context.logger))
+    ProjectTransform(self, MissingColumnWarnings(verb: "project", missing, context.logger))
   }
 
   /// The columns of the result as indexes of the old ones, with their names.
   func columns(
     of schema: TableSchema, _ warnings: MissingColumnWarnings
   ) throws(Failure) -> [(index: Int, name: String)] {
-    let place = "table \"\(schema.name)\""
-    var kept: [Int] = []
-    if let include {
-      for name in include {
-        if let index = try warnings.column(name, of: schema), !kept.contains(index) { kept.append(index) }
-      }
-    } else {
-      var excluded: Set<Int> = []
-      for name in exclude { if let index = try warnings.column(name, of: schema) { excluded.insert(index) } }
-      kept = schema.columns.indices.filter { !excluded.contains($0) }
-    }
-    if let lost = schema.key.first(where: { !kept.contains($0) }) {
-      throw Failure(
-        .configuration, "`project` leaves out column \"\(schema.columns[lost].name)\", which is part of the key",
-        at: place, hint: "without it nothing tells the table's rows apart: keep it, or hide its values with `mask`")
-    }
-    var columns = kept.map { (index: $0, name: schema.columns[$0].name) }
+    var columns = try kept(of: schema, warnings).map { (index: $0, name: schema.columns[$0].name) }
     for (old, new) in rename {
-      guard let index = try warnings.column(old, of: schema) else { continue }
+      guard let index = try warnings.column(old.text, of: schema, at: old.place) else { continue }
       guard let number = columns.firstIndex(where: { $0.index == index }) else {
-        throw Failure(.configuration, "`project` renames column \"\(old)\", which it leaves out", at: place)
+        throw Failure(
+          .configuration, "`project` renames column \"\(old.text)\" of table \"\(schema.name)\", which it leaves out",
+          at: old.place)
       }
       columns[number].name = new
     }
     var seen: Set<String> = []
     for column in columns where !seen.insert(column.name.lowercased()).inserted {
-      throw Failure(.configuration, "`project` gives two columns the name \"\(column.name)\"", at: place)
+      let rename = rename.last { $0.new.lowercased() == column.name.lowercased() }
+      throw Failure(
+        .configuration, "`project` gives two columns of table \"\(schema.name)\" the name \"\(column.name)\"",
+        at: rename?.old.place ?? place)
     }
-    return try ordered(columns, place, warnings)
+    return try ordered(columns, schema.name, warnings)
+  }
+
+  private func kept(of schema: TableSchema, _ warnings: MissingColumnWarnings) throws(Failure) -> [Int] {
+    var excluded: [Int: String] = [:]
+    var kept: [Int] = []
+    if let include {
+      for name in include {
+        if let index = try warnings.column(name.text, of: schema, at: name.place), !kept.contains(index) {
+          kept.append(index)
+        }
+      }
+    } else {
+      for name in exclude {
+        if let index = try warnings.column(name.text, of: schema, at: name.place) { excluded[index] = name.place }
+      }
+      kept = schema.columns.indices.filter { excluded[$0] == nil }
+    }
+    guard let lost = schema.key.first(where: { !kept.contains($0) }) else { return kept }
+    throw Failure(
+      .configuration,
+      "`project` leaves out column \"\(schema.columns[lost].name)\", which is part of the key of table \"\(schema.name)\"",
+      at: excluded[lost] ?? includePlace,
+      hint: "without it nothing tells the table's rows apart: keep it, or hide its values with `mask`")
   }
 
   private func ordered(
-    _ columns: [(index: Int, name: String)], _ place: String, _ warnings: MissingColumnWarnings
+    _ columns: [(index: Int, name: String)], _ table: TableName, _ warnings: MissingColumnWarnings
   ) throws(Failure) -> [(index: Int, name: String)] {
     var rest = columns
     var first: [(index: Int, name: String)] = []
     for name in order {
-      if let number = rest.firstIndex(where: { $0.name.lowercased() == name.lowercased() }) {
+      if let number = rest.firstIndex(where: { $0.name.lowercased() == name.text.lowercased() }) {
+        warnings.finds(name.place)
         first.append(rest.remove(at: number))
-      } else if !first.contains(where: { $0.name.lowercased() == name.lowercased() }) {
-        try warnings.isMissing(name, at: place)
+      } else if !first.contains(where: { $0.name.lowercased() == name.text.lowercased() }) {
+        try warnings.isMissing(name.text, of: table, with: columns.map(\.name), at: name.place)
       }
     }
     return first + rest
@@ -121,6 +146,8 @@ private final class ProjectTransform: Transform {
   func schema(for schema: TableSchema, origin: TableName) throws(Failure) -> TableSchema {
     try projection(schema)?.target ?? schema
   }
+
+  func checkNames() throws(Failure) { try warnings.checkNames() }
 
   private func projection(_ schema: TableSchema) throws(Failure) -> Projection? {
     try plans.plan(for: schema) { schema throws(Failure) in

@@ -37,7 +37,7 @@ struct Route: Verb {
         .configuration, "\"to\" names capture $\(highest), and \"from\" has \(captures)", at: block.place(of: "to"))
     }
     return RouteDefinition(
-      from: from, template: template, merges: block.boolean("merge") ?? false, place: block.place)
+      from: from, template: template, merges: block.boolean("merge") ?? false, place: block.place(of: "to"))
   }
 }
 
@@ -96,7 +96,11 @@ private struct RouteDefinition: TransformDefinition {
   let from: String
   let template: NameTemplate
   let merges: Bool
+  /// Of the names that the rule gives.
   let place: String
+
+  /// The pattern says which.
+  var tables: TransformTables { .all }
 
   func makeTransform(_ context: TransformContext) throws(Failure) -> any Transform {
     do {

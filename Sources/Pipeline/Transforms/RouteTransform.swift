@@ -62,8 +62,8 @@ final class RouteTransform: Transform {
       let name = name(for: schema.name)
       guard !name.namespace.isEmpty, !name.table.isEmpty else {
         throw Failure(
-          .configuration, "`route` leaves nothing of the name", at: "table \"\(origin)\"",
-          hint: "a capture that may be empty cannot be a whole name: see \(place)")
+          .configuration, "`route` leaves nothing of the name of table \"\(origin)\"", at: place,
+          hint: "a capture that may be empty cannot be a whole name")
       }
       return schema.named(name)
     }
@@ -74,9 +74,8 @@ final class RouteTransform: Transform {
     if known.contains(origin) { return }
     guard merges else {
       throw Failure(
-        .configuration, "`route` leads this table and \"\(known.min() ?? origin)\" to the same name \"\(name)\"",
-        at: "table \"\(origin)\"",
-        hint: "give them different names, or set `merge: true` in \(place) when their rows belong together")
+        .configuration, "`route` leads \"\(known.min() ?? origin)\" and \"\(origin)\" to the same name \"\(name)\"",
+        at: place, hint: "give them different names, or set `merge: true` when their rows belong together")
     }
     owners[name, default: []].insert(origin)
   }

@@ -5,6 +5,7 @@ import Logging
 ///
 /// *Thread*: one at a time. *Cost*: a batch that nobody else holds is changed in place; see ``BatchDraft``.
 package final class TransformChain {
+  private let definitions: [any TransformDefinition]
   private let transforms: [any Transform]
   private let draft = BatchDraft()
   /// How many changes of the transaction at the end of the last batch the sinks got; meaningful while it has not ended.
@@ -16,6 +17,7 @@ package final class TransformChain {
 
   package init(_ definitions: [any TransformDefinition], _ context: TransformContext) throws(Failure) {
     logger = context.logger
+    self.definitions = definitions
     var transforms: [any Transform] = []
     for definition in definitions { transforms.append(try definition.makeTransform(context)) }
     self.transforms = transforms
@@ -29,6 +31,24 @@ package final class TransformChain {
       try transform.claim(result.name, for: schema.name)
     }
     return result
+  }
+
+  /// What the sinks get of the tables that there are, in their order.
+  /// - Parameter areAll: whether no other tables can come.
+  /// - Throws: `.configuration` for a name in a block that no table, and no column, has.
+  package func schemas(for tables: [TableSchema], areAll: Bool) throws(Failure) -> [TableSchema] {
+    var results = tables
+    var areAll = areAll
+    for (definition, transform) in zip(definitions, transforms) {
+      try definition.tables.check(results.map(\.name), areAll: areAll, logger)
+      if definition.makesTables { areAll = false }
+      for index in tables.indices {
+        results[index] = try transform.schema(for: results[index], origin: tables[index].name)
+        try transform.claim(results[index].name, for: tables[index].name)
+      }
+      try transform.checkNames()
+    }
+    return results
   }
 
   /// What a table is called behind all transforms.

@@ -13,8 +13,10 @@ struct TransformStage: Sendable {
   let context: TransformContext
   let meter: TransformMeter
 
-  func run() async throws {
+  /// - Parameter check: whether the transforms suit the tables that there are, before any row passes.
+  func run(check: () async throws -> Void) async throws {
     do {
+      try await check()
       meter.begin()
       let chain = try TransformChain(definitions, context)
       while try await pass(chain) {}

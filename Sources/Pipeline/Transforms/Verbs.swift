@@ -1,4 +1,6 @@
 /// The verbs that `transforms:` knows, in the order in which they are listed.
 package enum Verbs {
-  package static let all: [any Verb] = [Only(), Filter(), Compute(), Project(), Mask(), Outbox(), Route()]
+  package static let all: [any Verb] = [
+    Only(), Filter(), Compute(), Cast(), Flatten(), Project(), Mask(), Outbox(), Route(),
+  ]
 }

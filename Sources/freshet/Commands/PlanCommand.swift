@@ -57,7 +57,9 @@ struct PipelinePlan {
         sources.append((source.name, try await source.definition.plan(context)))
       }
       let tables = sources.flatMap { $0.plan.tables.map(\.schema) }
-      let transformed = try transformed(tables, definition, logger)
+      // Where a source does not know its tables, any may come.
+      let areAll = sources.allSatisfy { !$0.plan.tables.isEmpty }
+      let transformed = try transformed(tables, areAll: areAll, definition, logger)
       let results = try WindowSet.tables(of: definition.windows, over: transformed ?? tables)
       var sinks: [(name: String, plan: SinkPlan)] = []
       for sink in definition.sinks {
@@ -70,16 +72,14 @@ struct PipelinePlan {
   }
 
   private static func transformed(
-    _ tables: [TableSchema], _ definition: PipelineDefinition, _ logger: Logger
+    _ tables: [TableSchema], areAll: Bool, _ definition: PipelineDefinition, _ logger: Logger
   ) throws(Failure) -> [TableSchema]? {
     if definition.transforms.isEmpty { return nil }
     let chain = try TransformChain(
       definition.transforms,
       TransformContext(
         badRowPolicy: definition.badRowPolicy, hasOneSource: definition.sources.count == 1, logger: logger))
-    var transformed: [TableSchema] = []
-    for table in tables { transformed.append(try chain.schema(for: table)) }
-    return transformed
+    return try chain.schemas(for: tables, areAll: areAll)
   }
 
   /// Tables that were merged into one are one.

@@ -1,0 +1,43 @@
+import Change
+import Flow
+import Logging
+
+extension PipelineAttempt {
+  /// Sees to it that the tables and columns that transforms name are there, before any row passes: one that is spelled wrong
+  /// would let pass what is to be hidden.
+  ///
+  /// A pipeline that has begun is only warned: its log may tell of tables that are gone.
+  /// - Throws: `.configuration`, when nothing of the source is at any sink.
+  func checkTables(_ resume: Resume, on thread: DedicatedThread, memory: Int) async throws {
+    guard isFirst, definition.transforms.contains(where: \.tables.isNamed) else { return }
+    var hasBegun = false
+    for source in definition.sources.indices {
+      if try await resume.positions(of: source).contains(where: { $0 != nil }) { hasBegun = true }
+    }
+    do {
+      try await compareTables(on: thread, memory: memory)
+    } catch let failure as Failure where hasBegun {
+      logger.warning(
+        "the transforms do not suit the tables that the source has now", metadata: ["error": "\(failure)"])
+    }
+  }
+
+  private func compareTables(on thread: DedicatedThread, memory: Int) async throws {
+    var tables: [TableSchema] = []
+    for (index, source) in definition.sources.enumerated() {
+      var context = context(
+        source.name, thread: thread, memory: memory, state: definition.stateDirectory(of: source), source: index)
+      // What the running source says of itself is its own business.
+      context.source = SourceDescription()
+      let plan = try await source.definition.plan(context)
+      // A source that does not know its tables: any may come.
+      if plan.tables.isEmpty { return }
+      tables += plan.tables.map(\.schema)
+    }
+    let chain = try TransformChain(
+      definition.transforms,
+      TransformContext(
+        badRowPolicy: definition.badRowPolicy, hasOneSource: definition.sources.count == 1, logger: logger))
+    _ = try chain.schemas(for: tables, areAll: true)
+  }
+}
