@@ -132,4 +132,30 @@ import Testing
     #expect(Set(found).count == 1)
     #expect(found[0].hasSuffix("*** ***3456"))
   }
+
+  @Test func castColumnsAndFieldsOfDocumentsArriveInEveryTarget() throws {
+    try server.execute("CREATE TABLE shop.people (id INT PRIMARY KEY, points VARCHAR(20), address JSON)")
+    try server.execute(
+      """
+      INSERT INTO shop.people VALUES (1, '12', '{"city": "Oslo", "geo": {"lat": 59}}'), (2, NULL, NULL),
+        (3, 'none', '{}'), (4, '7', '[1]')
+      """)
+    let pipeline = try pipeline([
+      "{ cast: { table: shop.people, columns: { id: 'decimal(12,0)', points: bigint } } }",
+      "{ flatten: { table: shop.people, column: address, fields: { city: 'char(30)', geo.lat: bigint } } }",
+    ])
+    _ = try run(pipeline)
+    let columns = ["id", "points", "address_city", "address_geo_lat"]
+    #expect(try rows("people", columns) == ["1 12 Oslo 59", "2 NULL NULL NULL"])
+    let aside = ["{\"id\":3}", "{\"id\":4}"]
+    #expect(try rows("people_freshet_quarantine", ["row_key"], order: "row_key") == aside)
+    for statement in [
+      "ALTER TABLE shop.people ADD COLUMN note VARCHAR(9) AFTER id", "UPDATE shop.people SET points = '3' WHERE id = 3",
+      "UPDATE shop.people SET address = '{\"city\": null, \"geo\": {\"lat\": \"-7\"}}', note = 'x' WHERE id = 1",
+      "DELETE FROM shop.people WHERE id IN (2, 4)", "UPDATE shop.people SET id = 9 WHERE id = 3",
+    ] { try server.execute(statement) }
+    let accounts = try run(pipeline)
+    #expect(try rows("people", columns + ["note"]) == ["1 12 NULL -7 x", "9 3 NULL NULL NULL"])
+    #expect(accounts.values.allSatisfy { $0["shop.people"]?["unaccounted"] == 0 })
+  }
 }

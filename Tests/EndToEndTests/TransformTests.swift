@@ -107,6 +107,18 @@ import Testing
       "freshet plan '\(pipeline)' --set transforms.0.project.exclude=nothing", in: directory)
     #expect(wrong.exitStatus == 78)
     #expect(wrong.errors.contains("`project` names column \"nothing\""), "\(wrong.errors)")
+    // The mask of a table that is spelled wrong would let the table pass: nothing begins.
+    for command in ["plan '\(pipeline)'", "run '\(pipeline)' --until now"] {
+      let misspelt = try ShellCommand("freshet \(command) --set transforms.1.mask.table=shop.odrers", in: directory)
+      #expect(misspelt.exitStatus == 78)
+      #expect(
+        misspelt.errors.contains("no table \"shop.odrers\" comes to this transform (did you mean \"shop.orders\"?)"),
+        "\(misspelt.errors)")
+    }
+    let copy = try SQLiteConnection(path: directory.appending("copy.db"), mode: .readOnly)
+    let tables = try SQLiteStatement(copy, "SELECT count(*) FROM sqlite_master WHERE name = 'sales'")
+    #expect(try tables.step())
+    #expect(tables.string(0) == "0")
   }
 }
 
