@@ -87,7 +87,7 @@ import Testing
     }
   }
 
-  @Test func thePlanShowsWhatTheSinksGet() throws {
+  @Test func thePlanShowsWhatTheSinksGetAndWhatIsSpelledWrong() throws {
     let server = try ShopServer.start()
     let directory = try TemporaryDirectory(prefix: "freshet-transform-plan")
     let pipeline = try PipelineText.write(
@@ -119,6 +119,21 @@ import Testing
     let tables = try SQLiteStatement(copy, "SELECT count(*) FROM sqlite_master WHERE name = 'sales'")
     #expect(try tables.step())
     #expect(tables.string(0) == "0")
+    let pattern = try ShellCommand(
+      "freshet plan '\(pipeline)' --set 'transforms.1.mask.table=shop.odrers*'", in: directory)
+    #expect(pattern.exitStatus == 0)
+    #expect(pattern.errors.contains("no table that a transform is about comes to it"), "\(pattern.errors)")
+    let column = try ShellCommand(
+      "freshet plan '\(pipeline)' --set 'transforms.1.mask.table=*' --set transforms.1.mask.columns.stauts=redact",
+      in: directory)
+    #expect(column.exitStatus == 78)
+    #expect(column.errors.contains("none of its tables has (did you mean \"status\"?)"), "\(column.errors)")
+    // A pipeline that has begun is only warned: its log may tell of a table that is gone.
+    let run = "freshet run '\(pipeline)' --until now"
+    #expect(try ShellCommand(run, in: directory).exitStatus == 0)
+    let again = try ShellCommand("\(run) --set transforms.1.mask.table=shop.odrers", in: directory)
+    #expect(again.exitStatus == 0, "\(again.errors)")
+    #expect(again.errors.contains("the transforms do not suit the tables that the source has now"), "\(again.errors)")
   }
 }
 
