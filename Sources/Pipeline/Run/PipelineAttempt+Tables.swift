@@ -24,20 +24,21 @@ extension PipelineAttempt {
 
   private func compareTables(on thread: DedicatedThread, memory: Int) async throws {
     var tables: [TableSchema] = []
+    // Of a source that does not know its tables any may come.
+    var areAll = true
     for (index, source) in definition.sources.enumerated() {
       var context = context(
         source.name, thread: thread, memory: memory, state: definition.stateDirectory(of: source), source: index)
       // What the running source says of itself is its own business.
       context.source = SourceDescription()
       let plan = try await source.definition.plan(context)
-      // A source that does not know its tables: any may come.
-      if plan.tables.isEmpty { return }
+      if plan.tables.isEmpty { areAll = false }
       tables += plan.tables.map(\.schema)
     }
     let chain = try TransformChain(
       definition.transforms,
       TransformContext(
         badRowPolicy: definition.badRowPolicy, hasOneSource: definition.sources.count == 1, logger: logger))
-    _ = try chain.schemas(for: tables, areAll: true)
+    _ = try chain.schemas(for: tables, areAll: areAll)
   }
 }

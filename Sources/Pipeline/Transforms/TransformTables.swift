@@ -52,7 +52,7 @@ package struct TransformTables: Sendable {
       let place = pattern.place.description
       guard areAll, TransformTables.isName(pattern.text) else {
         logger.warning(
-          "no table that a transform is about comes to it", metadata: ["table": "\(pattern.text)", "place": "\(place)"])
+          "no table is known that a transform is about", metadata: ["table": "\(pattern.text)", "place": "\(place)"])
         continue
       }
       let near = NearestName.suggestion(for: pattern.text, in: tables.map(\.description))
