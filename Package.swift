@@ -134,7 +134,7 @@ let package = Package(
       ]),
     .testTarget(
       name: "PipelineConfigurationTests",
-      dependencies: ["Change", "Pipeline", "PipelineConfiguration", "TestRandom"]),
+      dependencies: ["Change", "Pipeline", "PipelineConfiguration", "TestRandom", log]),
     .testTarget(name: "FormatsTests", dependencies: ["Change", "Pipeline", "Formats", "DebeziumFixtures"]),
     .testTarget(
       name: "MariaDBConnectorTests",

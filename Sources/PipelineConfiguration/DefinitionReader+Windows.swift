@@ -7,8 +7,17 @@ extension DefinitionReader {
     guard let node = block.node("windows"), case .list(let items) = node.content else { return [] }
     var windows: [WindowDefinition] = []
     var tables: [TableName: String] = [:]
+    var names: Set<String> = []
     for item in items {
       guard let window = readWindow(item) else { continue }
+      guard names.insert(window.name).inserted else {
+        problems.append(
+          Failure(
+            .configuration, "two windows are called \"\(window.name)\"",
+            at: OptionBlock(item, options: WindowOptions.all).place(of: "name"),
+            hint: "give each window a \"name\" of its own"))
+        continue
+      }
       for table in window.tables {
         if let owner = tables[table] {
           problems.append(

@@ -66,7 +66,9 @@ struct DefinitionReader {
 
   struct Read<Definition> {
     var type: String
+    /// Nil when none is written, or it cannot be one, which was told.
     var name: String?
+    var hasName: Bool
     var namePlace: Place
     var definition: Definition
   }
@@ -98,7 +100,8 @@ struct DefinitionReader {
     guard found.isEmpty else { return nil }
     do {
       return Read(
-        type: typeName, name: name, namePlace: nameNode?.place ?? node.place, definition: try make(connector, block))
+        type: typeName, name: name, hasName: nameNode != nil, namePlace: nameNode?.place ?? node.place,
+        definition: try make(connector, block))
     } catch {
       problems.append(error.at(block.place))
       return nil

@@ -21,12 +21,14 @@ struct NodeReader {
   private let text: [UInt8]
   private var anchors: [String: Composed] = [:]
   private var aliases = 0
+  private var contents: ContentPlaces
   private(set) var substitution: Substitution
   /// Wrong, but no reason to stop reading.
   private(set) var problems: [Failure] = []
 
   init(_ text: [UInt8], file: String, substitution: Substitution) throws(Failure) {
     self.text = text
+    contents = ContentPlaces(text)
     self.file = file
     self.substitution = substitution
     if let offset = UTF8Check.firstInvalidByte(text) {
@@ -64,7 +66,7 @@ struct NodeReader {
     switch event.content {
     case .scalar(let text, let isPlain, let anchor, let tag):
       refuse(tag: tag, event)
-      let composed = Composed(node: scalar(text, isPlain: isPlain, at: place(event)), count: 1, depth: 1)
+      let composed = Composed(node: scalar(text, isPlain: isPlain, event), count: 1, depth: 1)
       if let anchor { anchors[anchor] = composed }
       return composed
     case .alias(let name): return try resolve(name, event, depth: depth, total: total)
@@ -119,15 +121,19 @@ struct NodeReader {
     return Composed(node: OptionNode(.map(entries), at: place(start)), count: count, depth: inner + 1)
   }
 
-  private mutating func scalar(_ text: String, isPlain: Bool, at place: Place) -> OptionNode {
-    if isPlain, ["", "~", "null", "Null", "NULL"].contains(text) { return OptionNode(.empty, at: place) }
+  private mutating func scalar(_ text: String, isPlain: Bool, _ event: YAMLEvent) -> OptionNode {
+    if isPlain, ["", "~", "null", "Null", "NULL"].contains(text) { return OptionNode(.empty, at: place(event)) }
     do {
       let replaced = try substitution.replace(text)
+      // Behind a replacement, columns are others; a single word is told by its first one.
+      let isMoved = replaced.text != text && text.contains(" ")
+      let content = isMoved ? nil : contents.place(of: text, isPlain: isPlain, event)
+      let place = Place(file: file, line: content?.line ?? event.place.line, column: content?.column ?? 0)
       return OptionNode(.scalar(replaced.text, isPlain: isPlain), at: place, isSecret: replaced.isSecret)
     } catch {
-      problems.append(error.at(place.description))
+      problems.append(error.at(place(event).description))
       // Stands for a value that is unknown, so that it causes no second problem.
-      return OptionNode(.scalar("", isPlain: isPlain), at: place, isSecret: true)
+      return OptionNode(.scalar("", isPlain: isPlain), at: place(event), isSecret: true)
     }
   }
 

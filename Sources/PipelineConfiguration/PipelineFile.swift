@@ -64,8 +64,11 @@ package struct PipelineProblems: Error {
   }
 
   private static func order(_ failure: Failure) -> (Int, Int) {
-    let numbers = failure.place.split(separator: ":").suffix(2).compactMap { Int($0) }
-    return numbers.count == 2 ? (numbers[0], numbers[1]) : (.max, .max)
+    let numbers = failure.place.split(separator: ":").suffix(2).map { Int($0) }
+    guard let last = numbers.last, let last else { return (.max, .max) }
+    // `file:line`, where no column is known.
+    guard numbers.count == 2, let line = numbers[0] else { return (last, 0) }
+    return (line, last)
   }
 }
 

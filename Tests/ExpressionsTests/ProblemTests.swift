@@ -28,7 +28,8 @@ import Testing
     ("case when id then 1", "1:20", "expected `end`"), ("at + 1", "1:1", "needs numbers"),
     ("now()", "1:1", "no function"),
     ("interval 1 day", "1:1", "stands only behind"), ("at + interval 1 fortnight", "1:17", "a unit of time"),
-    ("id = not true", "1:6", "parentheses"), ("case id when 1 then 'a' else 2 end", "1:30", "are a text and a integer"),
+    ("id = not true", "1:6", "parentheses"),
+    ("case id when 1 then 'a' else 2 end", "1:30", "are a text and an integer"),
     ("status -> 'a'", "1:8", "not a path"), ("'ü' + 1", "1:1", "needs numbers"), ("'üü' = at", "1:1", "not a date"),
   ])
   func aWrongTextIsRefusedWithItsPlace(_ text: String, _ place: String, _ piece: String) throws {

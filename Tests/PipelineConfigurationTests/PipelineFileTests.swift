@@ -51,7 +51,7 @@ struct PipelineFileTests {
     let source = try #require(definition.sources[0].definition as? FakeDefinition).block
     #expect(source.string("url") == "mariadb://freshet:pa: [ss@127.0.0.1:3306/")
     #expect(source.strings("tables").map(\.text) == ["shop.*", "!shop.tmp_*"])
-    #expect(source.strings("tables").map(\.place.description) == ["p.yaml:5:12", "p.yaml:5:22"])
+    #expect(source.strings("tables").map(\.place.description) == ["p.yaml:5:13", "p.yaml:5:23"])
     #expect(source.block("snapshot")?.integer("threads") == 8)
     #expect(source.block("start")?.string("gtid") == "0-1-42")
     #expect(source.duration("heartbeat") == 250_000_000)

@@ -45,7 +45,7 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
     WrongFile(
       sourceLine: "snapshot: { threads: 65 }", "p.yaml:4:24: \"threads\" must be an integer from 1 to 64, not \"65\""),
     WrongFile(
-      sourceLine: "snapshot: { threads: \"4\" }", "p.yaml:4:24: \"threads\" must be an integer from 1 to 64, not \"4\""),
+      sourceLine: "snapshot: { threads: \"4\" }", "p.yaml:4:25: \"threads\" must be an integer from 1 to 64, not \"4\""),
     WrongFile(
       sourceLine: "snapshot: { threads: [4] }",
       "p.yaml:4:24: \"threads\" must be an integer from 1 to 64, not a list"),
@@ -85,7 +85,7 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
       sinkLine: "{ type: files, path: a, roll: { bytes: 99999999999TiB } }",
       "p.yaml:3:48: \"bytes\" must be a size such as 64KiB or 16MiB, not \"99999999999TiB\""),
     WrongFile(sinkLine: "{ type: files }", "p.yaml:3:9: \"path\" is missing"),
-    WrongFile(sinkLine: "{ type: files, path: \"\" }", "p.yaml:3:30: \"path\" must be a path, not \"\""),
+    WrongFile(sinkLine: "{ type: files, path: \"\" }", "p.yaml:3:31: \"path\" must be a path, not \"\""),
     WrongFile(sinkLine: "{ name: a }", "p.yaml:3:9: \"type\" is missing"),
     WrongFile(sinkLine: "{ type: blackhol }", "p.yaml:3:17: unknown type \"blackhol\" (did you mean \"blackhole\"?)"),
     WrongFile(sinkLine: "{ type: oracle }", "p.yaml:3:17: unknown type \"oracle\""),
@@ -173,12 +173,13 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
       "p.yaml:4:14: a transform is a block of one verb, not a block of 2"),
     WrongFile(
       topLine: "transforms: [{ only: { operations: [insert, upsert] } }]",
-      "p.yaml:4:45: \"operations\" must be one of insert, update, delete, read, truncate, drop, not \"upsert\""),
+      "p.yaml:4:45: \"operations\" must be one of insert, update, delete, read, truncate, drop, not \"upsert\" (did you mean \"insert\"?)"
+    ),
     WrongFile(
       topLine: "transforms: [{ only: { operation: insert } }]", "p.yaml:4:22: \"operations\" is missing",
       "p.yaml:4:24: unknown key \"operation\" (did you mean \"operations\"?)"),
     WrongFile(
-      topLine: "transforms: [{ route: { from: '(', to: a.b } }]", "p.yaml:4:31: \"from\" is not a regular expression"),
+      topLine: "transforms: [{ route: { from: '(', to: a.b } }]", "p.yaml:4:32: \"from\" is not a regular expression"),
     WrongFile(
       topLine: "transforms: [{ route: { from: 'a.b', to: warehouse } }]",
       "p.yaml:4:42: \"to\" must be of the form schema.table, with captures $0 to $9"),

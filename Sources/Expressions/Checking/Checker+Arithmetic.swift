@@ -6,7 +6,7 @@ extension Checker {
   ) throws(Failure) -> CheckedNode {
     for operand in [left, right] where !operand.type.isNumber {
       throw failure(
-        "`\(kind.rawValue)` needs numbers, and this is a \(operand.type.name)", at: operand.place,
+        "`\(kind.rawValue)` needs numbers, and this is \(operand.type.named)", at: operand.place,
         hint: operand.type.isMoment
           ? "use `+ interval 1 day`, or timestampdiff(day, a, b)" : "use cast(… as decimal(…))")
     }
@@ -94,7 +94,7 @@ extension Checker {
       return try apply(.negateInteger, [node], type, immediate: immediate, at: place)
     case .exact: return try apply(.negateExact, [node], type, at: place)
     case .float: return try apply(.negateFloat, [node], type, at: place)
-    default: throw failure("`-` needs a number, and this is a \(type.name)", at: place)
+    default: throw failure("`-` needs a number, and this is \(type.named)", at: place)
     }
   }
 
@@ -103,7 +103,7 @@ extension Checker {
   ) throws(Failure) -> CheckedNode {
     guard moment.type.isMoment else {
       throw failure(
-        "an interval is added to a date or a timestamp, and this is a \(moment.type.name)", at: moment.place,
+        "an interval is added to a date or a timestamp, and this is \(moment.type.named)", at: moment.place,
         hint: "write a literal as `timestamp '…'`")
     }
     let count = try intervalAmount(amount, unit)

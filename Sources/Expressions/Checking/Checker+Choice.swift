@@ -77,7 +77,7 @@ extension Checker {
     for node in nodes.dropFirst() {
       guard let union = type.union(node.type) else {
         throw failure(
-          "the values are a \(type.name) and a \(node.type.name)", at: node.place,
+          "the values are \(type.named) and \(node.type.named)", at: node.place,
           hint: "make them alike with cast(… as …)")
       }
       type = union
@@ -138,7 +138,7 @@ extension Checker {
   ) throws(Failure) -> CheckedNode {
     let isNullable = value.type.isNullable
     let refused = failure(
-      "a \(value.type.name) cannot be cast to this type", at: place, hint: "cast it to char first")
+      "\(value.type.named) cannot be cast to this type", at: place, hint: "cast it to char first")
     switch target {
     case .signed, .unsigned:
       var type = ValueType(.integer, isNullable: isNullable, precision: target == .signed ? 19 : 20)

@@ -17,7 +17,7 @@ extension Checker {
     let mask = Checker.masks[kind] ?? 2
     guard var opcode = Checker.comparison(left.type, right.type) else {
       throw failure(
-        "a \(left.type.name) cannot be compared with a \(right.type.name)", at: place,
+        "\(left.type.named) cannot be compared with \(right.type.named)", at: place,
         hint: "make them alike with cast(… as …)")
     }
     var immediate = mask
@@ -157,7 +157,7 @@ extension Checker {
     case .json: return try apply(.asText, [node], node.type.with(kind: .text), at: node.place)
     default:
       throw failure(
-        "a text is needed here, and this is a \(node.type.name)", at: node.place, hint: "use cast(… as char)")
+        "a text is needed here, and this is \(node.type.named)", at: node.place, hint: "use cast(… as char)")
     }
   }
 
@@ -165,7 +165,7 @@ extension Checker {
     _ value: CheckedNode, _ path: String, asText: Bool, at place: SourcePlace
   ) throws(Failure) -> CheckedNode {
     guard value.type.isText else {
-      throw failure("a path needs a JSON document, and this is a \(value.type.name)", at: value.place)
+      throw failure("a path needs a JSON document, and this is \(value.type.named)", at: value.place)
     }
     guard let parsed = JSONPath(path) else {
       throw failure("this is not a path", at: place, hint: "write '$.name', '$.\"a name\"', '$.list[0]', or a mix")

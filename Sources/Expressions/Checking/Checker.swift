@@ -54,7 +54,9 @@ struct Checker {
     guard let index = names.firstIndex(of: name) ?? names.firstIndex(where: { $0.lowercased() == folded }) else {
       throw failure(
         "table \"\(schema.name)\" has no column \(NearestName.quoted(name))"
-          + NearestName.suggestion(for: name, in: names), at: place, hint: NearestName.list("columns", names))
+          + NearestName.suggestion(for: name, in: names), at: place,
+        hint: (["a text takes single quotes: '…'", NearestName.list("columns", names)]).filter { !$0.isEmpty }
+          .joined(separator: "; "))
     }
     let column = schema.columns[index]
     let type = ValueType(column.type, isNullable: column.isNullable || image == .before)
@@ -126,7 +128,7 @@ struct Checker {
     case .integer: return try apply(.truth, [node], ValueType.truth(node), at: node.place)
     default:
       throw failure(
-        "a condition is needed here, and this is a \(node.type.name)", at: node.place,
+        "a condition is needed here, and this is \(node.type.named)", at: node.place,
         hint: "compare it with something: `… <> 0`, `… = 'a'`, `… is not null`")
     }
   }

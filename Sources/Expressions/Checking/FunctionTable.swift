@@ -43,23 +43,37 @@ struct FunctionTable: Sendable {
 extension Checker {
   func call(_ name: String, _ arguments: [Expression], at place: SourcePlace) throws(Failure) -> CheckedNode {
     if name == "timestampdiff" || name == "date_trunc" { return try unitCall(name, arguments, at: place) }
-    guard let entry = FunctionTable.entries[name] else {
-      let names = FunctionTable.names + ["timestampdiff", "date_trunc", "cast", "try_cast"]
-      let isClock = ["now", "current_timestamp", "curdate", "current_date", "rand", "uuid"].contains(name)
-      throw failure(
-        "there is no function \(NearestName.quoted(name))"
-          + (isClock ? "" : NearestName.suggestion(for: name, in: names)), at: place,
-        hint: isClock ? "a replayed change must give the same result; use change.commit_time" : "")
-    }
-    guard entry.arguments.contains(arguments.count) else {
-      let wanted =
-        entry.arguments.count == 1
-        ? "\(entry.arguments.lowerBound)" : "\(entry.arguments.lowerBound) to \(entry.arguments.upperBound)"
-      throw failure("`\(name)` takes \(wanted) arguments, not \(arguments.count)", at: place)
-    }
+    let entry = try entry(name, arguments.count, at: place)
     var nodes: [CheckedNode] = []
     for argument in arguments { nodes.append(try check(argument)) }
     return try entry.make(self, nodes, place)
+  }
+
+  /// Checks that there is such a function, and that it takes so many arguments.
+  func checkCall(_ name: String, _ count: Int, at place: SourcePlace) throws(Failure) {
+    if name == "timestampdiff" || name == "date_trunc" { return }
+    _ = try entry(name, count, at: place)
+  }
+
+  private func entry(_ name: String, _ count: Int, at place: SourcePlace) throws(Failure) -> FunctionTable.Entry {
+    guard let entry = FunctionTable.entries[name] else {
+      let names = FunctionTable.names + ["timestampdiff", "date_trunc", "cast", "try_cast"]
+      let isClock = ["now", "current_timestamp", "curdate", "current_date", "rand", "uuid"].contains(name)
+      let isAggregate = ["count", "sum", "avg", "min", "max", "first", "last", "stddev", "percentile"].contains(name)
+      throw failure(
+        "there is no function \(NearestName.quoted(name))"
+          + (isClock || isAggregate ? "" : NearestName.suggestion(for: name, in: names)), at: place,
+        hint: isClock
+          ? "a replayed change must give the same result; use change.commit_time"
+          : isAggregate ? "an expression sees one row; functions of many belong to the `aggregate` of `windows`" : "")
+    }
+    guard entry.arguments.contains(count) else {
+      let wanted =
+        entry.arguments.count == 1
+        ? "\(entry.arguments.lowerBound)" : "\(entry.arguments.lowerBound) to \(entry.arguments.upperBound)"
+      throw failure("`\(name)` takes \(wanted) arguments, not \(count)", at: place)
+    }
+    return entry
   }
 
   /// A whole number that is written as one: a number of digits.
@@ -72,14 +86,14 @@ extension Checker {
 
   func number(_ node: CheckedNode) throws(Failure) -> CheckedNode {
     guard node.type.isNumber else {
-      throw failure("a number is needed here, and this is a \(node.type.name)", at: node.place)
+      throw failure("a number is needed here, and this is \(node.type.named)", at: node.place)
     }
     return node
   }
 
   func wholeNumber(_ node: CheckedNode) throws(Failure) -> CheckedNode {
     guard node.type.isWhole else {
-      throw failure("a whole number is needed here, and this is a \(node.type.name)", at: node.place)
+      throw failure("a whole number is needed here, and this is \(node.type.named)", at: node.place)
     }
     return node
   }
@@ -87,7 +101,7 @@ extension Checker {
   func moment(_ node: CheckedNode) throws(Failure) -> CheckedNode {
     guard node.type.isMoment else {
       throw failure(
-        "a date or a timestamp is needed here, and this is a \(node.type.name)", at: node.place,
+        "a date or a timestamp is needed here, and this is \(node.type.named)", at: node.place,
         hint: "write a literal as `timestamp '…'`")
     }
     return node

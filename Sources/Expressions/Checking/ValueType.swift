@@ -96,6 +96,7 @@ package struct ValueType: Hashable, Sendable {
   }
 
   /// For messages.
+  package var named: String { (kind == .integer ? "an " : "a ") + name }
   package var name: String { kind == .instant ? "timestamp with a zone" : kind.rawValue }
 }
 

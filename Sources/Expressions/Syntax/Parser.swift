@@ -24,7 +24,10 @@ struct Parser {
   mutating func step() { if index < tokens.count - 1 { index += 1 } }
 
   func unexpected(_ wanted: String) -> Failure {
-    Failure(.configuration, "expected \(wanted), found \(token.shown)", at: "\(token.place)")
+    let isSecondEqual = index > 0 && token.isSymbol("=") && tokens[index - 1].isSymbol("=")
+    return Failure(
+      .configuration, "expected \(wanted), found \(token.shown)", at: "\(token.place)",
+      hint: isSecondEqual ? "equality is one `=`" : "")
   }
 
   mutating func take(symbol: String) throws(Failure) {
@@ -193,11 +196,13 @@ struct Parser {
 extension Expression {
   /// The expression that `text` spells.
   ///
-  /// Errors: `.configuration` at `line:column`, behind `name` where one is given.
+  /// Errors: `.configuration` at `line:column`, or at that place of the file when `name` is the place of the text in one.
   package static func parse(_ text: String, in name: String = "") throws(Failure) -> Expression {
     do throws(Failure) {
       var parser = try Parser(text)
-      return try parser.whole()
+      let expression = try parser.whole()
+      try TablelessCheck.check(expression)
+      return expression
     } catch {
       throw error.behind(name)
     }
@@ -205,11 +210,23 @@ extension Expression {
 }
 
 extension Failure {
-  /// The same failure, its place behind the name of the text.
+  /// The same failure, its place in the text made one in the file that the text stands in.
+  /// - Parameter name: `file:line:column` of the text's first character; `file:line` when that is all that is known, and
+  ///   then all that is told; or any other name, which goes before the place.
   func behind(_ name: String) -> Failure {
     guard !name.isEmpty else { return self }
     var failure = self
-    failure.place = "\(name):\(place)"
+    let parts = name.split(separator: ":")
+    let start = parts.suffix(2).map { Int($0) }
+    let inner = place.split(separator: ":").compactMap { Int($0) }
+    if parts.count > 2, let line = start[0], let column = start[1], inner.count == 2 {
+      let file = parts.dropLast(2).joined(separator: ":")
+      failure.place = "\(file):\(line + inner[0] - 1):\(column + inner[1] - 1)"
+    } else if place.isEmpty || parts.count > 1 && start.last.flatMap(\.self) != nil {
+      failure.place = name
+    } else {
+      failure.place = "\(name):\(place)"
+    }
     return failure
   }
 }

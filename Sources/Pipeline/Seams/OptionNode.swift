@@ -34,7 +34,11 @@ package struct OptionNode: Sendable {
 }
 
 /// A place in a pipeline file, printed as `file:line:column`, both counted from 1. Line 0 stands for something that has
-/// no lines, such as a flag of the command line, and prints as its name alone.
+/// no lines, such as a flag of the command line, and prints as its name alone; column 0 for a text of which no column
+/// of the file can be told, because it has escapes or was folded from several lines, and prints as `file:line`.
+///
+/// The place of a text is that of its first character, behind a quote or a block's indentation: character `c` of its line
+/// `l` stands `l - 1` lines further down and `c - 1` columns further on. Expressions count on it.
 package struct Place: Hashable, Sendable, CustomStringConvertible {
   package var file: String
   package var line: Int
@@ -46,5 +50,8 @@ package struct Place: Hashable, Sendable, CustomStringConvertible {
     self.column = column
   }
 
-  package var description: String { line == 0 ? file : "\(file):\(line):\(column)" }
+  package var description: String {
+    if line == 0 { return file }
+    return column == 0 ? "\(file):\(line)" : "\(file):\(line):\(column)"
+  }
 }

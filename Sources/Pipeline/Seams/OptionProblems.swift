@@ -99,7 +99,28 @@ extension Option.Kind {
 
   private func mismatch(_ node: OptionNode, _ name: String) -> Failure {
     let found = mayHoldCredentials ? node.withoutText.described : node.described
-    return Failure(.configuration, "\"\(name)\" must be \(described), not \(found)", at: node.place)
+    let near = mayHoldCredentials || node.isSecret ? "" : NearestName.suggestion(for: node.text ?? "", in: choices)
+    return Failure(
+      .configuration, "\"\(name)\" must be \(described), not \(found)\(near)", at: node.place,
+      hint: takesDuration && node.text != nil ? OptionText.durationHint : "")
+  }
+
+  /// The words that it may be.
+  private var choices: [String] {
+    switch self {
+    case .choice(let names): names
+    case .list(let kind): kind.choices
+    case .either(let kinds): kinds.flatMap(\.choices)
+    default: []
+    }
+  }
+
+  private var takesDuration: Bool {
+    switch self {
+    case .duration: true
+    case .either(let kinds): kinds.contains(where: \.takesDuration)
+    default: false
+    }
   }
 
   private var mayHoldCredentials: Bool {

@@ -1,5 +1,8 @@
 /// The texts of option values: durations, sizes, booleans.
 package enum OptionText {
+  /// How a duration is written.
+  package static let durationHint = "a whole number and us, ms, s, m, h or d, without a space: 90s, 1m, 2h"
+
   /// Nanoseconds of `250ms 5s 1m 2h`; nil when the text is not a duration or does not fit.
   package static func duration(_ text: String) -> UInt64? {
     let units: [(String, UInt64)] = [

@@ -9,7 +9,7 @@ extension Aggregate {
     guard let open = trimmed.firstIndex(of: "("), trimmed.hasSuffix(")") else {
       throw Failure(
         .configuration, "an aggregate is a function of rows, not \(NearestName.quoted(text))", at: place,
-        hint: NearestName.list("functions", names))
+        hint: trimmed.contains("(") ? Aggregate.arithmeticHint : NearestName.list("functions", names))
     }
     let called = Aggregate.trimmed(trimmed[..<open]).lowercased()
     guard names.contains(called), let function = Function(rawValue: called) else {
@@ -19,10 +19,40 @@ extension Aggregate {
         hint: NearestName.list("functions", names))
     }
     self.init(name: name, function: function, argument: nil, place: place)
-    try read(Aggregate.trimmed(trimmed[trimmed.index(after: open)...].dropLast()), called)
+    guard Aggregate.closes(trimmed, open) else {
+      throw Failure(
+        .configuration, "an aggregate is one function of rows, and there is more behind its \")\"", at: place,
+        hint: Aggregate.arithmeticHint)
+    }
+    try read(Aggregate.trimmed(trimmed[trimmed.index(after: open)...].dropLast()), called, of: text)
   }
 
-  private mutating func read(_ inside: Substring, _ called: String) throws(Failure) {
+  private static let arithmeticHint =
+    "compute inside of it, sum(price * quantity), or from its results at the target; sum(x) / count(x) is avg(x)"
+
+  /// Whether the parenthesis that is opened there is closed by the last character.
+  private static func closes(_ text: Substring, _ open: Substring.Index) -> Bool {
+    var depth = 0
+    var quote: Character?
+    for index in text[open...].indices {
+      let character = text[index]
+      if let opened = quote {
+        if character == opened { quote = nil }
+      } else if "'\"`".contains(character) {
+        quote = character
+      } else if character == "(" {
+        depth += 1
+      } else if character == ")" {
+        depth -= 1
+        if depth == 0 { return text.index(after: index) == text.endIndex }
+      }
+    }
+    // Something else is wrong with it, which whoever reads the expression says.
+    return true
+  }
+
+  /// - Parameter text: the whole of it: the expression's places count from its beginning.
+  private mutating func read(_ inside: Substring, _ called: String, of text: String) throws(Failure) {
     var inside = inside
     if inside.isEmpty || inside == "*" {
       guard function == .count else { throw Failure(.configuration, "\"\(called)\" needs an expression", at: place) }
@@ -43,7 +73,8 @@ extension Aggregate {
       self.fraction = fraction
       inside = inside[..<comma]
     }
-    argument = try Expression.parse(String(inside), in: place)
+    let before = text[..<inside.startIndex].map { $0.isNewline ? "\n" : " " }.joined()
+    argument = try Expression.parse(before + inside, in: place)
   }
 
   private static func withoutWord(_ word: String, _ text: Substring) -> Substring? {

@@ -41,7 +41,7 @@ final class Measure {
     }
     guard let form = ValueForm(type), !function.needsNumbers || form.isNumber else {
       throw Failure(
-        .configuration, "\"\(function.rawValue)\" cannot take a \(program.type.name)", at: aggregate.place,
+        .configuration, "\"\(function.rawValue)\" cannot take \(program.type.named)", at: aggregate.place,
         hint: "convert it: \(function.rawValue)(cast(… as decimal(18, 4)))")
     }
     self.form = form

@@ -4,12 +4,20 @@ import Pipeline
 
 /// The value of `--until`: `now`, a time, or else a position that the source reads.
 enum UntilText {
+  private static let hint = "now, a time with its zone (2026-01-31T12:00:00Z), or a position of the source"
+
   /// - Throws: `.usage` when it looks like a time and is none.
   static func until(_ text: String?) throws(Failure) -> Until {
     guard let text else { return .never }
     if text == "now" { return .now }
-    if text.isEmpty { throw Failure(.usage, "it is empty", at: "--until", hint: "now, a position, or a time") }
-    guard looksLikeTime(text) else { return .position(text) }
+    if text.isEmpty { throw Failure(.usage, "it is empty", at: "--until", hint: hint) }
+    guard looksLikeTime(text) else {
+      // A position has digits, whatever the source; a word such as `yesterday` has none.
+      guard text.contains(where: \.isNumber) else {
+        throw Failure(.usage, "\(NearestName.quoted(text)) is no place to end at", at: "--until", hint: hint)
+      }
+      return .position(text)
+    }
     for style in [Date.ISO8601FormatStyle(), Date.ISO8601FormatStyle(includingFractionalSeconds: true)] {
       do {
         let seconds = try style.parse(text).timeIntervalSince1970

@@ -13,10 +13,13 @@ package struct YAMLEvent: Sendable {
 
   package let content: Content
   package let place: YAMLPlace
+  /// Right behind the last character; behind a closing quote.
+  package let end: YAMLPlace
 
-  init(_ content: Content, at place: YAMLPlace) {
+  init(_ content: Content, at place: YAMLPlace, to end: YAMLPlace) {
     self.content = content
     self.place = place
+    self.end = end
   }
 }
 

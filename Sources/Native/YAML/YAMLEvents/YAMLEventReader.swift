@@ -33,7 +33,7 @@ package final class YAMLEventReader {
     var event = yaml_event_t()
     guard unsafe yaml_parser_parse(parser, &event) == 1 else { throw syntaxError() }
     defer { unsafe yaml_event_delete(&event) }
-    return unsafe YAMLEvent(content(of: event), at: place(event.start_mark))
+    return unsafe YAMLEvent(content(of: event), at: place(event.start_mark), to: place(event.end_mark))
   }
 
   private func content(of event: yaml_event_t) -> YAMLEvent.Content {
