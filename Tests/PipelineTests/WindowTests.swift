@@ -336,16 +336,25 @@ import Testing
   }
 
   @Test(arguments: [
-    "window: { tumbling: 1m }, aggregate: { n: sum(nothing) }",
-    "window: { tumbling: 1m }, aggregate: { n: sum(status) }",
-    "window: { tumbling: 1m }, group_by: [nothing], aggregate: { n: count() }",
-    "window: { tumbling: 1m }, aggregate: { status: count() }, group_by: [status]",
-    "window: { tumbling: 1m }, event_time: status, aggregate: { n: count() }",
+    "window: { tumbling: 1m }, aggregate: { n: sum(!nothing) }",
+    "window: { tumbling: 1m }, aggregate: { n: !sum(status) }",
+    "window: { tumbling: 1m }, group_by: [status, !nothing], aggregate: { n: count() }",
+    "window: { tumbling: 1m }, event_time: !status, aggregate: { n: count() }",
+    "window: { tumbling: 1m }, event_time: \"!updatd\", aggregate: { n: count() }",
   ])
-  func aWindowThatDoesNotFitItsTableIsRefused(_ rest: String) throws {
+  func aWindowThatDoesNotFitItsTableIsRefusedWhereItIsWrong(_ marked: String) throws {
     let log = [WindowTrial.transaction(10, [.insert(WindowTrial.orders, WindowTests.order(1, "a", 100))])]
-    let failure = failure { _ = try WindowTrial.run(WindowTrial.block(rest), log) }
-    #expect(failure?.code == .configuration || failure?.code == .schemaMismatch)
+    let failure = failure { _ = try WindowTrial.run(WindowTrial.block(marked.replacing("!", with: "")), log) }
+    let before = "windows: [\(WindowTrial.block(marked))".prefix { $0 != "!" }
+    #expect(failure?.code == .configuration)
+    #expect(failure?.place == "p.yaml:4:\(before.count + 1)")
+  }
+
+  @Test func twoResultsOfOneNameAreRefused() throws {
+    let log = [WindowTrial.transaction(10, [.insert(WindowTrial.orders, WindowTests.order(1, "a", 100))])]
+    let block = WindowTrial.block("window: { tumbling: 1m }, aggregate: { status: count() }, group_by: [status]")
+    let failure = failure { _ = try WindowTrial.run(block, log) }
+    #expect(failure?.code == .configuration)
     #expect(failure?.place.hasPrefix("p.yaml:4:") == true)
   }
 

@@ -41,11 +41,11 @@ final class GroupKeyBuffer {
   var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<count]) }
 
   /// Makes the key of a row.
-  @inline(__always) func set(_ row: AccumulatorLayout.Row, _ columns: [Int]) throws(Failure) {
+  @inline(__always) func set(_ row: AccumulatorLayout.Row, _ columns: [Int]) throws(MissingValue) {
     count = 0
     for index in columns.indices {
       let cell = row.reader.cells[row.first + columns[index]]
-      guard cell.hasValue else { throw missing() }
+      guard cell.hasValue else { throw MissingValue(column: columns[index]) }
       if count + 16 > memory.count { grow(16) }
       memory[count] = cell.tag.rawValue
       memory[count + 1] = cell.scale
@@ -74,9 +74,18 @@ final class GroupKeyBuffer {
     memory = grown
   }
 
-  private func missing() -> Failure {
-    Failure(
-      .badValue, "a row has no value in a column that tells its group",
-      hint: "give it one with `compute`, for example coalesce(name, ''), or leave such rows out with `filter`")
+  /// A row has no value in a column that tells its group.
+  struct MissingValue: Error {
+    let column: Int
+
+    func failure(_ plan: WindowPlan) -> Failure {
+      let name = plan.schema.columns[column].name
+      return Failure(
+        .badValue,
+        "a row of table \"\(plan.schema.name)\" is NULL in column \"\(name)\", by which window "
+          + "\"\(plan.definition.name)\" groups", at: plan.definition.place(of: "group_by \(name)"),
+        hint: "give it a value with `compute`, for example \(name): coalesce(\(name), …), or leave such rows out with "
+          + "`filter`: \(name) is not null")
+    }
   }
 }

@@ -62,6 +62,11 @@ package struct WindowDefinition: Sendable {
   package var fingerprint: String
   /// `file:line:column`.
   package var place: String
+  /// The same of options, by name, and of each column of `group_by`, by `group_by` and its name.
+  var optionPlaces: [String: String] = [:]
+
+  /// Where an option is written; where the window is, when it is not.
+  func place(of option: String) -> String { optionPlaces[option] ?? place }
 }
 
 /// One result column of a window: a function over the rows of a group.

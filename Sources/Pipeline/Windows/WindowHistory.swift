@@ -43,9 +43,8 @@ final class WindowHistory: Sendable {
     self.checkpoints = checkpoints
     self.coverage = coverage
     self.interval = interval
-    let fingerprint = definitions.map(\.fingerprint).joined(separator: "\n\n")
     if checkpoints.allSatisfy({ $0 == nil }) { try WindowHistory.removeAll(directory) }
-    var store = try WindowStore(directory: directory, fingerprint: fingerprint)
+    var store = try WindowStore(directory: directory, definitions)
     let known = checkpoints.compactMap(\.self)
     var chosen: WindowStore.Generation?
     if known.count == checkpoints.count, !known.isEmpty {
@@ -73,7 +72,7 @@ final class WindowHistory: Sendable {
   }
 
   private static func removeAll(_ directory: String) throws(Failure) {
-    var store = try WindowStore(directory: directory, fingerprint: nil)
+    var store = try WindowStore(directory: directory, nil)
     try store.remove { _ in true }
   }
 

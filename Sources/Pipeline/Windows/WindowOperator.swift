@@ -189,8 +189,8 @@ final class WindowOperator {
       row.time = time
       if row.sign > 0 { clock.see(time) }
     }
+    do throws(GroupKeyBuffer.MissingValue) { try key.set(row, groupColumns) } catch { throw error.failure(plan) }
     do throws(Failure) {
-      try key.set(row, groupColumns)
       let group = groups.number(of: key.bytes)
       try state.add(row, group: group, clock: clock) { (end) throws(Failure) in
         try writeLate(row, of: change, end: end, plan, writer)

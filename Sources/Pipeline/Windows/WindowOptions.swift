@@ -63,6 +63,10 @@ package enum WindowOptions {
       aggregates: try aggregates(block), tooLate: .table(TableName(namespace: from.namespace, table: "\(name)_late")),
       table: try table(block.string("table") ?? name, from, block.place(of: "table")), fingerprint: "",
       place: block.place)
+    for option in ["from", "event_time", "remember"] { definition.optionPlaces[option] = block.place(of: option) }
+    for column in block.strings("group_by") {
+      definition.optionPlaces["group_by \(column.text)"] = column.place.description
+    }
     definition.eventTime = block.string("event_time")
     definition.maximumDelay = try microseconds(block, "max_delay") ?? 0
     definition.idleAfter = try microseconds(block, "idle_after")
@@ -168,7 +172,7 @@ package enum WindowOptions {
     guard let nanoseconds = OptionText.duration(late), nanoseconds >= 1000 else {
       throw Failure(
         .configuration, "\"late\" must be \"each\" or a duration, not \(NearestName.quoted(late))",
-        at: trigger.place(of: "late"))
+        at: trigger.place(of: "late"), hint: OptionText.durationHint)
     }
     definition.late = .every(Int64(nanoseconds / 1000))
   }

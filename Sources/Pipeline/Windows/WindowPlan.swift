@@ -27,7 +27,7 @@ final class WindowPlan {
     guard !definition.remembers || !schema.key.isEmpty else {
       throw Failure(
         .configuration, "window \"\(definition.name)\" cannot remember the rows of \"\(schema.name)\": it has no key",
-        at: definition.place, hint: "give the table a primary key, or leave `remember` out")
+        at: definition.place(of: "remember"), hint: "give the table a primary key, or leave `remember` out")
     }
     timeColumn = try WindowPlan.timeColumn(definition, schema)
     var groups: [Int] = []
@@ -55,38 +55,39 @@ final class WindowPlan {
 
   private static func timeColumn(_ definition: WindowDefinition, _ schema: TableSchema) throws(Failure) -> Int? {
     guard let name = definition.eventTime else { return nil }
-    let column = try column(name, "event_time", definition, schema)
+    let column = try column(name, "event_time", definition.place(of: "event_time"), schema)
     switch schema.columns[column].type {
     case .date, .timestamp, .timestampZoned: return column
     default:
       throw Failure(
         .configuration, "column \"\(name)\" is not a date or timestamp: it cannot be the event time",
-        at: definition.place, hint: "make one of it with `compute`: cast(… as datetime)")
+        at: definition.place(of: "event_time"), hint: "make one of it with `compute`: cast(… as datetime)")
     }
   }
 
   private static func groupColumn(
     _ name: String, _ definition: WindowDefinition, _ schema: TableSchema
   ) throws(Failure) -> Int {
-    let column = try column(name, "group_by", definition, schema)
+    let column = try column(name, "group_by", definition.place(of: "group_by \(name)"), schema)
     switch schema.columns[column].type {
     case .json, .geometry, .float32, .float64, .unboundedDecimal:
       throw Failure(
         .configuration, "column \"\(name)\" cannot tell groups apart: its values can be equal and look different",
-        at: definition.place, hint: "make one of it with `compute` that has one form for each value: cast(… as …)")
+        at: definition.place(of: "group_by \(name)"),
+        hint: "make one of it with `compute` that has one form for each value: cast(… as …)")
     default: return column
     }
   }
 
   private static func column(
-    _ name: String, _ key: String, _ definition: WindowDefinition, _ schema: TableSchema
+    _ name: String, _ key: String, _ place: String, _ schema: TableSchema
   ) throws(Failure) -> Int {
     if let column = schema.column(named: name) { return column }
-    let near = NearestName.suggestion(for: name, in: schema.columns.map(\.name))
+    let names = schema.columns.map(\.name)
     throw Failure(
-      .schemaMismatch,
-      "`\(key)` names a column \(NearestName.quoted(name)) that \"\(schema.name)\" does not have\(near)",
-      at: definition.place)
+      .configuration,
+      "`\(key)` names a column \(NearestName.quoted(name)) that \"\(schema.name)\" does not have"
+        + NearestName.suggestion(for: name, in: names), at: place, hint: NearestName.list("columns", names))
   }
 
   private static let moment = ColumnType.timestamp(fraction: 6)

@@ -45,27 +45,15 @@ package final class WindowSet {
   }
 
   /// The tables that windows write to, for `plan`.
-  /// - Throws: `.configuration` or `.schemaMismatch` when a window does not fit its table, or there is none.
+  /// - Throws: `.configuration` when a window does not fit its table, or there is none.
   package static func tables(
     of definitions: [WindowDefinition], over tables: [TableSchema]
   ) throws(Failure) -> [TableSchema] {
     var results: [TableSchema] = []
-    for definition in definitions {
-      guard let table = tables.first(where: { $0.name == definition.from }) else {
-        let near = NearestName.suggestion(for: definition.from.description, in: tables.map(\.name.description))
-        throw Failure(
-          .configuration,
-          "window \"\(definition.name)\" is over a table \"\(definition.from)\" that does not come\(near)",
-          at: definition.place)
-      }
-      let plan = try WindowPlan(definition, table)
-      results += [plan.result] + (plan.lateTable.map { [$0] } ?? [])
-      if let quarantine = plan.quarantine, !results.contains(where: { $0.name == quarantine.name }) {
-        results.append(quarantine)
-      }
+    for table in try PlannedWindow.plans(of: definitions, over: tables).flatMap(\.tables)
+    where !results.contains(where: { $0.name == table.name }) {
+      results.append(table)
     }
-    let names = WindowTables(definitions)
-    for table in tables { try names.check(table, isOfRejected: false) }
     return results
   }
 

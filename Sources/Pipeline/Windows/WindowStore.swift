@@ -20,12 +20,15 @@ struct WindowStore {
   private let directory: String
   /// Nil: whatever is there is to be removed, and not read.
   private let fingerprint: String?
+  private let definitions: [WindowDefinition]
   private(set) var generations: [Generation] = []
 
   /// Opens the directory `windows.state`, and reads what is there.
-  init(directory: String, fingerprint: String?) throws(Failure) {
+  /// - Parameter definitions: the windows whose state it is; nil: whatever is there is to be removed, and not read.
+  init(directory: String, _ definitions: [WindowDefinition]?) throws(Failure) {
     self.directory = directory + "/windows.state"
-    self.fingerprint = fingerprint
+    fingerprint = definitions.map { $0.map(\.fingerprint).joined(separator: "\n\n") }
+    self.definitions = definitions ?? []
     if mkdir(self.directory, 0o700) == 0 {
       try DurableDirectory.sync(directory)
     } else if errno != EEXIST {
@@ -100,12 +103,8 @@ struct WindowStore {
       guard lseek(file, 0, SEEK_SET) == 0 else { throw WindowStore.fault("cannot read", path) }
       var reader = StateReader(file: file, path: path, count: count)
       _ = try (reader.integer(), reader.integer())
-      guard try reader.string() == fingerprint else {
-        throw Failure(
-          .configuration, "the definition of a window has changed, and its stored state does not fit any more",
-          hint: "give the window another name and table, or begin anew: remove windows.state from the state directory,"
-            + " and the tables and checkpoints of the sinks")
-      }
+      let stored = try reader.string()
+      guard stored == fingerprint else { throw changed(stored) }
       let hasLog = try reader.integer() != 0
       let log = Position(text: try reader.string(), token: try reader.string())
       let panes = try reader.unsigned()
@@ -113,6 +112,17 @@ struct WindowStore {
     } catch {
       throw error.at(path)
     }
+  }
+
+  /// - Parameter stored: what the windows were when the state was stored.
+  private func changed(_ stored: String) -> Failure {
+    let window = definitions.first { !stored.contains($0.fingerprint) }
+    return Failure(
+      .configuration,
+      "the definition of \(window.map { "window \"\($0.name)\"" } ?? "a window") has changed, and the state that is "
+        + "stored in \(directory) does not fit any more", at: window?.place ?? "",
+      hint: "give the window another name and table, or begin anew: remove windows.state from the state directory,"
+        + " and the tables and checkpoints of the sinks")
   }
 
   /// How many bytes of a file lie before its checksum, which is right.

@@ -35,6 +35,7 @@ struct PipelinePlan {
   let sources: [(name: String, plan: SourcePlan)]
   /// The tables as the sinks get them, in the order of the sources'; nil when the pipeline has no transforms.
   let transformed: [TableSchema]?
+  let windows: [PlannedWindow]
   let sinks: [(name: String, plan: SinkPlan)]
 
   static func make(_ file: PipelineFile, logFormat: LogFormat) async throws -> PipelinePlan {
@@ -60,14 +61,16 @@ struct PipelinePlan {
       // Where a source does not know its tables, any may come.
       let areAll = sources.allSatisfy { !$0.plan.tables.isEmpty }
       let transformed = try transformed(tables, areAll: areAll, definition, logger)
-      let results = try WindowSet.tables(of: definition.windows, over: transformed ?? tables)
+      let windows = try PlannedWindow.plans(of: definition.windows, over: transformed ?? tables)
+      let results = windows.flatMap(\.tables)
       var sinks: [(name: String, plan: SinkPlan)] = []
       for sink in definition.sinks {
         let plan = try await sink.definition.plan(
           for: PipelinePlan.distinct((transformed ?? tables) + results), context(sink.name))
         sinks.append((sink.name, plan))
       }
-      return PipelinePlan(pipeline: definition.name, sources: sources, transformed: transformed, sinks: sinks)
+      return PipelinePlan(
+        pipeline: definition.name, sources: sources, transformed: transformed, windows: windows, sinks: sinks)
     }
   }
 
@@ -83,7 +86,7 @@ struct PipelinePlan {
   }
 
   /// Tables that were merged into one are one.
-  private static func distinct(_ tables: [TableSchema]) -> [TableSchema] {
+  static func distinct(_ tables: [TableSchema]) -> [TableSchema] {
     var names: Set<TableName> = []
     return tables.filter { names.insert($0.name).inserted }
   }

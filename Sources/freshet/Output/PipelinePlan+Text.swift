@@ -12,17 +12,8 @@ extension PipelinePlan {
       text += "  log's end \(TextTable.printable(source.plan.end))\n"
       text += warnings(source.plan.warnings)
     }
-    if !tables.isEmpty {
-      text += "\n" + TextTable.text(header: ["TABLE", "ROWS", "KEY"], tables.map(row))
-      text += "\n" + TextTable.text(header: ["TABLE", "COLUMN", "TYPE", ""], tables.flatMap { columns($0.schema) })
-    }
-    if let transformed, !transformed.isEmpty {
-      text += "\nbehind the transforms:\n"
-      text += TextTable.text(
-        header: ["FROM", "TABLE", "KEY"],
-        zip(tables, transformed).map { [$0.schema.name.description, $1.name.description, key(of: $1)] })
-      text += "\n" + TextTable.text(header: ["TABLE", "COLUMN", "TYPE", ""], transformed.flatMap(columns))
-    }
+    text += tablesText + transformedText
+    for window in windows { text += self.text(of: window) }
     for sink in sinks {
       text += "\nsink \(sink.name): \(TextTable.printable(sink.plan.target))\n"
       text +=
@@ -35,8 +26,60 @@ extension PipelinePlan {
     return text
   }
 
-  /// Those of all sources.
-  private var tables: [PlannedTable] { sources.flatMap(\.plan.tables) }
+  private var tablesText: String {
+    if tables.isEmpty { return "" }
+    let columns = shapes.flatMap { shape in
+      self.columns(shape.schema).map { (isMerged ? [shape.sources.joined(separator: ", ")] : []) + $0 }
+    }
+    return "\n" + TextTable.text(header: sourceHeader + ["TABLE", "ROWS", "KEY"], tables.map(row)) + "\n"
+      + TextTable.text(header: sourceHeader + PipelinePlan.columnHeader, columns)
+  }
+
+  private var transformedText: String {
+    guard let transformed, !transformed.isEmpty else { return "" }
+    let routes = zip(tables, transformed).map { table, result in
+      sourceCell(table.source) + [table.table.schema.name.description, result.name.description, key(of: result)]
+    }
+    return "\nbehind the transforms:\n" + TextTable.text(header: sourceHeader + ["FROM", "TABLE", "KEY"], routes) + "\n"
+      + TextTable.text(
+        header: PipelinePlan.columnHeader, PipelinePlan.distinct(transformed).flatMap(columns))
+  }
+
+  private func text(of window: PlannedWindow) -> String {
+    var text = "\nwindow \(window.name): \(window.kind) over \(TextTable.printable(window.from.description))\n"
+    text += "  time \(window.eventTime.map { "of column \(TextTable.printable($0))" } ?? "of the commit")\n"
+    let groups = window.groupBy.joined(separator: ", ")
+    text += "  group by \(groups.isEmpty ? "nothing: one group" : TextTable.printable(groups))\n"
+    text +=
+      "\n"
+      + TextTable.text(
+        header: ["MAKES TABLE", "KEY"], window.tables.map { [$0.name.description, key(of: $0)] })
+    text += "\n" + TextTable.text(header: PipelinePlan.columnHeader, window.tables.flatMap(columns))
+    return text + warnings(window.warnings)
+  }
+
+  private static let columnHeader = ["TABLE", "COLUMN", "TYPE", ""]
+
+  private var isMerged: Bool { sources.count > 1 }
+  private var sourceHeader: [String] { isMerged ? ["SOURCE"] : [] }
+  private func sourceCell(_ name: String) -> [String] { isMerged ? [name] : [] }
+
+  /// Those of all sources, each with its source.
+  private var tables: [(source: String, table: PlannedTable)] {
+    sources.flatMap { source in source.plan.tables.map { (source.name, $0) } }
+  }
+
+  /// Each table once, with the sources in which it looks the same.
+  private var shapes: [(sources: [String], schema: TableSchema)] {
+    var shapes: [(sources: [String], schema: TableSchema)] = []
+    for (source, table) in tables {
+      let same = shapes.firstIndex {
+        $0.schema.name == table.schema.name && $0.schema.columns == table.schema.columns
+      }
+      if let same { shapes[same].sources.append(source) } else { shapes.append(([source], table.schema)) }
+    }
+    return shapes
+  }
 
   private func title(of name: String) -> String { sources.count == 1 ? "source" : "source \(name)" }
 
@@ -51,9 +94,9 @@ extension PipelinePlan {
     warnings.map { "  warning: \(TextTable.printable($0))\n" }.joined()
   }
 
-  private func row(_ table: PlannedTable) -> [String] {
+  private func row(_ source: String, _ table: PlannedTable) -> [String] {
     let schema = table.schema
-    return [
+    return sourceCell(source) + [
       schema.name.description, table.rows.map { "about \(ProgressText.grouped($0))" } ?? "unknown", key(of: schema),
     ]
   }
@@ -73,7 +116,7 @@ extension PipelinePlan {
   }
 
   private static func type(of column: ColumnSchema) -> String {
-    column.nativeType.isEmpty ? String(describing: column.type) : column.nativeType
+    column.nativeType.isEmpty ? column.type.sqlName : column.nativeType
   }
 
   /// For programs.
@@ -82,10 +125,14 @@ extension PipelinePlan {
       "pipeline": .string(pipeline),
       "transformed": transformed.map { tables in
         .array(
-          zip(self.tables, tables).map {
-            .object(json($1).merging(["from": .string($0.schema.name.description)]) { $1 })
+          zip(self.tables, tables).map { table, result in
+            var members = json(result)
+            members["from"] = .string(table.table.schema.name.description)
+            if isMerged { members["source"] = .string(table.source) }
+            return .object(members)
           })
       } ?? .null,
+      "windows": .array(windows.map(json)),
       "sinks": .object(
         Dictionary(
           uniqueKeysWithValues: sinks.map { sink in
@@ -104,6 +151,16 @@ extension PipelinePlan {
     .object([
       "server": .string(source.server), "start": .string(source.start), "end": .string(source.end),
       "warnings": .array(source.warnings.map(JSONValue.string)), "tables": .array(source.tables.map(json)),
+    ])
+  }
+
+  private func json(_ window: PlannedWindow) -> JSONValue {
+    .object([
+      "name": .string(window.name), "from": .string(window.from.description), "window": .string(window.kind),
+      "event_time": window.eventTime.map(JSONValue.string) ?? .null,
+      "group_by": .array(window.groupBy.map(JSONValue.string)),
+      "tables": .array(window.tables.map { .object(json($0)) }),
+      "warnings": .array(window.warnings.map(JSONValue.string)),
     ])
   }
 
