@@ -92,14 +92,16 @@ import Testing
     #expect(try harness.rows("SELECT id FROM items") == ["2"])
   }
 
-  @Test func theWatermarkStaysWhereItWas() async throws {
-    for (number, watermark) in [(1, EventTime(seconds: 50)), (2, .distantPast)] {
+  @Test func theWatermarkIsNullUntilThereIsOneAndStaysWhereItWas() async throws {
+    var stored: [[String]] = []
+    for (number, watermark) in [(1, .distantPast), (2, EventTime(seconds: 50)), (3, .distantPast)] {
       let sink = harness.sink()
       _ = try await sink.open()
       try await sink.deliver(
         insertion(Int64(number)), Checkpoint(position: harness.checkpoint(number).position, watermark: watermark))
       await sink.close()
+      stored.append(try harness.rows("SELECT position, watermark FROM _freshet_checkpoint"))
     }
-    #expect(try harness.rows("SELECT position, watermark FROM _freshet_checkpoint") == ["'0-1-2'|50000000"])
+    #expect(stored == [["'0-1-1'|NULL"], ["'0-1-2'|50000000"], ["'0-1-3'|50000000"]])
   }
 }

@@ -23,7 +23,7 @@ extension Manifest {
     checkpoint = text.checkpoint.map { stored in
       Checkpoint(
         position: Position(text: stored.position, token: stored.token),
-        watermark: EventTime(microseconds: stored.watermarkUs))
+        watermark: stored.watermarkUs.map { EventTime(microseconds: $0) } ?? .distantPast)
     }
     previous = text.previous?.reference
     segments = try text.records(place)
@@ -76,7 +76,8 @@ private struct ManifestContent: Decodable {
   struct StoredCheckpoint: Decodable {
     var position: String
     var token: String
-    var watermarkUs: Int64
+    /// Nil: nothing is promised yet.
+    var watermarkUs: Int64?
   }
 
   struct Reference: Decodable {

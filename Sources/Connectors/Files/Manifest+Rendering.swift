@@ -20,8 +20,10 @@ extension Manifest {
       writer.append(jsonString: checkpoint.position.text)
       writer.append(",\"token\":")
       writer.append(jsonString: checkpoint.position.token)
-      writer.append(",\"watermark_us\":")
-      writer.append(integer: checkpoint.watermark.microseconds)
+      if checkpoint.watermark > .distantPast {
+        writer.append(",\"watermark_us\":")
+        writer.append(integer: checkpoint.watermark.microseconds)
+      }
       writer.append(UInt8(ascii: "}"))
     } else {
       writer.append("null")

@@ -172,7 +172,7 @@ struct CheckpointTable {
       connection,
       """
       UPDATE "_freshet_checkpoint"
-      SET "position" = ?1, "token" = ?2, "watermark" = max(coalesce("watermark", ?3), ?3), "updated_at" = ?4
+      SET "position" = ?1, "token" = ?2, "watermark" = coalesce(max("watermark", ?3), "watermark", ?3), "updated_at" = ?4
       WHERE "pipeline" = ?5 AND "sink" = ?6 AND "epoch" = ?7
       """)
     try statement.bind(5, pipeline)

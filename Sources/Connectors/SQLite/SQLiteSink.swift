@@ -148,7 +148,12 @@ final class SQLiteSink: Sink {
     guard let store else { throw Failure(.internal, "the sink is used before it was opened", at: settings.path) }
     try store.statement.bind(1, checkpoint.position.text)
     try store.statement.bind(2, checkpoint.position.token)
-    try store.statement.bind(3, checkpoint.watermark.microseconds)
+    // Without a promise there is none: not the least number that there is.
+    if checkpoint.watermark == .distantPast {
+      try store.statement.bindNull(3)
+    } else {
+      try store.statement.bind(3, checkpoint.watermark.microseconds)
+    }
     try store.statement.bind(4, CheckpointTable.now())
     try store.statement.run()
     guard connection.changes == 1 else { throw fenced }

@@ -165,11 +165,12 @@ struct SinkCheckpoint {
   }
 
   private func assignments(_ checkpoint: Checkpoint, _ groupNumber: UInt64) -> String {
-    let watermark = checkpoint.watermark.microseconds
+    // Without a promise there is none: not the least number that there is.
+    let watermark = checkpoint.watermark == .distantPast ? "NULL" : "\(checkpoint.watermark.microseconds)"
     return """
       `group_number` = \(groupNumber), `position` = \(SinkCheckpoint.literal(checkpoint.position.text)), \
       `token` = \(SinkCheckpoint.literal(checkpoint.position.token)), \
-      `watermark` = GREATEST(COALESCE(`watermark`, \(watermark)), \(watermark)), `updated_at` = UTC_TIMESTAMP(3)
+      `watermark` = COALESCE(GREATEST(`watermark`, \(watermark)), `watermark`, \(watermark)), `updated_at` = UTC_TIMESTAMP(3)
       """
   }
 
