@@ -29,6 +29,9 @@ import Testing
         .text("1 file 0 offset 0 row 0"), .text("shop.orders"), .text("insert"), .text("{\"id\":2}"), .text("badValue"),
       ])
     guard case .text(let reason) = aside[5] else { return #expect(Bool(false), "a reason is a text") }
+    let block = "transforms: [\(RejectionTests.number)"
+    let before = block[..<(try #require(block.firstRange(of: "cast")).lowerBound)]
+    #expect(reason.hasPrefix("p.yaml:4:\(before.count + 1): an expression has no result"), "\(reason)")
     #expect(reason.contains("a text is not a value of the type that it is cast to"))
     #expect(!reason.contains("seven"))
   }

@@ -53,6 +53,7 @@ private final class DemoPrinter: Sendable {
   private let isLive: Bool
   private let seconds: Double
   private let lastLine = Mutex(-2.0)
+  private let meter = RateMeter()
 
   init(isLive: Bool, seconds: Double) {
     self.isLive = isLive
@@ -69,7 +70,7 @@ private final class DemoPrinter: Sendable {
         return true
       }
       guard isDue else { return }
-      let rate = Double(status.source.rows) / max(status.seconds, 0.001)
+      let rate = meter.rate(rows: status.source.rows, seconds: status.seconds)
       let line = "  \(Int(openedFor)) of \(Int(seconds)) s  \(ProgressText.line(status, rowsPerSecond: rate))"
       if isLive { StandardError.shared.show(line) } else { StandardError.shared.print(line) }
     }

@@ -110,6 +110,7 @@ enum ProgressText {
       if let lag = reading.lag { text += ", lag p50 \(milliseconds(lag.p50)) p99 \(milliseconds(lag.p99)) ms" }
       let outcome = reading.outcome
       text += ", delivered \(grouped(outcome.delivered)), superseded \(grouped(outcome.superseded))"
+      if outcome.filtered > 0 { text += ", filtered \(grouped(outcome.filtered))" }
       if outcome.quarantined > 0 { text += ", quarantined \(grouped(outcome.quarantined))" }
       return text + ", unaccounted \(reading.unaccounted)"
     }.joined()
