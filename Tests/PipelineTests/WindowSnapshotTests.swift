@@ -25,18 +25,25 @@ import Testing
     /// Nil: there are no windows.
     let block: String?
     let directory: String
+    var idleAfter: UInt64? = nil
+    /// Whether there is another sink, which keeps no checkpoint.
+    var isThird = false
 
     func makeRun() throws -> PipelineRun {
       var definition = PipelineDefinition(
         name: "shop",
         sources: logs.enumerated().map { .init(name: "source\($0)", definition: SnapshotSourceDefinition(log: $1)) },
-        order: OrderSettings(idleAfter: nil), windows: try block.map(WindowTrial.definitions) ?? [],
+        order: OrderSettings(idleAfter: idleAfter), windows: try block.map(WindowTrial.definitions) ?? [],
         sinks: targets.enumerated().map {
           .init(
             name: "copy\($0)",
-            definition: MemorySinkDefinition(target: $1, traits: SinkTraits(groupBytes: $0 == 0 ? 1 : 1 << 20)))
+            definition: MemorySinkDefinition(
+              target: $1,
+              traits: SinkTraits(
+                groupBytes: $0 == 0 ? 1 : 1 << 20, commitInterval: $0 == 1 && idleAfter != nil ? 4_000_000 : 0)))
         },
         stateDirectory: directory)
+      if isThird { definition.sinks.append(.init(name: "third", definition: BlackholeSinkDefinition())) }
       definition.windowStateInterval = 0
       return PipelineRun(definition: definition, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
@@ -164,7 +171,32 @@ import Testing
     try await WindowSnapshotTests.expectEnd(nil, seed, sources: 2 + seed % 3)
   }
 
-  private static func expectEnd(_ shape: RandomWindowTests.Shape?, _ seed: Int, sources: Int) async throws {
+  @Test(arguments: RandomWindowTests.Shape.allCases, WindowSnapshotTests.seeds.prefix(1))
+  func idleSourcesThatBeginLateGiveTheSameResults(_ shape: RandomWindowTests.Shape, _ seed: Int) async throws {
+    try await WindowSnapshotTests.expectEnd(
+      shape, seed, sources: 2 + seed % 2, idleAfter: 1_000_000, mostDelay: 40_000_000)
+  }
+
+  @Test(arguments: WindowSnapshotTests.seeds.prefix(2))
+  func copiesOfIdleSourcesThatBeginLateAreWhole(_ seed: Int) async throws {
+    try await WindowSnapshotTests.expectEnd(
+      nil, seed, sources: 2 + seed % 3, idleAfter: 1_000_000, mostDelay: 15_000_000)
+  }
+
+  @Test(arguments: RandomWindowTests.Shape.allCases, WindowSnapshotTests.seeds.prefix(2))
+  func aSinkWithoutACheckpointChangesNothing(_ shape: RandomWindowTests.Shape, _ seed: Int) async throws {
+    try await WindowSnapshotTests.expectEnd(shape, seed, sources: 1 + seed % 3, isThird: true)
+  }
+
+  @Test(arguments: WindowSnapshotTests.seeds.prefix(2))
+  func aSinkWithoutACheckpointBesideCopiesChangesNothing(_ seed: Int) async throws {
+    try await WindowSnapshotTests.expectEnd(nil, seed, sources: 1 + seed % 3, isThird: true)
+  }
+
+  private static func expectEnd(
+    _ shape: RandomWindowTests.Shape?, _ seed: Int, sources: Int, idleAfter: UInt64? = nil, mostDelay: UInt64 = 0,
+    isThird: Bool = false
+  ) async throws {
     var random = SeededRandom(seed: UInt64(seed) + 40_000)
     let works = (0..<sources).map { source in
       RandomWindowTests.Workload(
@@ -175,12 +207,14 @@ import Testing
     var block = shape.map { RandomWindowTests.block($0, "accumulating", &random) }
     if images != .full { block = block.map { "\($0.dropLast(2)), remember: true }" } }
     let logs = works.enumerated().map { source, work in
-      SnapshotLog(work.log, visible: 60 / sources, images: images, seed: UInt64(seed * 7 + source))
+      SnapshotLog(
+        work.log, visible: 60 / sources, images: images, seed: UInt64(seed * 7 + source),
+        pauses: .init(start: source == 1 ? mostDelay : 0))
     }
     let (rows, commit) = (works.flatMap(\.rows.values), works.map(\.commit).max() ?? 0)
     let written = works.reduce(into: [:]) { $0.merge(Trial.changes(of: $1)) { $1 } }
     try await withDirectory { directory in
-      let trial = Trial(logs: logs, block: block, directory: directory)
+      let trial = Trial(logs: logs, block: block, directory: directory, idleAfter: idleAfter, isThird: isThird)
       try await trial.breakOff(&random)
       try await trial.end(at: commit)
       #expect(logs.reduce(0) { $0 + $1.resumedInside } > 0)

@@ -6,10 +6,12 @@ struct Resume: Sendable {
   let checkpoints: Rendezvous<Position?>
   let coverage: Rendezvous<any PositionCoverage>
   private let names: [String]
+  private let sinks: [SinkMeter]
   /// Where the state of the windows is; nil: the pipeline has none.
   private let windows: WindowStage?
 
-  init(_ definition: PipelineDefinition, windows: WindowStage?) {
+  init(_ definition: PipelineDefinition, sinks: [SinkMeter], windows: WindowStage?) {
+    self.sinks = sinks
     checkpoints = Rendezvous(count: definition.sinks.count)
     coverage = Rendezvous(count: definition.sources.count)
     names = definition.sources.map(\.name)
@@ -25,8 +27,15 @@ struct Resume: Sendable {
 
   /// The places that the sources begin for: those of the sinks, and of the windows.
   private func places() async throws -> ResumePlan {
-    guard let windows else { return try await plan() }
-    return try ResumePlan(try await windows.history().places, sources: names)
+    if let windows { return try ResumePlan(try await windows.history().places, sources: names) }
+    return try ResumePlan(Resume.beginnings(try await logs(), sinks), sources: names)
+  }
+
+  /// The checkpoints that say where the sources begin. A sink that never keeps one begins with the others: it would have
+  /// everything come again at each start, and a snapshot never end.
+  static func beginnings(_ checkpoints: [Position?], _ sinks: [SinkMeter]) -> [Position?] {
+    let kept = zip(checkpoints, sinks).filter { $1.reading.keepsCheckpoint }.map(\.0)
+    return kept.contains { $0 != nil } ? kept : checkpoints
   }
 
   /// The positions that a source begins for.

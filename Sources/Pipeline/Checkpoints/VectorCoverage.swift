@@ -10,11 +10,12 @@ struct VectorCoverage: PositionCoverage {
     throw Failure(.internal, "a transaction of one of several sources was compared with the positions of all")
   }
 
-  /// Whether any of them is.
+  /// Whether any of them is, or has not told where it begins: it may begin with a snapshot.
   func isInsideSnapshot(_ position: Position) throws(Failure) -> Bool {
     let vector = try vector(position)
     for (name, coverage) in sources {
-      if let place = vector[name]?.position, try coverage.isInsideSnapshot(place) { return true }
+      guard let progress = vector[name], !progress.isNothing else { return true }
+      if let place = progress.position, try coverage.isInsideSnapshot(place) { return true }
     }
     return false
   }

@@ -1,5 +1,6 @@
 import Change
 import Flow
+import Synchronization
 
 /// Takes what a source reads and hands it on, measured.
 ///
@@ -11,6 +12,7 @@ final class SourceIntake: SourceOutput {
   private let delay: SourceDelay
   /// What earlier attempts, on threads of their own, have used.
   private let busyBefore: UInt64
+  private let hasNews = Atomic(false)
 
   init(channels: [BatchChannel], meter: SourceMeter, delay: SourceDelay) {
     self.channels = channels
@@ -19,7 +21,11 @@ final class SourceIntake: SourceOutput {
     busyBefore = meter.reading.busyNanoseconds
   }
 
+  /// Whether the source has sent or promised anything in this attempt.
+  var hasBegun: Bool { hasNews.load(ordering: .acquiring) }
+
   func send(_ batch: consuming Batch) async throws {
+    hasNews.store(true, ordering: .releasing)
     let rows = UInt64(batch.changes.count)
     let transactions = UInt64(batch.transactions.count { $0.ends })
     let now = MonotonicTime.now()
@@ -42,6 +48,7 @@ final class SourceIntake: SourceOutput {
   }
 
   func advance(to watermark: EventTime) {
+    hasNews.store(true, ordering: .releasing)
     for channel in channels { channel.advance(to: watermark) }
     meter.update { $0.watermark = max($0.watermark, watermark) }
   }

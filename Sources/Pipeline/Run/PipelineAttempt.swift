@@ -38,7 +38,7 @@ struct PipelineAttempt: Sendable {
     meters.attach(channels)
     // What the sources fill: the sinks' own channels, unless transforms, windows or the order of several sources lie between.
     let windows = windowStage(into: channels, shares)
-    let resume = Resume(definition, windows: windows)
+    let resume = Resume(definition, sinks: meters.sinks, windows: windows)
     let behindTransforms = windows.map { [$0.input] } ?? channels
     let transforms = transformStage(into: behindTransforms, shares)
     let entries = transforms.map { [$0.input] } ?? behindTransforms
@@ -112,11 +112,10 @@ struct PipelineAttempt: Sendable {
     _ index: Int, on thread: DedicatedThread, memory: Int, resume: Resume, into intakes: SourceIntakes
   ) async throws {
     let named = definition.sources[index]
+    let context = context(
+      named.name, thread: thread, memory: memory, state: definition.stateDirectory(of: named), source: index)
     do {
-      let source = try named.definition.makeSource(
-        context(
-          named.name, thread: thread, memory: memory, state: definition.stateDirectory(of: named),
-          source: index))
+      let source = try named.definition.makeSource(context)
       resume.coverage.arrive(index, with: source.coverage)
       var control = control
       control.checkpoints = { [sinks = meters.sinks, sources = definition.sources.map(\.name)] in
@@ -125,11 +124,49 @@ struct PipelineAttempt: Sendable {
         }
       }
       let start = try await resume.positions(of: index)
-      try await source.run(from: start, into: intakes.outputs[index], control: control)
+      let output = intakes.outputs[index]
+      do {
+        try await source.run(from: start, into: output, control: control)
+      } catch let failure as Failure where mayWait(failure, output) {
+        try await runAgain(after: failure, named, context, from: start, into: output, control)
+      }
       for channel in intakes.channels[index] { channel.finish() }
     } catch {
       for channel in intakes.channels[index] { channel.fail(error) }
       throw error
+    }
+  }
+
+  /// Whether the others go on while one of several sources is tried again: its server cannot be reached, and it has brought
+  /// nothing in this attempt. What was never delivered is told at once, as a wrong address is.
+  private func mayWait(_ failure: Failure, _ output: SourceIntake) -> Bool {
+    definition.sources.count > 1 && failure.code == .unreachable && !output.hasBegun && meters.commits > 0
+      && !control.stop.isRequested
+  }
+
+  /// Tries a source until its server can be reached, or the pipeline is to stop.
+  private func runAgain(
+    after failure: Failure, _ named: PipelineDefinition.NamedSource, _ context: ConnectorContext,
+    from start: [Position?], into output: SourceIntake, _ control: SourceControl
+  ) async throws {
+    var (backoff, failure) = (RetryBackoff(), failure)
+    while true {
+      // What a connection says when it is broken off by a cancellation is no failure.
+      try Task.checkCancellation()
+      let pause = backoff.pause(after: .later, hadProgress: false, random: { UInt64.random(in: $0) })
+      logger.warning(
+        "trying a source again, while the others go on",
+        metadata: [
+          "source": "\(named.name)", "error": "\(failure)", "code": "\(failure.code.rawValue)",
+          "pause_ms": "\(pause / 1_000_000)",
+        ])
+      try await control.stop.sleep(nanoseconds: pause)
+      if control.stop.isRequested { return }
+      do {
+        return try await named.definition.makeSource(context).run(from: start, into: output, control: control)
+      } catch let another as Failure where mayWait(another, output) {
+        failure = another
+      }
     }
   }
 

@@ -91,18 +91,8 @@ package final class PipelineRun: Sendable {
           "trying again",
           metadata: ["error": "\(failure)", "code": "\(failure.code.rawValue)", "pause_ms": "\(pause / 1_000_000)"])
         state.withLock { $0 = ($0.state == .draining ? .draining : .retrying, $0.retries + 1) }
-        try await sleep(pause)
+        try await stop.sleep(nanoseconds: pause)
       }
-    }
-  }
-
-  /// Sleeps, but not longer than until a stop is requested.
-  private func sleep(_ nanoseconds: UInt64) async throws {
-    let end = MonotonicTime.now() + nanoseconds
-    while !stop.isRequested {
-      let now = MonotonicTime.now()
-      guard now < end else { return }
-      try await Task.sleep(nanoseconds: min(100_000_000, end - now))
     }
   }
 

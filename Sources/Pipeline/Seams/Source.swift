@@ -40,6 +40,14 @@ extension PositionCoverage {
   package func isInsideSnapshot(_ position: Position) throws(Failure) -> Bool { false }
 }
 
+extension Batch {
+  /// Whether a source tells by it that a snapshot, or the levelling of what was behind in one, is over.
+  var endsSnapshot: Bool {
+    guard transactions.count == 1, logBytes == 0, let part = transactions.first else { return false }
+    return part.isSnapshot && part.begins && part.ends && part.count == 0
+  }
+}
+
 /// Where a source puts what it reads.
 package protocol SourceOutput: Sendable {
   /// Suspends while a sink is behind. The batch belongs to the receiver from then on, who may write to its memory: a source
@@ -82,8 +90,8 @@ package enum Until: Hashable, Sendable {
 package struct SourceControl: Sendable {
   package let until: Until
   package let stop: StopSignal
-  /// Whether the source tells where it begins, by a batch that holds nothing but a position, when it begins at a place that
-  /// another start would not find again. The order of several sources asks for it, which may cut its first batch.
+  /// Whether the source tells where in its log it begins for a sink without a checkpoint, by a batch that holds nothing but a
+  /// position. The order of several sources asks for it, which may cut its first batch; until then it may take a snapshot.
   package let tellsStart: Bool
   /// How far each sink has stored this source's changes by now, of those that keep a checkpoint. *Thread*: any.
   package var checkpoints: @Sendable () -> [Position?]

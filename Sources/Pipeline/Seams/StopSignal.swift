@@ -1,3 +1,4 @@
+import Flow
 import Synchronization
 
 /// A request to stop gracefully that wakes whoever is blocked. Made once, never taken back.
@@ -39,5 +40,15 @@ package final class StopSignal: Sendable {
 
   package func forget(_ id: UInt64) {
     state.withLock { _ = $0.wakers.removeValue(forKey: id) }
+  }
+
+  /// Sleeps, but not longer than until a stop is requested.
+  func sleep(nanoseconds: UInt64) async throws {
+    let end = MonotonicTime.now() + nanoseconds
+    while !isRequested {
+      let now = MonotonicTime.now()
+      guard now < end else { return }
+      try await Task.sleep(nanoseconds: min(100_000_000, end - now))
+    }
   }
 }

@@ -17,7 +17,7 @@ struct ValueFit {
     return nil
   }
 
-  private var described: String { source.nativeType.isEmpty ? "\(source.type)" : source.nativeType }
+  private var described: String { source.nativeType.isEmpty ? source.type.sqlName : source.nativeType }
 
   private var isText: Bool {
     switch source.type {

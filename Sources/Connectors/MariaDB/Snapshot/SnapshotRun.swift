@@ -129,12 +129,15 @@ struct SnapshotRun {
   }
 
   private func requireSameKey(_ table: SnapshotTable) throws(Failure) {
-    guard let begun = plan.base?.snapshot?.table(table.name), !begun.isDone, begun.keyColumns != table.keyNames else {
-      return
+    // Whoever is brought level is read up to the bounds of the one that is ahead.
+    for place in [plan.base, plan.target] {
+      guard let begun = place?.snapshot?.table(table.name), !begun.isDone, begun.keyColumns != table.keyNames else {
+        continue
+      }
+      throw Failure(
+        .schemaChange, "the key of table \"\(table.name)\" changed while a snapshot had read a part of it",
+        hint: "reset the pipeline's sinks and start again")
     }
-    throw Failure(
-      .schemaChange, "the key of table \"\(table.name)\" changed while a snapshot had read a part of it",
-      hint: "reset the pipeline's sinks and start again")
   }
 
   /// Delivers the changes of rows that were read, from the base to the views' place.
