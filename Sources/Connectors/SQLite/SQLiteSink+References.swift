@@ -21,10 +21,17 @@ extension SQLiteSink {
   ///
   /// A snapshot brings its tables in any order, so its references are whole at its end only. Its groups are stored without
   /// a look at them, and looked at all together when the first group of the log comes.
-  func startGroup(isSnapshot: Bool) throws {
+  func startGroup(isSnapshot: Bool, at position: Position) async throws {
     guard settings.foreignKeys, !references.hasGroup else { return }
     references.hasGroup = true
-    guard isSnapshot else { return try checkReferences() }
+    guard isSnapshot else {
+      // Another source may read its tables still.
+      if references.unchecked == .duringSnapshot, try await context.isInsideSnapshot(position) == true {
+        if references.isEnforced { try enforceReferences(false) }
+        return
+      }
+      return try checkReferences()
+    }
     guard try references.unchecked == .duringSnapshot || opened().declaresReferences() else { return }
     if references.isEnforced { try enforceReferences(false) }
     if references.unchecked != .duringSnapshot { try store(.duringSnapshot) }

@@ -68,7 +68,9 @@ final class SQLiteSink: Sink {
 
   func write(_ batch: Batch, parts: Range<Int>) async throws {
     do {
-      if let first = batch.transactions[parts].first { try startGroup(isSnapshot: first.isSnapshot) }
+      if let first = batch.transactions[parts].first {
+        try await startGroup(isSnapshot: first.isSnapshot, at: batch.position)
+      }
       guard let reshaper else { return try take(batch, parts: parts) }
       let (reshaped, origin) = try reshaper.reshape(batch, parts: parts)
       try take(reshaped, parts: reshaped.transactions.indices, from: origin)

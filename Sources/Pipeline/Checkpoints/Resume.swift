@@ -55,6 +55,14 @@ struct Resume: Sendable {
     return starts
   }
 
+  /// Whether a snapshot of any source goes on at a sink's position. Once every source was made.
+  func isInsideSnapshot(_ position: Position) async throws -> Bool {
+    let arithmetic = try await coverage.all()
+    let log = WindowPosition(position).log
+    if names.count == 1 { return try arithmetic[0].isInsideSnapshot(log) }
+    return try VectorCoverage(names, arithmetic).isInsideSnapshot(log)
+  }
+
   /// What a sink already has; nil when that is nothing. Once every source was made.
   func catchUp(of sink: Int) async throws -> CatchUp? {
     let panes = try await checkpoints.all()[sink].map { WindowPosition($0).panes } ?? 0

@@ -76,7 +76,8 @@ struct PipelineAttempt: Sendable {
       for (index, sink) in definition.sinks.enumerated() {
         let thread = sinkThreads[index]
         group.addTask(name: "deliver.\(sink.name)", executorPreference: thread) {
-          let context = context(sink.name, thread: thread, memory: shares.sink, state: definition.stateDirectory)
+          var context = context(sink.name, thread: thread, memory: shares.sink, state: definition.stateDirectory)
+          context.isInsideSnapshot = { try await resume.isInsideSnapshot($0) }
           try await deliver(index, context, from: channels[index], resume: resume, delays)
         }
       }

@@ -127,6 +127,8 @@ package struct ConnectorContext: Sendable {
   package var sources: [SourceDescription]
   /// The tables whose keys a sink has to watch, because several sources bring them.
   package var merged: MergedTables
+  /// Whether a snapshot of any source goes on at a position that a sink was given; nil where nobody knows.
+  package var isInsideSnapshot: @Sendable (Position) async throws -> Bool? = { _ in nil }
 
   package init(
     pipeline: String, name: String, stateDirectory: String, memoryLimit: Int, schemaChangePolicy: SchemaChangePolicy,

@@ -87,7 +87,7 @@ final class MariaDBSink: Sink {
       targets = try TargetTables(
         connection: live.adding(try settings.connect(.definitions)), settings: settings, context: context,
         epoch: Int64(clamping: claim.epoch), live: live)
-      try chooseReferences(at: claim.position)
+      try await chooseReferences(at: claim.position)
       return claim.position
     }
   }
@@ -112,7 +112,7 @@ final class MariaDBSink: Sink {
   func commit(_ checkpoint: Checkpoint) async throws -> Receipt {
     try await guarded(by: opened().connection) {
       try carryOutEmptyings()
-      let isSnapshotComplete = completesSnapshot(at: checkpoint.position)
+      let isSnapshotComplete = try await completesSnapshot(at: checkpoint.position)
       // What is looked at behind the rows must be able to keep the checkpoint back.
       if try !isSnapshotComplete && commitQuickly(checkpoint) { return }
       try begin(sharing: heldEntries >= sharedEntries)
