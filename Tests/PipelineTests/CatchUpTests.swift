@@ -1,9 +1,7 @@
 import Change
 import Foundation
-import Logging
 import MemoryConnector
 import Pipeline
-import Synchronization
 import Testing
 
 /// Sinks that begin at several places: what each is given until they are level.
@@ -67,69 +65,6 @@ import Testing
 
   private static func insert(_ key: Int64, at time: Int64) -> MemoryTransaction {
     MemoryTransaction(at: EventTime(microseconds: time), [.insert(Shop.orders, [.int(key), .text("b")])])
-  }
-
-  /// One snapshot is over and told, and the other begins late, twice.
-  @Test func noResultComesBetweenTwoBeginningsOfOneSnapshot() async throws {
-    let trial = try LateSnapshotTrial()
-    let run = try trial.makeRun()
-    let task = Task { try await run.run(until: .now) }
-    try await eventually {
-      let token = trial.targets[0].content.checkpoint?.position.token ?? ""
-      return token.contains("s1") && token.contains("buckets")
-    }
-    task.cancel()
-    _ = await task.result
-    for target in trial.targets {
-      #expect(target.content.checkpoint?.position.token.hasPrefix(#"{"panes":0"#) ?? true)
-    }
-    trial.logs[0].pauses.withLock { $0.log = 0 }
-    try await trial.makeRun().run(until: .now)
-    let results = trial.targets.map { $0.content.tables[WindowTrial.results]?.rows ?? [] }
-    #expect(!results[0].isEmpty && Set(results[0]) == Set(results[1]))
-    let rows = trial.targets.map { Set($0.content.tables[WindowTrial.orders.name]?.rows ?? []) }
-    #expect(rows[0].count >= 60 && rows[0] == rows[1])
-  }
-}
-
-/// Windows over two snapshots, of which the second begins late, into a sink that stores everything and one that waits.
-private struct LateSnapshotTrial {
-  let logs: [SnapshotLog]
-  let targets = [MemoryTarget(), MemoryTarget()]
-  private let directory = FileManager.default.temporaryDirectory.appending(path: "freshet-late-\(UUID())").path
-
-  init() throws {
-    logs = [
-      LateSnapshotTrial.log(0, SnapshotLog.Pauses(log: 1_100_000_000)),
-      LateSnapshotTrial.log(1, SnapshotLog.Pauses(start: 1_000_000_000, chunk: 20_000_000)),
-    ]
-  }
-
-  private static func log(_ source: Int64, _ pauses: SnapshotLog.Pauses) -> SnapshotLog {
-    let rows = (Int64(0)..<120).map { number in
-      WindowTrial.transaction(
-        number + 1,
-        [
-          .insert(
-            WindowTrial.orders, WindowTrial.order(source * 1_000_000 + number + 1, "x", 100, at: number))
-        ])
-    }
-    return SnapshotLog(rows, visible: 30, images: .full, seed: UInt64(source), pauses: pauses)
-  }
-
-  func makeRun() throws -> PipelineRun {
-    let block = WindowTrial.block(
-      "event_time: happened, max_delay: 0s, idle_after: 20s, allowed_lateness: 1h, window: { tumbling: 1m },"
-        + " group_by: [status], aggregate: { orders: count() }, trigger: { early: 1 }, accumulation: accumulating")
-    var definition = PipelineDefinition(
-      name: "shop",
-      sources: logs.enumerated().map { .init(name: "s\($0)", definition: SnapshotSourceDefinition(log: $1)) },
-      order: OrderSettings(idleAfter: 1_000_000), windows: try WindowTrial.definitions(block),
-      sinks: zip(targets, [SinkTraits(groupBytes: 1), SinkTraits(commitInterval: 900_000_000)]).enumerated().map {
-        .init(name: "copy\($0)", definition: MemorySinkDefinition(target: $1.0, traits: $1.1))
-      }, stateDirectory: directory)
-    definition.windowStateInterval = 0
-    return PipelineRun(definition: definition, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }
 }
 

@@ -18,7 +18,6 @@ package final class GeneratedSource: Source {
   ) async throws {
     emitted = try MemoryPosition.start(of: checkpoints)
     let end = min(workload.transactions, try MemoryPosition.end(of: control.until) ?? workload.transactions)
-    if control.tellsStart, checkpoints.contains(where: { $0 == nil }) { try await send(into: output) }
     while emitted < end, !control.stop.isRequested {
       if case .time(let limit) = control.until, workload.commitTime(of: emitted) > limit { break }
       try await emit(into: output)

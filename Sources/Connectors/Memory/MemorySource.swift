@@ -26,7 +26,6 @@ package final class MemorySource: Source {
     guard emitted <= log.count else {
       throw Failure(.positionLost, "the log ends before the checkpoint", at: "transaction \(emitted)")
     }
-    if control.tellsStart, checkpoints.contains(where: { $0 == nil }) { try await send(into: output) }
     let end = try MemoryPosition.end(of: control.until) ?? (control.until == .never ? Int.max : log.count)
     while emitted < end, !control.stop.isRequested {
       try Task.checkCancellation()

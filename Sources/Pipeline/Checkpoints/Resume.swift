@@ -60,6 +60,10 @@ struct Resume: Sendable {
     let arithmetic = try await coverage.all()
     let log = WindowPosition(position).log
     if names.count == 1 { return try arithmetic[0].isInsideSnapshot(log) }
+    // One that has not told where it begins may begin with a snapshot.
+    guard let known = try VectorPosition(log), names.allSatisfy({ known[$0].map { !$0.isNothing } ?? false }) else {
+      return true
+    }
     return try VectorCoverage(names, arithmetic).isInsideSnapshot(log)
   }
 

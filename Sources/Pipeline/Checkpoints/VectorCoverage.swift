@@ -10,12 +10,11 @@ struct VectorCoverage: PositionCoverage {
     throw Failure(.internal, "a transaction of one of several sources was compared with the positions of all")
   }
 
-  /// Whether any of them is, or has not told where it begins: it may begin with a snapshot.
+  /// Whether any of them is.
   func isInsideSnapshot(_ position: Position) throws(Failure) -> Bool {
     let vector = try vector(position)
     for (name, coverage) in sources {
-      guard let progress = vector[name], !progress.isNothing else { return true }
-      if let place = progress.position, try coverage.isInsideSnapshot(place) { return true }
+      if let place = vector[name]?.position, try coverage.isInsideSnapshot(place) { return true }
     }
     return false
   }

@@ -90,8 +90,8 @@ package enum Until: Hashable, Sendable {
 package struct SourceControl: Sendable {
   package let until: Until
   package let stop: StopSignal
-  /// Whether the source tells where in its log it begins for a sink without a checkpoint, by a batch that holds nothing but a
-  /// position. The order of several sources asks for it, which may cut its first batch; until then it may take a snapshot.
+  /// Whether the source tells where it begins, by a batch that holds nothing but a position, when it begins at a place that
+  /// another start would not find again. The order of several sources asks for it, which may cut its first batch.
   package let tellsStart: Bool
   /// How far each sink has stored this source's changes by now, of those that keep a checkpoint. *Thread*: any.
   package var checkpoints: @Sendable () -> [Position?]
