@@ -39,7 +39,7 @@ struct RouteTests {
     let met = failure { _ = try TransformTrial.apply("{ route: { \(rule) } }", changes) }
     #expect(met?.code == .configuration)
     #expect(met?.message == "`route` leads \"shop.orders_1\" and \"shop.orders_2\" to the same name \"shop.orders\"")
-    #expect(met?.place == "p.yaml:4:57")
+    #expect(met?.place == "p.yaml:4:58")
     let rows = try TransformTrial.apply("{ route: { \(rule), merge: true } }", changes)
     #expect(rows.map(\.table.description) == Array(repeating: "shop.orders", count: 3))
   }

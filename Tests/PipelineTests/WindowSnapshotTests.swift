@@ -171,12 +171,6 @@ import Testing
     try await WindowSnapshotTests.expectEnd(nil, seed, sources: 2 + seed % 3)
   }
 
-  @Test(arguments: RandomWindowTests.Shape.allCases, WindowSnapshotTests.seeds.prefix(1))
-  func idleSourcesThatBeginLateGiveTheSameResults(_ shape: RandomWindowTests.Shape, _ seed: Int) async throws {
-    try await WindowSnapshotTests.expectEnd(
-      shape, seed, sources: 2 + seed % 2, idleAfter: 1_000_000, mostDelay: 40_000_000)
-  }
-
   @Test(arguments: WindowSnapshotTests.seeds.prefix(2))
   func copiesOfIdleSourcesThatBeginLateAreWhole(_ seed: Int) async throws {
     try await WindowSnapshotTests.expectEnd(

@@ -16,17 +16,11 @@ struct Delivery: ~Copyable {
   /// Whether a commit time promises that no earlier one comes: with several sources only the watermark does.
   private let isOneLog: Bool
   private var catchUp: CatchUp?
-  /// Whether somebody may wait for the next place to be stored: the sink has come to where the others are, or a snapshot has
-  /// ended.
-  private var isAwaited = false
 
   private var counts = ChangeCounts()
   private var groupBytes = 0
   private var position: Position?
   private var watermark = EventTime.distantPast
-  /// What the sink was promised before, until the sources have promised it again: where sinks begin at several places, those
-  /// that were ahead have been promised more. Nil: nothing comes behind it.
-  private var promised: EventTime?
   private var samples: [LagSamples.Sample] = []
   /// Parts of the transaction at the end of what came, which has not ended yet and was not given to the sink.
   private var held: [(batch: Batch, part: Int)] = []
@@ -54,7 +48,6 @@ struct Delivery: ~Copyable {
     watermark: EventTime = .distantPast
   ) {
     self.watermark = watermark
-    promised = isOneLog ? nil : watermark
     self.isOneLog = isOneLog
     self.channel = channel
     self.sink = sink
@@ -69,8 +62,9 @@ struct Delivery: ~Copyable {
       let reception = try await channel.receiveAll()
       var isLast = try await take(reception)
       while !isLast, hasGroup, let more = try await moreWithinInterval() { isLast = try await take(more) }
-      let isDue = MonotonicTime.now() &- lastCommit >= Delivery.emptyCommitInterval
-      if isLast || counts.rows > 0 || isAwaited || isDue { try await commit() }
+      if isLast || counts.rows > 0 || MonotonicTime.now() &- lastCommit >= Delivery.emptyCommitInterval {
+        try await commit()
+      }
       if isLast { return }
     }
   }
@@ -97,7 +91,6 @@ struct Delivery: ~Copyable {
       try await take(batch)
       if groupBytes >= sink.traits.groupBytes { try await commit() }
     }
-    if let known = promised, reception.watermark >= known { promised = nil }
     if held.isEmpty, !isInsideTransaction, catchUp == nil { watermark = max(watermark, reception.watermark) }
     return reception.isLast
   }
@@ -119,7 +112,6 @@ struct Delivery: ~Copyable {
     try await write(batch, parts: 0..<(lastEnd + 1))
     isInsideTransaction = false
     try reach(batch.position)
-    isAwaited = isAwaited || batch.endsSnapshot
     if isOneLog, let last = parts[...lastEnd].last, !last.isSnapshot, last.commitTime > .distantPast {
       watermark = max(watermark, EventTime(microseconds: last.commitTime.microseconds - 1))
     }
@@ -136,7 +128,7 @@ struct Delivery: ~Copyable {
   /// Moves the place that the next commit stores, unless a transaction is unfinished: then its end brings the place along.
   private mutating func reach(_ position: Position) throws {
     guard held.isEmpty, !isInsideTransaction else { return }
-    if let isDone = try catchUp?.isDone(at: position), isDone { (catchUp, isAwaited) = (nil, true) }
+    if let caughtUp = try catchUp?.isDone(at: position), caughtUp { catchUp = nil }
     // Until the log has passed the sink's checkpoint, a commit of its place would move the checkpoint back.
     self.position = if let catchUp { try catchUp.place(at: position) } else { position }
   }
@@ -172,7 +164,7 @@ struct Delivery: ~Copyable {
       if !run.isEmpty {
         let started = MonotonicTime.now()
         if groupBytes == 0 { groupBegan = started }
-        try await sink.write(keepingPromise(batch, run), parts: run)
+        try await sink.write(batch, parts: run)
         let busy = MonotonicTime.now() &- started
         meter.update { $0.busyNanoseconds += busy }
         let rows = counts.add(batch, parts: run)
@@ -181,17 +173,6 @@ struct Delivery: ~Copyable {
       begin = max(run.upperBound, begin + 1)
     }
     groupBytes += batch.byteCount
-  }
-
-  /// Gives what comes behind a promise the time right behind it, as the order does with what comes late.
-  private func keepingPromise(_ batch: Batch, _ run: Range<Int>) -> Batch {
-    guard let promised, batch.transactions[run].contains(where: { !$0.isSnapshot && $0.commitTime <= promised }) else {
-      return batch
-    }
-    let time = EventTime(microseconds: promised.microseconds == .max ? .max : promised.microseconds + 1)
-    var parts = batch.transactions
-    for index in run where !parts[index].isSnapshot { parts[index].commitTime = max(parts[index].commitTime, time) }
-    return Batch.relabel(copy batch, transactions: parts, position: batch.position)
   }
 
   /// Makes the group durable. Does nothing when nothing was written since the last commit.
@@ -215,7 +196,6 @@ struct Delivery: ~Copyable {
       reading.idleNanoseconds = idle
     }
     self.position = nil
-    isAwaited = false
     self.counts.reset()
     samples.removeAll(keepingCapacity: true)
     groupBytes = 0

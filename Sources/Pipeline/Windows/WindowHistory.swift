@@ -177,13 +177,8 @@ final class WindowHistory: Sendable {
       let told = isFirst ? results.filter { $0.transactions.contains { WindowPosition.isPane($0.mark) } } : []
       let panes = windows.panes - UInt64(told.reduce(0) { $0 + $1.transactions.count(where: \.ends) })
       try state.store.append(log: log, panes: panes) { windows.encode(told, to: &$0) }
-      // Where every sink has as many results, none is at a place that only an earlier one fits.
-      let kept = sinks.map(\.reading).filter(\.keepsCheckpoint)
-      if windows.isInsideSnapshot,
-        kept.allSatisfy({ $0.position.map { WindowPosition($0).panes } ?? 0 == panes })
-      {
-        try forgetEarlier(&state, panes: panes)
-      }
+      // No sink is at a place that only an earlier one fits: nothing was told since.
+      if windows.isInsideSnapshot { try forgetEarlier(&state, panes: panes) }
       (state.lastLog, state.lastPanes) = (log, windows.panes)
       state.lastStored = MonotonicTime.now()
       state.pause = max(interval, 20 * (state.lastStored &- now))

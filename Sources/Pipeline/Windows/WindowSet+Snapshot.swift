@@ -14,8 +14,7 @@ extension WindowSet {
   package func endSnapshot() throws(Failure) -> [Batch] {
     isInsideSnapshot = false
     if writer.latestCommit > .distantPast { clock = max(clock, writer.latestCommit.microseconds - 1) }
-    // Behind what was promised before.
-    writer.begin(at: clock == .min ? clock : clock + 1)
+    writer.begin(at: clock)
     for window in operators { try window.endSnapshot(at: clock, to: writer) }
     writer.end()
     var results: [Batch] = []

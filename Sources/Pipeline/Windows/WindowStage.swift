@@ -58,8 +58,12 @@ struct WindowStage: Sendable {
   func stored() -> [Position?] { chosen.value(of: 0).map { [$0.stored] } ?? [] }
 
   /// Finds the state that fits the sinks' checkpoints; from here on it is the stage's.
+  ///
+  /// A sink that never keeps a checkpoint begins with the others; it would send the sources to before the state.
   private func begin(_ resume: Resume) async throws -> WindowHistory {
-    let checkpoints = Resume.beginnings(try await resume.checkpoints.all(), sinks)
+    let all = try await resume.checkpoints.all()
+    let kept = zip(all, sinks).filter { $1.reading.keepsCheckpoint }.map(\.0)
+    let checkpoints = kept.contains { $0 != nil } ? kept : all
     let arithmetic = try await resume.coverage.all()
     let places = try ResumePlan(checkpoints.map { $0.map { WindowPosition($0).log } }, sources: sources)
     let history = try WindowHistory(
@@ -95,7 +99,6 @@ struct WindowStage: Sendable {
       // What was held back is told, although nothing has come.
       try await endSnapshot(windows, history)
       try await advance(windows, history, replay)
-      announce(windows, replay)
       return true
     }
     replay.promise(reception.watermark)
@@ -120,14 +123,8 @@ struct WindowStage: Sendable {
       try await endSnapshot(windows, history)
     }
     if replay.isLevel { try await advance(windows, history, replay) }
-    announce(windows, replay)
+    for output in outputs { output.advance(to: reception.watermark) }
     return !reception.isLast
-  }
-
-  /// Passes on what was promised, behind the results that are due by then: not while they are held back.
-  private func announce(_ windows: WindowSet, _ replay: WindowReplay) {
-    guard replay.isLevel, !windows.isInsideSnapshot else { return }
-    for output in outputs { output.advance(to: replay.watermark) }
   }
 
   /// What has come; nil when nothing has, and the sinks have agreed on the place at which results are told again.
@@ -247,7 +244,7 @@ struct WindowStage: Sendable {
       results.remove(at: rows)
     }
     let ends = replay.isLevel && windows.isInsideSnapshot && !isInside && !windows.isInsideTransaction
-    let endsLevelling = news.endsSnapshot
+    let endsLevelling = WindowStage.endsSnapshot(news)
     if replay.isLevel {
       let isNeeded = ends || wasInside != windows.isInsideSnapshot || endsLevelling
       try history.keep(windows, results, sinks: sinks, isNeeded: isNeeded)
@@ -259,6 +256,12 @@ struct WindowStage: Sendable {
     }
     if ends { results += try windows.endSnapshot() }
     try await send(results, windows)
+  }
+
+  /// Whether a batch tells that a snapshot, or the levelling of what was behind in one, is over.
+  private static func endsSnapshot(_ batch: Batch) -> Bool {
+    guard batch.transactions.count == 1, batch.logBytes == 0, let part = batch.transactions.first else { return false }
+    return part.isSnapshot && part.begins && part.ends && part.count == 0
   }
 
   /// Sends a piece that the state has.
