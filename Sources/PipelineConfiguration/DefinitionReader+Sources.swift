@@ -14,9 +14,9 @@ extension DefinitionReader {
       }
       guard let read else { continue }
       let name = read.name ?? "source"
-      if needsNames, read.name == nil, read.hasName {
-        continue
-      } else if needsNames, read.name == nil {
+      if needsNames, read.name == nil {
+        // A name that cannot be one was told.
+        if read.hasName { continue }
         problems.append(
           Failure(
             .configuration, "one of several sources has no name", at: read.namePlace,

@@ -20,26 +20,16 @@ final class SnapshotLog: Sendable {
   private let state: Mutex<State>
   /// What the log holds of a change.
   let images: RememberTests.Images
-  /// How long the source waits before it begins, between two chunks, and before the log; in nanoseconds.
-  struct Pauses {
-    var start: UInt64 = 0
-    var chunk: UInt64 = 0
-    var log: UInt64 = 0
-  }
-  let pauses: Mutex<Pauses>
+  /// Nanoseconds that the source waits before it begins.
+  let delay: UInt64
 
   init(
     _ transactions: [MemoryTransaction], visible: Int, images: RememberTests.Images, seed: UInt64,
-    pauses: Pauses = Pauses()
+    delay: UInt64 = 0
   ) {
-    self.pauses = Mutex(pauses)
+    self.delay = delay
     state = Mutex(State(transactions: transactions, visible: visible, random: SeededRandom(seed: seed)))
     self.images = images
-  }
-
-  func pause(_ kind: KeyPath<Pauses, UInt64>) async throws {
-    let nanoseconds = pauses.withLock { $0[keyPath: kind] }
-    if nanoseconds > 0 { try await Task.sleep(nanoseconds: nanoseconds) }
   }
 
   /// What can be read now.
@@ -140,7 +130,7 @@ struct SnapshotSource: Source {
 
   func run(from checkpoints: [Position?], into output: any SourceOutput, control: SourceControl) async throws {
     log.grow()
-    try await log.pause(\.start)
+    if log.delay > 0 { try await Task.sleep(nanoseconds: log.delay) }
     var places: [SnapshotPlace?] = []
     for checkpoint in checkpoints { places.append(try checkpoint.map(SnapshotPlace.init)) }
     let ranks = places.map(SnapshotPlace.rank).sorted { $0.lexicographicallyPrecedes($1) }
@@ -156,7 +146,6 @@ struct SnapshotSource: Source {
         places.compactMap(\.self), output)
       if top != least { try await endLevelling(ranks.filter { $0 != least }, control) }
     }
-    try await log.pause(\.log)
     log.grow()
     try await stream(from: start, output)
   }
@@ -188,7 +177,6 @@ struct SnapshotSource: Source {
       missing.removeFirst(chunk.count)
       state.buckets += chunk
       if isLevelling { state.level += 1 } else { state.step += 1 }
-      try await log.pause(\.chunk)
       let changes = rows.values.filter { chunk.contains(SnapshotLog.bucket($0)) }
         .map { MemoryChange.read(WindowTrial.orders, $0) }
       try await send(

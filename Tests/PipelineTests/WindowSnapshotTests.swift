@@ -174,7 +174,7 @@ import Testing
   @Test(arguments: WindowSnapshotTests.seeds.prefix(2))
   func copiesOfIdleSourcesThatBeginLateAreWhole(_ seed: Int) async throws {
     try await WindowSnapshotTests.expectEnd(
-      nil, seed, sources: 2 + seed % 3, idleAfter: 1_000_000, mostDelay: 15_000_000)
+      nil, seed, sources: 2 + seed % 3, idleAfter: 1_000_000, delay: 15_000_000)
   }
 
   @Test(arguments: RandomWindowTests.Shape.allCases, WindowSnapshotTests.seeds.prefix(2))
@@ -188,7 +188,7 @@ import Testing
   }
 
   private static func expectEnd(
-    _ shape: RandomWindowTests.Shape?, _ seed: Int, sources: Int, idleAfter: UInt64? = nil, mostDelay: UInt64 = 0,
+    _ shape: RandomWindowTests.Shape?, _ seed: Int, sources: Int, idleAfter: UInt64? = nil, delay: UInt64 = 0,
     isThird: Bool = false
   ) async throws {
     var random = SeededRandom(seed: UInt64(seed) + 40_000)
@@ -203,7 +203,7 @@ import Testing
     let logs = works.enumerated().map { source, work in
       SnapshotLog(
         work.log, visible: 60 / sources, images: images, seed: UInt64(seed * 7 + source),
-        pauses: .init(start: source == 1 ? mostDelay : 0))
+        delay: source == 1 ? delay : 0)
     }
     let (rows, commit) = (works.flatMap(\.rows.values), works.map(\.commit).max() ?? 0)
     let written = works.reduce(into: [:]) { $0.merge(Trial.changes(of: $1)) { $1 } }

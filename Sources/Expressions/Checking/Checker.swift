@@ -55,7 +55,7 @@ struct Checker {
       throw failure(
         "table \"\(schema.name)\" has no column \(NearestName.quoted(name))"
           + NearestName.suggestion(for: name, in: names), at: place,
-        hint: (["a text takes single quotes: '…'", NearestName.list("columns", names)]).filter { !$0.isEmpty }
+        hint: ["a text takes single quotes: '…'", NearestName.list("columns", names)].filter { !$0.isEmpty }
           .joined(separator: "; "))
     }
     let column = schema.columns[index]

@@ -95,8 +95,9 @@ package struct ValueType: Hashable, Sendable {
     return type
   }
 
-  /// For messages.
+  /// For messages: with its article.
   package var named: String { (kind == .integer ? "an " : "a ") + name }
+  /// For messages.
   package var name: String { kind == .instant ? "timestamp with a zone" : kind.rawValue }
 }
 

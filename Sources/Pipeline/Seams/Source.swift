@@ -119,7 +119,8 @@ package struct ConnectorContext: Sendable {
   package var sources: [SourceDescription]
   /// The tables whose keys a sink has to watch, because several sources bring them.
   package var merged: MergedTables
-  /// Whether a snapshot of any source goes on at a position that a sink was given; nil where nobody knows.
+  /// Whether a snapshot of any source goes on at a position that a sink was given; nil where nobody knows: then the first
+  /// change out of the log says that there is none any more.
   package var isInsideSnapshot: @Sendable (Position) async throws -> Bool? = { _ in nil }
 
   package init(

@@ -126,14 +126,12 @@ private final class MaskTransform: Transform {
   private func plan(_ schema: TableSchema) throws(Failure) -> MaskPlan? {
     try plans.plan(for: schema) { schema throws(Failure) in
       guard tables.includes(schema.name) else { return nil }
-      var columns: [MaskedColumn] = []
+      var columns: [(column: MaskedColumn, place: String)] = []
       for rule in rules {
         guard let index = try warnings.column(rule.column, of: schema, at: rule.place) else { continue }
-        let column = MaskedColumn(index: index, action: rule.action)
-        try column.check(schema, at: rule.place)
-        columns.append(column)
+        columns.append((MaskedColumn(index: index, action: rule.action), rule.place))
       }
-      return columns.isEmpty ? nil : MaskPlan(schema, columns, hash)
+      return columns.isEmpty ? nil : try MaskPlan(schema, columns, hash)
     }
   }
 

@@ -6,9 +6,10 @@ struct MaskedColumn: Sendable, BitwiseCopyable {
   let index: Int
   let action: MaskAction
 
+  /// The type of the masked values.
   /// - Parameter place: of the column's name in the file.
   /// - Throws: `.configuration` for a key that would no longer tell rows apart, and for a type that the action does not suit.
-  func check(_ schema: TableSchema, at place: String) throws(Failure) {
+  func type(in schema: TableSchema, at place: String) throws(Failure) -> ColumnType {
     let column = schema.columns[index]
     let named = "column \"\(column.name)\" of table \"\(schema.name)\""
     guard action == .hash || !schema.key.contains(index) else {
@@ -16,11 +17,12 @@ struct MaskedColumn: Sendable, BitwiseCopyable {
         .configuration, "`mask` would make values of the key equal: \(named)", at: place,
         hint: "a column of the key can only be masked by `hash`")
     }
-    guard action.type(for: column.type) != nil else {
+    guard let type = action.type(for: column.type) else {
       throw Failure(
         .configuration, "`mask` cannot use \(action.name) on \(named), because of its type", at: place,
         hint: "`redact` and `null` suit every type")
     }
+    return type
   }
 }
 
@@ -29,14 +31,17 @@ struct MaskPlan {
   let target: TableSchema
   let columns: [MaskedColumn]
 
-  /// - Parameter masked: columns that were checked.
-  init(_ schema: TableSchema, _ masked: [MaskedColumn], _ hash: KeyedHash) {
+  /// - Parameter named: the columns, and where the file names them.
+  /// - Throws: `.configuration` when an action does not suit its column.
+  init(
+    _ schema: TableSchema, _ named: [(column: MaskedColumn, place: String)], _ hash: KeyedHash
+  ) throws(Failure) {
     var columns = schema.columns.map(\.holdingValues)
-    for mask in masked {
-      let column = schema.columns[mask.index]
-      guard let type = mask.action.type(for: column.type) else { continue }
-      columns[mask.index] = MaskPlan.masked(column, mask.action, type, hash)
+    for (mask, place) in named {
+      let type = try mask.type(in: schema, at: place)
+      columns[mask.index] = MaskPlan.masked(schema.columns[mask.index], mask.action, type, hash)
     }
+    let masked = named.map(\.column)
     self.columns = masked
     target = TableSchema(
       name: schema.name, columns: columns, key: schema.key, keyIsPrimary: schema.keyIsPrimary,

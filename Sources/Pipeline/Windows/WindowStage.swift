@@ -58,12 +58,8 @@ struct WindowStage: Sendable {
   func stored() -> [Position?] { chosen.value(of: 0).map { [$0.stored] } ?? [] }
 
   /// Finds the state that fits the sinks' checkpoints; from here on it is the stage's.
-  ///
-  /// A sink that never keeps a checkpoint begins with the others; it would send the sources to before the state.
   private func begin(_ resume: Resume) async throws -> WindowHistory {
-    let all = try await resume.checkpoints.all()
-    let kept = zip(all, sinks).filter { $1.reading.keepsCheckpoint }.map(\.0)
-    let checkpoints = kept.contains { $0 != nil } ? kept : all
+    let checkpoints = Resume.beginnings(try await resume.checkpoints.all(), sinks)
     let arithmetic = try await resume.coverage.all()
     let places = try ResumePlan(checkpoints.map { $0.map { WindowPosition($0).log } }, sources: sources)
     let history = try WindowHistory(

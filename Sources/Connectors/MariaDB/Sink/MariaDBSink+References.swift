@@ -16,7 +16,7 @@ extension MariaDBSink {
     if isSnapshot {
       try await applyAll()
       try checkReferences(false)
-    } else if try await isSnapshotOpen(at: batch.position) != true {
+    } else if try await context.isInsideSnapshot(batch.position) != true {
       try await applyAll()
       try beginReferences()
     }
@@ -25,21 +25,14 @@ extension MariaDBSink {
   /// Goes on as the stored checkpoint says.
   func chooseReferences(at position: Position?) async throws {
     checksReferences = true
-    guard settings.foreignKeys, let position, try await isSnapshotOpen(at: position) == true else { return }
+    guard settings.foreignKeys, let position, try await context.isInsideSnapshot(position) == true else { return }
     try checkReferences(false)
   }
 
   /// Whether a position is the first that has the whole snapshot behind it.
   func completesSnapshot(at position: Position) async throws -> Bool {
     if checksReferences { return false }
-    return try await isSnapshotOpen(at: position) == false
-  }
-
-  /// Whether the snapshot of any source is incomplete at a position; nil where nobody knows: then the first change out of the
-  /// log says that it is complete.
-  private func isSnapshotOpen(at position: Position) async throws -> Bool? {
-    if let isOpen = try await context.isInsideSnapshot(position) { return isOpen }
-    do throws(Failure) { return try MariaDBPosition(position).snapshot != nil } catch { return nil }
+    return try await context.isInsideSnapshot(position) == false
   }
 
   private func checkReferences(_ isEnforced: Bool) throws {
