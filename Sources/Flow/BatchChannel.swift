@@ -52,6 +52,8 @@ package final class BatchChannel: Sendable {
     /// In the order in which they came; only the first may be admitted.
     var senders: Deque<Sender> = []
     var receiver: Wakeable?
+    /// The receiver wants to wait no longer.
+    var isOverdue = false
     var nextSenderID: UInt64 = 0
     let byteLimit: Int
     let rowLimit: Int
@@ -172,6 +174,31 @@ package final class BatchChannel: Sendable {
     }
   }
 
+  /// As `receiveAll`, but waits no longer than `nanoseconds`; nil: nothing has come by then.
+  package func receiveAll(within nanoseconds: UInt64) async throws -> Reception? {
+    if let reception = try takeAll() { return reception }
+    state.withLock { $0.isOverdue = false }
+    async let _: Void = endWait(after: nanoseconds)
+    while true {
+      try Task.checkCancellation()
+      if let reception = try takeAll() { return reception }
+      if state.withLock({ $0.isOverdue }) { return nil }
+      let since = MonotonicTime.now()
+      await waitForNews(orOverdue: true)
+      state.withLock { $0.gauges.idleNanoseconds += MonotonicTime.now() &- since }
+    }
+  }
+
+  private func endWait(after nanoseconds: UInt64) async {
+    // Cancelled: something has come.
+    do { try await Task.sleep(nanoseconds: nanoseconds) } catch { return }
+    let receiver = state.withLock { state in
+      state.isOverdue = true
+      return state.receiver.take()
+    }
+    receiver?.resume()
+  }
+
   /// Takes everything that is queued at this moment; nil when there is nothing new.
   package func takeAll() throws -> Reception? {
     let (reception, next) = try state.withLock { state -> (Reception?, Wakeable?) in
@@ -225,12 +252,13 @@ package final class BatchChannel: Sendable {
     return id
   }
 
-  private func waitForNews() async {
+  /// - Parameter orOverdue: also returns when the receiver is overdue.
+  private func waitForNews(orOverdue: Bool = false) async {
     await withTaskCancellationHandler {
       await withUnsafeContinuation { continuation in
         let mustWait = state.withLock { state -> Bool in
           precondition(state.receiver == nil, "a channel has one receiver")
-          guard case .open = state.end, !Task.isCancelled, state.queue.isEmpty,
+          guard case .open = state.end, !Task.isCancelled, !(orOverdue && state.isOverdue), state.queue.isEmpty,
             state.watermark <= state.deliveredWatermark
           else { return false }
           state.receiver = continuation

@@ -156,6 +156,25 @@ func eventually(_ condition: () -> Bool) async throws {
     try await sender.value
   }
 
+  @Test func aReceiverWaitsNoLongerThanItSays() async throws {
+    let channel = BatchChannel(name: "test", byteLimit: size)
+    #expect(try await channel.receiveAll(within: 1_000_000) == nil)
+    let receiver = Task { try await channel.receiveAll(within: 60_000_000_000) }
+    let plain = Task {
+      _ = try await receiver.value
+      return try await numbers(channel.receiveAll())
+    }
+    try await Task.sleep(nanoseconds: 2_000_000)
+    try await channel.send(makeBatch(1))
+    #expect(try await receiver.value.map { numbers($0) } == [1])
+    try await channel.send(makeBatch(2))
+    #expect(try await plain.value == [2])
+    try await channel.send(makeBatch(3))
+    #expect(try await channel.receiveAll(within: 0).map { numbers($0) } == [3])
+    channel.finish()
+    #expect(try await channel.receiveAll(within: 60_000_000_000)?.isLast == true)
+  }
+
   @Test func aWatermarkWakesTheReceiver() async throws {
     let channel = BatchChannel(name: "test", byteLimit: size)
     let receiver = Task { try await channel.receiveAll().watermark }

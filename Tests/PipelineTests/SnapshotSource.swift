@@ -20,16 +20,26 @@ final class SnapshotLog: Sendable {
   private let state: Mutex<State>
   /// What the log holds of a change.
   let images: RememberTests.Images
-  /// Nanoseconds that the source waits before it begins.
-  let delay: UInt64
+  /// How long the source waits before it begins, between two chunks, and before the log; in nanoseconds.
+  struct Pauses {
+    var start: UInt64 = 0
+    var chunk: UInt64 = 0
+    var log: UInt64 = 0
+  }
+  let pauses: Mutex<Pauses>
 
   init(
     _ transactions: [MemoryTransaction], visible: Int, images: RememberTests.Images, seed: UInt64,
-    delay: UInt64 = 0
+    pauses: Pauses = Pauses()
   ) {
-    self.delay = delay
+    self.pauses = Mutex(pauses)
     state = Mutex(State(transactions: transactions, visible: visible, random: SeededRandom(seed: seed)))
     self.images = images
+  }
+
+  func pause(_ kind: KeyPath<Pauses, UInt64>) async throws {
+    let nanoseconds = pauses.withLock { $0[keyPath: kind] }
+    if nanoseconds > 0 { try await Task.sleep(nanoseconds: nanoseconds) }
   }
 
   /// What can be read now.
@@ -130,7 +140,7 @@ struct SnapshotSource: Source {
 
   func run(from checkpoints: [Position?], into output: any SourceOutput, control: SourceControl) async throws {
     log.grow()
-    if log.delay > 0 { try await Task.sleep(nanoseconds: log.delay) }
+    try await log.pause(\.start)
     var places: [SnapshotPlace?] = []
     for checkpoint in checkpoints { places.append(try checkpoint.map(SnapshotPlace.init)) }
     let ranks = places.map(SnapshotPlace.rank).sorted { $0.lexicographicallyPrecedes($1) }
@@ -140,12 +150,16 @@ struct SnapshotSource: Source {
     if least != [.max, 0] {
       let group = places.filter { SnapshotPlace.rank($0) == least }
       if top != least { arithmetic.beginLevelling(least) }
+      let target = top == least ? nil : places.compactMap(\.self).first { SnapshotPlace.rank($0) == top }
       start = try await snapshot(
-        group.compactMap(\.self).min { $0.count < $1.count },
-        until: top == least ? nil : places.compactMap(\.self).first { SnapshotPlace.rank($0) == top },
-        places.compactMap(\.self), output)
-      if top != least { try await endLevelling(ranks.filter { $0 != least }, control) }
+        group.compactMap(\.self).min { $0.count < $1.count }, until: target, places.compactMap(\.self), output)
+      if top != least {
+        try await endLevelling(ranks.filter { $0 != least }, control) {
+          try await sendEnd(behind: start, target?.snapshot, output)
+        }
+      }
     }
+    try await log.pause(\.log)
     log.grow()
     try await stream(from: start, output)
   }
@@ -177,15 +191,21 @@ struct SnapshotSource: Source {
       missing.removeFirst(chunk.count)
       state.buckets += chunk
       if isLevelling { state.level += 1 } else { state.step += 1 }
+      try await log.pause(\.chunk)
       let changes = rows.values.filter { chunk.contains(SnapshotLog.bucket($0)) }
         .map { MemoryChange.read(WindowTrial.orders, $0) }
       try await send(
         [MemoryTransaction(at: time, changes, isSnapshot: true)], behind: transactions.count, state, output)
     }
-    try await send(
-      [MemoryTransaction(at: time, [], isSnapshot: true)], behind: transactions.count,
-      isLevelling ? target?.snapshot : nil, output)
+    try await sendEnd(behind: transactions.count, isLevelling ? target?.snapshot : nil, output)
     return transactions.count
+  }
+
+  private func sendEnd(
+    behind count: Int, _ state: SnapshotPlace.Snapshot?, _ output: any SourceOutput
+  ) async throws {
+    let time = count > 0 ? log.transactions[count - 1].commitTime : EventTime(microseconds: 0)
+    try await send([MemoryTransaction(at: time, [], isSnapshot: true)], behind: count, state, output)
   }
 
   /// Sends of the log what concerns the rows that were read.
@@ -234,14 +254,22 @@ struct SnapshotSource: Source {
     try await output.send(builder.take(position: try SnapshotPlace(count: end, snapshot: state).position()))
   }
 
-  /// Who has not stored the end in time is levelled once more.
-  private func endLevelling(_ others: [[Int]], _ control: SourceControl) async throws {
-    let limit = MonotonicTime.now() + 20_000_000
-    while try MonotonicTime.now() < limit
-      && control.checkpoints().contains(where: { checkpoint in
-        try !others.contains(SnapshotPlace.rank(checkpoint.map(SnapshotPlace.init)))
-      })
-    { try await Task.sleep(nanoseconds: 200_000) }
+  /// Who has not stored the end in time is levelled once more, and is told the end again before.
+  private func endLevelling(
+    _ others: [[Int]], _ control: SourceControl, remind: () async throws -> Void
+  ) async throws {
+    var stored = control.checkpoints()
+    var (moved, reminded) = (MonotonicTime.now(), MonotonicTime.now())
+    while try stored.contains(where: { try !others.contains(SnapshotPlace.rank($0.map(SnapshotPlace.init))) }),
+      MonotonicTime.now() < moved + 5_000_000_000
+    {
+      try await Task.sleep(nanoseconds: 200_000)
+      let now = control.checkpoints()
+      if now != stored { (stored, moved) = (now, MonotonicTime.now()) }
+      guard MonotonicTime.now() > reminded + 50_000_000 else { continue }
+      try await remind()
+      reminded = MonotonicTime.now()
+    }
     throw Failure(.busy, "who was behind is level")
   }
 }

@@ -37,7 +37,7 @@ import Testing
         sinks: targets.enumerated().map {
           .init(
             name: "copy\($0)",
-            definition: MemorySinkDefinition(
+            definition: AttentiveSinkDefinition(
               target: $1,
               traits: SinkTraits(
                 groupBytes: $0 == 0 ? 1 : 1 << 20, commitInterval: $0 == 1 && idleAfter != nil ? 4_000_000 : 0)))
@@ -171,10 +171,16 @@ import Testing
     try await WindowSnapshotTests.expectEnd(nil, seed, sources: 2 + seed % 3)
   }
 
+  @Test(arguments: RandomWindowTests.Shape.allCases, WindowSnapshotTests.seeds.prefix(1))
+  func idleSourcesThatBeginLateGiveTheSameResults(_ shape: RandomWindowTests.Shape, _ seed: Int) async throws {
+    try await WindowSnapshotTests.expectEnd(
+      shape, seed, sources: 2 + seed % 2, idleAfter: 1_000_000, mostDelay: 40_000_000)
+  }
+
   @Test(arguments: WindowSnapshotTests.seeds.prefix(2))
   func copiesOfIdleSourcesThatBeginLateAreWhole(_ seed: Int) async throws {
     try await WindowSnapshotTests.expectEnd(
-      nil, seed, sources: 2 + seed % 3, idleAfter: 1_000_000, delay: 15_000_000)
+      nil, seed, sources: 2 + seed % 3, idleAfter: 1_000_000, mostDelay: 15_000_000)
   }
 
   @Test(arguments: RandomWindowTests.Shape.allCases, WindowSnapshotTests.seeds.prefix(2))
@@ -188,7 +194,7 @@ import Testing
   }
 
   private static func expectEnd(
-    _ shape: RandomWindowTests.Shape?, _ seed: Int, sources: Int, idleAfter: UInt64? = nil, delay: UInt64 = 0,
+    _ shape: RandomWindowTests.Shape?, _ seed: Int, sources: Int, idleAfter: UInt64? = nil, mostDelay: UInt64 = 0,
     isThird: Bool = false
   ) async throws {
     var random = SeededRandom(seed: UInt64(seed) + 40_000)
@@ -203,7 +209,7 @@ import Testing
     let logs = works.enumerated().map { source, work in
       SnapshotLog(
         work.log, visible: 60 / sources, images: images, seed: UInt64(seed * 7 + source),
-        delay: source == 1 ? delay : 0)
+        pauses: .init(start: source == 1 ? mostDelay : 0))
     }
     let (rows, commit) = (works.flatMap(\.rows.values), works.map(\.commit).max() ?? 0)
     let written = works.reduce(into: [:]) { $0.merge(Trial.changes(of: $1)) { $1 } }

@@ -12,8 +12,11 @@ struct CatchUp {
     /// Whether the last transaction of `progress` was seen, and another one behind it.
     var hasPassedLast = false
     var hasMetLast = false
-    /// Whether something new has come of the source.
-    var hasNews = false
+    /// How many transactions of the log have come that are new, and the last of them.
+    var news: UInt64 = 0
+    var lastNews: LogMark?
+    /// Whether new rows of a snapshot have come.
+    var hasSnapshotNews = false
   }
 
   /// By source; nil: the sink has nothing of it.
@@ -36,8 +39,8 @@ struct CatchUp {
   /// has come, where that is further. So a sink that is ahead in one source does not keep back what it gets of another,
   /// which may be waited for: where snapshots bring one sink level in one source, and another one in the other. What was
   /// promised meanwhile is not promised to this sink.
-  /// - Returns: nil where that is nothing new, while results of windows are on their way, and while a place of the source that
-  ///   says what is new has not come: it may lie inside one of its batches.
+  /// - Returns: nil where that is nothing new, while results of windows are on their way, and inside a snapshot until the source
+  ///   has told a place that is further.
   func place(at position: Position) throws -> Position? {
     let reached = WindowPosition(position)
     guard let stored, reached.panes == panes ?? 0, var place = try VectorPosition(reached.log) else { return nil }
@@ -46,8 +49,8 @@ struct CatchUp {
       guard let own = stored[component.name] else { continue }
       let index = place.components.firstIndex { $0.name == component.name }
       if let index, try component.isDone(at: place.components[index].progress.position) { continue }
-      if component.hasNews { return nil }
-      let kept = VectorPosition.Component(name: component.name, progress: own)
+      guard let progress = try component.progress(behind: own) else { return nil }
+      let kept = VectorPosition.Component(name: component.name, progress: progress)
       if let index { place.components[index] = kept } else { place.components.append(kept) }
     }
     if place.components.allSatisfy({ $0.progress.isNothing || stored[$0.name] == $0.progress }) { return nil }
@@ -89,7 +92,7 @@ struct CatchUp {
     let source = Int(part.source)
     guard source < components.count else { return false }
     let isCovered = try components[source]?.covers(part) ?? false
-    if !isCovered { components[source]?.hasNews = true }
+    if !isCovered { components[source]?.noteNews(part) }
     return isCovered
   }
 }
@@ -112,6 +115,27 @@ extension CatchUp.Component {
     }
     hasPassedLast = hasMetLast
     return !hasPassedLast
+  }
+
+  /// May be asked twice for one.
+  fileprivate mutating func noteNews(_ part: TransactionPart) {
+    if part.isSnapshot { return hasSnapshotNews = true }
+    guard part.ends, lastNews.map({ !part.mark.isSameTransaction(as: $0) }) ?? true else { return }
+    news += 1
+    lastNews = part.mark
+  }
+
+  /// What the sink has of the source with what has come, before the source has told a position beyond the sink's own: the batch
+  /// that goes beyond it may have been cut. Nil: it cannot be told inside a snapshot.
+  fileprivate func progress(behind own: SourceProgress) throws(Failure) -> SourceProgress? {
+    if hasSnapshotNews { return nil }
+    guard let lastNews else { return own }
+    if let position = own.position, try coverage.isInsideSnapshot(position) { return nil }
+    var progress = own
+    progress.ended += news
+    progress.last = lastNews
+    progress.count.transactions += news
+    return progress
   }
 
   fileprivate func isDone(at reached: Position?) throws(Failure) -> Bool {

@@ -13,14 +13,20 @@ struct Delivery: ~Copyable {
   private let sink: any Sink
   private let meter: SinkMeter
   private let delays: LagSamples
-  /// Whether a commit time promises that no earlier one comes: with several sources only the watermark does.
+  /// Whether a commit time promises that no earlier one comes: with several sources, or windows, only the watermark does.
   private let isOneLog: Bool
   private var catchUp: CatchUp?
+  /// Whether somebody may wait for the next place to be stored: the sink has come to where the others are, or a snapshot has
+  /// ended.
+  private var isAwaited = false
 
   private var counts = ChangeCounts()
   private var groupBytes = 0
   private var position: Position?
   private var watermark = EventTime.distantPast
+  /// What the sink was promised before, until the sources have promised it again: where sinks begin at several places, those
+  /// that were ahead have been promised more. Nil: nothing comes behind it.
+  private var promised: EventTime?
   private var samples: [LagSamples.Sample] = []
   /// Parts of the transaction at the end of what came, which has not ended yet and was not given to the sink.
   private var held: [(batch: Batch, part: Int)] = []
@@ -48,6 +54,7 @@ struct Delivery: ~Copyable {
     watermark: EventTime = .distantPast
   ) {
     self.watermark = watermark
+    promised = isOneLog ? nil : watermark
     self.isOneLog = isOneLog
     self.channel = channel
     self.sink = sink
@@ -59,14 +66,24 @@ struct Delivery: ~Copyable {
   /// Delivers until the channel ends. What does not belong to a whole transaction by then is not delivered.
   mutating func run() async throws {
     while true {
-      let reception = try await channel.receiveAll()
+      guard let reception = try await receive() else {
+        try await commit()
+        continue
+      }
       var isLast = try await take(reception)
       while !isLast, hasGroup, let more = try await moreWithinInterval() { isLast = try await take(more) }
-      if isLast || counts.rows > 0 || MonotonicTime.now() &- lastCommit >= Delivery.emptyCommitInterval {
-        try await commit()
-      }
+      let isDue = MonotonicTime.now() &- lastCommit >= Delivery.emptyCommitInterval
+      if isLast || counts.rows > 0 || isAwaited || isDue { try await commit() }
       if isLast { return }
     }
+  }
+
+  /// What has come; nil when nothing has, and a place without changes has waited long enough for something to be stored with.
+  private func receive() async throws -> BatchChannel.Reception? {
+    guard hasGroup else { return try await channel.receiveAll() }
+    let elapsed = MonotonicTime.now() &- lastCommit
+    return try await channel.receiveAll(
+      within: Delivery.emptyCommitInterval - min(elapsed, Delivery.emptyCommitInterval))
   }
 
   /// Whether something was written that waits for its commit, and nothing that cannot be committed.
@@ -91,6 +108,7 @@ struct Delivery: ~Copyable {
       try await take(batch)
       if groupBytes >= sink.traits.groupBytes { try await commit() }
     }
+    if let known = promised, reception.watermark >= known { promised = nil }
     if held.isEmpty, !isInsideTransaction, catchUp == nil { watermark = max(watermark, reception.watermark) }
     return reception.isLast
   }
@@ -112,6 +130,7 @@ struct Delivery: ~Copyable {
     try await write(batch, parts: 0..<(lastEnd + 1))
     isInsideTransaction = false
     try reach(batch.position)
+    isAwaited = isAwaited || batch.endsSnapshot
     if isOneLog, let last = parts[...lastEnd].last, !last.isSnapshot, last.commitTime > .distantPast {
       watermark = max(watermark, EventTime(microseconds: last.commitTime.microseconds - 1))
     }
@@ -128,9 +147,9 @@ struct Delivery: ~Copyable {
   /// Moves the place that the next commit stores, unless a transaction is unfinished: then its end brings the place along.
   private mutating func reach(_ position: Position) throws {
     guard held.isEmpty, !isInsideTransaction else { return }
-    if let caughtUp = try catchUp?.isDone(at: position), caughtUp { catchUp = nil }
+    if let isDone = try catchUp?.isDone(at: position), isDone { (catchUp, isAwaited) = (nil, true) }
     // Until the log has passed the sink's checkpoint, a commit of its place would move the checkpoint back.
-    self.position = if let catchUp { try catchUp.place(at: position) } else { position }
+    self.position = if let catchUp { try catchUp.place(at: position) } else { try keepingPromise(position) }
   }
 
   /// Keeps the piece of an unfinished transaction back, or, when it has grown too large for that, gives it to the sink.
@@ -164,7 +183,7 @@ struct Delivery: ~Copyable {
       if !run.isEmpty {
         let started = MonotonicTime.now()
         if groupBytes == 0 { groupBegan = started }
-        try await sink.write(batch, parts: run)
+        try await sink.write(keepingPromise(batch, run), parts: run)
         let busy = MonotonicTime.now() &- started
         meter.update { $0.busyNanoseconds += busy }
         let rows = counts.add(batch, parts: run)
@@ -173,6 +192,27 @@ struct Delivery: ~Copyable {
       begin = max(run.upperBound, begin + 1)
     }
     groupBytes += batch.byteCount
+  }
+
+  /// Gives what comes behind a promise the time right behind it, as the order does with what comes late.
+  private func keepingPromise(_ batch: Batch, _ run: Range<Int>) -> Batch {
+    guard let promised, batch.transactions[run].contains(where: { !$0.isSnapshot && $0.commitTime <= promised }) else {
+      return batch
+    }
+    let time = EventTime(microseconds: promised.microseconds == .max ? .max : promised.microseconds + 1)
+    var parts = batch.transactions
+    for index in run where !parts[index].isSnapshot { parts[index].commitTime = max(parts[index].commitTime, time) }
+    return Batch.relabel(copy batch, transactions: parts, position: batch.position)
+  }
+
+  /// A place is stored with what was promised, also where all sinks together were promised less.
+  private func keepingPromise(_ position: Position) throws -> Position {
+    guard let promised else { return position }
+    let reached = WindowPosition(position)
+    guard var vector = try VectorPosition(reached.log), vector.watermark < promised else { return position }
+    vector.watermark = promised
+    let isOfWindows = WindowPosition.isOne(position)
+    return isOfWindows ? WindowPosition(log: vector.position, panes: reached.panes).position : vector.position
   }
 
   /// Makes the group durable. Does nothing when nothing was written since the last commit.
@@ -196,6 +236,7 @@ struct Delivery: ~Copyable {
       reading.idleNanoseconds = idle
     }
     self.position = nil
+    isAwaited = false
     self.counts.reset()
     samples.removeAll(keepingCapacity: true)
     groupBytes = 0

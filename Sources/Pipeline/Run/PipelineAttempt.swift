@@ -214,7 +214,8 @@ struct PipelineAttempt: Sendable {
       meters.sinks[index].update { $0.position = checkpoint ?? $0.position }
       var delivery = Delivery(
         channel: channel, sink: sink, meter: meters.sinks[index], delays: delays,
-        isOneLog: definition.sources.count == 1,
+        // Results of windows come behind the transactions that they follow from, also with earlier times.
+        isOneLog: definition.sources.count == 1 && definition.windows.isEmpty,
         catchUp: try await resume.catchUp(of: index), watermark: try await resume.plan().watermark(of: index))
       try await delivery.run()
       await sink.close()

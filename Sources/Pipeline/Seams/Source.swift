@@ -40,6 +40,14 @@ extension PositionCoverage {
   package func isInsideSnapshot(_ position: Position) throws(Failure) -> Bool { false }
 }
 
+extension Batch {
+  /// Whether a source tells by it that a snapshot, or the levelling of what was behind in one, is over.
+  var endsSnapshot: Bool {
+    guard transactions.count == 1, logBytes == 0, let part = transactions.first else { return false }
+    return part.isSnapshot && part.begins && part.ends && part.count == 0
+  }
+}
+
 /// Where a source puts what it reads.
 package protocol SourceOutput: Sendable {
   /// Suspends while a sink is behind. The batch belongs to the receiver from then on, who may write to its memory: a source

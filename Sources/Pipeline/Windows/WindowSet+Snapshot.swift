@@ -11,10 +11,12 @@ extension WindowSet {
   }
 
   /// Tells what has become due inside a snapshot, all in one transaction: what it is follows from the stored state alone.
-  package func endSnapshot() throws(Failure) -> [Batch] {
+  /// - Parameter watermark: what was promised with the place of the state; the results come behind it.
+  package func endSnapshot(behind watermark: EventTime = .distantPast) throws(Failure) -> [Batch] {
     isInsideSnapshot = false
+    clock = max(clock, watermark.microseconds)
     if writer.latestCommit > .distantPast { clock = max(clock, writer.latestCommit.microseconds - 1) }
-    writer.begin(at: clock)
+    writer.begin(at: clock == .min ? clock : clock + 1)
     for window in operators { try window.endSnapshot(at: clock, to: writer) }
     writer.end()
     var results: [Batch] = []

@@ -95,6 +95,7 @@ struct WindowStage: Sendable {
       // What was held back is told, although nothing has come.
       try await endSnapshot(windows, history)
       try await advance(windows, history, replay)
+      announce(windows, replay)
       return true
     }
     replay.promise(reception.watermark)
@@ -119,8 +120,14 @@ struct WindowStage: Sendable {
       try await endSnapshot(windows, history)
     }
     if replay.isLevel { try await advance(windows, history, replay) }
-    for output in outputs { output.advance(to: reception.watermark) }
+    announce(windows, replay)
     return !reception.isLast
+  }
+
+  /// Passes on what was promised, behind the results that are due by then: not while they are held back.
+  private func announce(_ windows: WindowSet, _ replay: WindowReplay) {
+    guard replay.isLevel, !windows.isInsideSnapshot else { return }
+    for output in outputs { output.advance(to: replay.watermark) }
   }
 
   /// What has come; nil when nothing has, and the sinks have agreed on the place at which results are told again.
@@ -197,16 +204,24 @@ struct WindowStage: Sendable {
 
   /// Tells what is due by then, as the place before says: a run that comes here again does the same. Then nothing is told.
   private func beginSnapshot(_ windows: WindowSet) async throws {
-    if sources.count > 1, let log = windows.log, let vector = try VectorPosition(log) {
-      try await send(try windows.advance(to: vector.watermark), windows)
-    }
+    if let promised = try promised(windows) { try await send(try windows.advance(to: promised), windows) }
     windows.beginSnapshot()
+  }
+
+  /// What several sources have promised with the place of the windows.
+  private func promised(_ windows: WindowSet) throws(Failure) -> EventTime? {
+    guard sources.count > 1, let log = windows.log else { return nil }
+    return try VectorPosition(log)?.watermark
+  }
+
+  private func endSnapshot(_ windows: WindowSet) throws(Failure) -> [Batch] {
+    try windows.endSnapshot(behind: promised(windows) ?? .distantPast)
   }
 
   /// Stores the state, and tells everything that has become due.
   private func endSnapshot(_ windows: WindowSet, _ history: WindowHistory) async throws {
     try history.keep(windows, [], sinks: sinks, isNeeded: true)
-    try await send(try windows.endSnapshot(), windows)
+    try await send(try endSnapshot(windows), windows)
   }
 
   /// Tells what is due at what the sources have promised.
@@ -240,7 +255,7 @@ struct WindowStage: Sendable {
       results.remove(at: rows)
     }
     let ends = replay.isLevel && windows.isInsideSnapshot && !isInside && !windows.isInsideTransaction
-    let endsLevelling = WindowStage.endsSnapshot(news)
+    let endsLevelling = news.endsSnapshot
     if replay.isLevel {
       let isNeeded = ends || wasInside != windows.isInsideSnapshot || endsLevelling
       try history.keep(windows, results, sinks: sinks, isNeeded: isNeeded)
@@ -250,14 +265,8 @@ struct WindowStage: Sendable {
       try history.keep(windows, [], sinks: sinks, isNeeded: endsLevelling, at: own)
       if endsLevelling { meter.addStoredSnapshot() }
     }
-    if ends { results += try windows.endSnapshot() }
+    if ends { results += try endSnapshot(windows) }
     try await send(results, windows)
-  }
-
-  /// Whether a batch tells that a snapshot, or the levelling of what was behind in one, is over.
-  private static func endsSnapshot(_ batch: Batch) -> Bool {
-    guard batch.transactions.count == 1, batch.logBytes == 0, let part = batch.transactions.first else { return false }
-    return part.isSnapshot && part.begins && part.ends && part.count == 0
   }
 
   /// Sends a piece that the state has.
@@ -276,7 +285,7 @@ struct WindowStage: Sendable {
     let ends = try windows.isInsideSnapshot && !replay.isInsideSnapshot(log) && haveAgreed(on: log, windows)
     if let place { windows.writer.log = place }
     var results = replay.takeResults(at: place ?? log)
-    if ends { results += try windows.endSnapshot() }
+    if ends { results += try endSnapshot(windows) }
     try await send(results, windows)
   }
 
