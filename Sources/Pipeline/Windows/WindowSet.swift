@@ -123,7 +123,8 @@ package final class WindowSet {
   }
 
   /// Takes a batch in of which either every transaction ends, or none does.
-  func takePiece(_ batch: consuming Batch) throws(Failure) -> [Batch] {
+  /// - Parameter count: of results that belong to the state, and are still to come.
+  func takePiece(_ batch: consuming Batch, before count: UInt64 = 0) throws(Failure) -> [Batch] {
     writer.log = WindowPosition(batch.position).log
     try tables.check(batch)
     for window in operators { try window.prepare(batch) }
@@ -144,7 +145,7 @@ package final class WindowSet {
     }
     try settle()
     let isOpen = isInsideTransaction
-    pass([.batch(passedOn(batch, panes: panes))], into: &results)
+    pass([.batch(passedOn(batch, panes: panes - count))], into: &results)
     if !isOpen { pass(writer.take(), into: &results) }
     return results
   }

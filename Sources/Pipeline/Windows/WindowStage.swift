@@ -106,11 +106,11 @@ struct WindowStage: Sendable {
       for piece in WindowSet.pieces(of: batch) {
         switch try replay.news(in: piece) {
         case .all:
-          if !replay.hasBegun { try await beginLevel(windows, replay) }
+          if sources.count == 1, !replay.hasBegun { try await beginLevel(windows, replay) }
           try await take(piece, isSent: false, windows, history, replay)
         case .some(let news):
           try await send([windows.passOver(piece, before: replay.resultCount)])
-          try await beginLevel(windows, replay, at: WindowPosition(piece.position).log)
+          if sources.count == 1 { try await beginLevel(windows, replay, at: WindowPosition(piece.position).log) }
           try await take(news, isSent: true, windows, history, replay)
         case .nothing: try await passOver(piece, windows, replay)
         }
@@ -242,6 +242,13 @@ struct WindowStage: Sendable {
     // Only the first batch can be inside a snapshot that has begun before it, without rows of it.
     let mayBeInside = wasInside || !replay.hasBegun || hasSnapshot
     try replay.reach(place)
+    var isSent = isSent
+    if replay.isLevel, replay.resultCount > 0, !news.endsInsideTransaction {
+      // One of several sources has brought something new before another one came to the place of the state.
+      if !isSent { try await send([windows.passOver(copy news, before: replay.resultCount)]) }
+      isSent = true
+      try await send(replay.takeResults(at: place))
+    }
     var isInside = try mayBeInside && (replay.isInsideSnapshot(place) || !haveAgreed(on: place, windows, hasSnapshot))
     // What is new before the place of the state is reached comes in an order that no other run has.
     if sources.count > 1, !replay.isLevel { isInside = true }
@@ -250,7 +257,7 @@ struct WindowStage: Sendable {
       // Where the state is not level, no result follows before all that has come is in a stored state.
       if replay.isLevel { try await beginSnapshot(windows) } else { windows.beginSnapshot() }
     }
-    var results = try windows.takePiece(news)
+    var results = try windows.takePiece(news, before: replay.resultCount)
     if isSent, let rows = results.firstIndex(where: { !$0.transactions.contains { WindowPosition.isPane($0.mark) } }) {
       results.remove(at: rows)
     }
