@@ -125,6 +125,7 @@ final class SnapshotCoverage: PositionCoverage {
     return reached.count >= mine.count && !SnapshotPlace.rank(reached).lexicographicallyPrecedes(rank)
   }
 
+  var mayBeginWithSnapshot: Bool { true }
   func isInsideSnapshot(_ position: Position) throws(Failure) -> Bool { try SnapshotPlace(position).snapshot != nil }
 }
 

@@ -60,10 +60,6 @@ struct Resume: Sendable {
     let arithmetic = try await coverage.all()
     let log = WindowPosition(position).log
     if names.count == 1 { return try arithmetic[0].isInsideSnapshot(log) }
-    // One that has not told where it begins may begin with a snapshot.
-    guard let known = try VectorPosition(log), names.allSatisfy({ known[$0].map { !$0.isNothing } ?? false }) else {
-      return true
-    }
     return try VectorCoverage(names, arithmetic).isInsideSnapshot(log)
   }
 
@@ -111,14 +107,17 @@ struct Resume: Sendable {
     guard let windows, let journal else { return CommitOrder(lanes, watermark: watermark) }
     let history = try await windows.history()
     let state = try history.start?.flatMap { position in try VectorPosition(position) }
+    var furthest = try ResumePlan(history.places, sources: names).furthest(names)
     let replay: OrderReplay
     if history.isBehindResults {
-      replay = OrderReplay(
-        names, state: state, furthest: try ResumePlan(history.places, sources: names).furthest(names),
-        breaks: try journal.read())
+      replay = OrderReplay(names, state: state, furthest: furthest, breaks: try journal.read())
+    } else if let state {
+      // No sink has results beyond the state. What any has beyond it may come in another order, but before anything else: a
+      // sink could get results that another one's changes had no part in.
+      furthest.watermark = state.watermark
+      replay = OrderReplay(names, to: furthest)
     } else {
-      // No sink has results beyond the state: what comes behind it may come in another order.
-      replay = state.map { OrderReplay(names, to: $0) } ?? OrderReplay()
+      replay = OrderReplay()
     }
     try journal.replace(with: replay.breaks)
     return CommitOrder(lanes, watermark: watermark, replay: replay)

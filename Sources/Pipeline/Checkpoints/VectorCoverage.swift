@@ -10,11 +10,15 @@ struct VectorCoverage: PositionCoverage {
     throw Failure(.internal, "a transaction of one of several sources was compared with the positions of all")
   }
 
-  /// Whether any of them is.
+  /// Whether any of them is, or may be as soon as it begins.
   func isInsideSnapshot(_ position: Position) throws(Failure) -> Bool {
     let vector = try vector(position)
     for (name, coverage) in sources {
-      if let place = vector[name]?.position, try coverage.isInsideSnapshot(place) { return true }
+      guard let progress = vector[name], !progress.isNothing else {
+        if coverage.mayBeginWithSnapshot { return true }
+        continue
+      }
+      if let place = progress.position, try coverage.isInsideSnapshot(place) { return true }
     }
     return false
   }

@@ -27,10 +27,10 @@ package struct OrderReplay: Sendable {
   /// Nothing is to leave again.
   package init() { (end, breaks, holdsSnapshots) = (nil, [], false) }
 
-  /// All that the state of the windows has comes before anything else, in any order.
-  init(_ names: [String], to state: VectorPosition) {
-    goals = [Goal(counts: names.map { state[$0]?.count ?? TransactionCount() }, watermark: state.watermark)]
-    (end, breaks, holdsSnapshots) = (state, [], false)
+  /// All that the state of the windows or a sink has comes before anything else, in any order.
+  init(_ names: [String], to place: VectorPosition) {
+    goals = [Goal(counts: names.map { place[$0]?.count ?? TransactionCount() }, watermark: place.watermark)]
+    (end, breaks, holdsSnapshots) = (place, [], false)
   }
 
   /// - Parameters:

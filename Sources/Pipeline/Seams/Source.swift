@@ -33,11 +33,15 @@ package protocol PositionCoverage: Sendable {
   /// A source ends a snapshot, or the part of one that brings those behind level, by an empty transaction of a snapshot in a
   /// batch of its own, with the position that is reached.
   func isInsideSnapshot(_ position: Position) throws(Failure) -> Bool
+
+  /// Whether the source, begun without a position, may begin with a snapshot. Until it has told a position nobody knows.
+  var mayBeginWithSnapshot: Bool { get }
 }
 
 extension PositionCoverage {
   /// A source that takes no snapshots is inside none.
   package func isInsideSnapshot(_ position: Position) throws(Failure) -> Bool { false }
+  package var mayBeginWithSnapshot: Bool { false }
 }
 
 extension Batch {

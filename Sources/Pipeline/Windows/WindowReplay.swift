@@ -18,7 +18,7 @@ final class WindowReplay {
   private(set) var hasBegun = false
   /// What was promised so far, also while the windows could not be told.
   private(set) var watermark = EventTime.distantPast
-  /// Results that belong to the state, for when the log has come to its place.
+  /// Results that belong to the state, or follow from it alone, for when the log has come to its place.
   private var results: [Batch]
 
   /// - Parameters:
@@ -66,7 +66,10 @@ final class WindowReplay {
   /// The windows get something.
   func begin() { hasBegun = true }
 
-  /// How many results came with the state and have not been taken.
+  /// Results that follow from the state alone, to be taken with those that came with it.
+  func hold(_ more: [Batch]) { results += more }
+
+  /// How many results came with the state, or follow from it, and have not been taken.
   var resultCount: UInt64 { results.reduce(0) { $0 + UInt64($1.transactions.count(where: \.ends)) } }
 
   /// The results that came with the state, once, for the place that the sinks have come to.

@@ -78,6 +78,10 @@ struct WindowStage: Sendable {
       let windows = WindowSet(
         definitions, sources: sources, memoryLimit: memoryLimit, directory: stateDirectory + "/windows.state")
       let replay = try history.restore(windows, try await resume.catchUpOfState())
+      if history.isBehindResults, windows.isInsideSnapshot, try !replay.isInsideSnapshot(windows.log) {
+        // The results that a sink has of it say so: what was held back was told at the place of this state.
+        replay.hold(try endSnapshot(windows))
+      }
       if replay.isLevel { try await beginLevel(windows, replay) }
       while try await pass(windows, history, replay) {}
       if replay.isLevel { try history.keep(windows, [], sinks: sinks, isNeeded: true) }
@@ -290,10 +294,9 @@ struct WindowStage: Sendable {
   private func beginLevel(_ windows: WindowSet, _ replay: WindowReplay, at place: Position? = nil) async throws {
     guard let log = windows.log else { return }
     let ends = try windows.isInsideSnapshot && !replay.isInsideSnapshot(log) && haveAgreed(on: log, windows)
+    if ends { replay.hold(try endSnapshot(windows)) }
     if let place { windows.writer.log = place }
-    var results = replay.takeResults(at: place ?? log)
-    if ends { results += try endSnapshot(windows) }
-    try await send(results, windows)
+    try await send(replay.takeResults(at: place ?? log), windows)
   }
 
   /// Sends results, and those that follow them.

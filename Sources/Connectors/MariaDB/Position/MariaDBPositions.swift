@@ -22,7 +22,9 @@ package final class MariaDBPositions: PositionCoverage {
 
   private let state = Mutex(State())
 
-  package init() {}
+  package let mayBeginWithSnapshot: Bool
+
+  package init(mayBeginWithSnapshot: Bool = false) { self.mayBeginWithSnapshot = mayBeginWithSnapshot }
 
   func setServer(_ server: ServerIdentity) { state.withLock { $0.server = server } }
 

@@ -13,13 +13,14 @@ package import Pipeline
 package final class MariaDBSource: Source {
   let options: MariaDBSourceOptions
   let context: ConnectorContext
-  let positions = MariaDBPositions()
+  let positions: MariaDBPositions
 
   package var coverage: any PositionCoverage { positions }
 
   package init(options: MariaDBSourceOptions, context: ConnectorContext) {
     self.options = options
     self.context = context
+    positions = MariaDBPositions(mayBeginWithSnapshot: options.mayBeginWithSnapshot)
   }
 
   package func run(

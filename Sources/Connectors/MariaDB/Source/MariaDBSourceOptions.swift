@@ -50,6 +50,9 @@ package struct MariaDBSourceOptions: Sendable {
     return options
   }
 
+  /// Whether tables are read where a sink has nothing yet.
+  var mayBeginWithSnapshot: Bool { url != nil && snapshotMode != .never && start == nil }
+
   /// Seconds of silence after which a connection counts as half-open: three heartbeats.
   var silenceSeconds: UInt32 { UInt32(clamping: max(1, (heartbeat * 3 + 999_999_999) / 1_000_000_000)) }
 }

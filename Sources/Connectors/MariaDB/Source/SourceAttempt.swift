@@ -132,7 +132,7 @@ struct SourceAttempt {
   /// The definitions as they were stored, or as the server has them now.
   private func makeCatalog() throws(Failure) -> Catalog {
     let reader = CatalogReader(connection: server.connection)
-    let needsSelect = options.snapshotMode != .never && options.start == nil
+    let needsSelect = options.mayBeginWithSnapshot
     let catalog = Catalog { name throws(Failure) in
       guard let entry = try reader.table(name) else {
         // A snapshot could not see it, either: its rows in the log would be changes of rows that no target has.
