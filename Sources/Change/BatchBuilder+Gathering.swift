@@ -16,7 +16,7 @@ extension BatchBuilder {
     for index in parts {
       var part = batch.transactions[index]
       let identifier = arena.count
-      arena.append(contentsOf: batch.arena[part.identifier.range])
+      arena.append(part.identifier.range, of: batch.arena)
       part.identifier = Range32(offset: identifier, length: arena.count - identifier)
       part.first += base
       relabel(&part)
@@ -32,20 +32,25 @@ extension BatchBuilder {
     let delta = UInt32(truncatingIfNeeded: cells.count - run.lowerBound)
     if !run.isEmpty { appendCells(run, of: batch) }
     let first = changes.count
-    changes.append(contentsOf: batch.changes[range])
+    changes.append(range, of: batch.changes)
     // Runs of changes of one schema are the rule: it is looked up when another one comes.
     var known: (source: UInt16, index: UInt16)?
-    for position in first..<changes.count {
-      if changes[position].operation == .schema {
-        schemaChanges.append(batch.schemaChanges[Int(changes[position].row)])
-        changes[position].row = UInt32(schemaChanges.count - 1)
-        continue
+    changes.withUnsafeMutableBufferPointer { changes in
+      for position in first..<changes.count {
+        var change = unsafe changes[position]
+        if change.operation == .schema {
+          schemaChanges.append(batch.schemaChanges[Int(change.row)])
+          change.row = UInt32(schemaChanges.count - 1)
+        } else {
+          if known?.source != change.schema {
+            known = (change.schema, index(of: batch.schemas[Int(change.schema)]))
+          }
+          change.schema = known?.index ?? 0
+          if change.hasBefore { change.before &+= delta }
+          if change.hasAfter { change.after &+= delta }
+        }
+        unsafe changes[position] = change
       }
-      let source = changes[position].schema
-      if known?.source != source { known = (source, index(of: batch.schemas[Int(source)])) }
-      changes[position].schema = known?.index ?? 0
-      if changes[position].hasBefore { changes[position].before &+= delta }
-      if changes[position].hasAfter { changes[position].after &+= delta }
     }
   }
 
@@ -89,20 +94,15 @@ extension BatchBuilder {
       }
     }
     let first = cells.count
-    cells.append(contentsOf: batch.cells[run])
+    cells.append(run, of: batch.cells)
     guard slices > 0 else { return }
     // Where the bytes lie far apart, what is between them is not worth its memory.
     let span = max(0, high - low)
     if span > 4096, span / 16 > used { return copyBytes(ofCellsFrom: first, of: batch) }
     let moved = arena.count - low
-    if span > 0 { arena.append(contentsOf: batch.arena[low..<high]) }
+    if span > 0 { arena.append(low..<high, of: batch.arena) }
     cells.withUnsafeMutableBufferPointer { cells in
-      for index in first..<cells.count {
-        let cell = unsafe cells[index]
-        guard cell.isSlice else { continue }
-        let offset = cell.length > 0 ? cell.offset + moved : 0
-        unsafe cells[index] = .slice(cell.tag, offset: offset, length: cell.length, scale: cell.scale)
-      }
+      for index in first..<cells.count where unsafe cells[index].isSlice { unsafe cells[index].moveSlice(by: moved) }
     }
   }
 
@@ -110,8 +110,23 @@ extension BatchBuilder {
     for index in first..<cells.count where cells[index].isSlice {
       let cell = cells[index]
       let offset = arena.count
-      arena.append(contentsOf: batch.arena[cell.range])
+      arena.append(cell.range, of: batch.arena)
       cells[index] = .slice(cell.tag, offset: offset, length: cell.length, scale: cell.scale)
     }
+  }
+}
+
+extension Cell {
+  /// The same slice of an arena in which its bytes lie so much further behind.
+  fileprivate mutating func moveSlice(by distance: Int) {
+    // The offset is the lower half, and neither before nor behind it goes beyond that. A slice of nothing begins at 0.
+    payload = length > 0 ? payload &+ UInt64(bitPattern: Int64(distance)) : 0
+  }
+}
+
+extension Array where Element: BitwiseCopyable {
+  /// Appends a part of another array in one step.
+  fileprivate mutating func append(_ range: Range<Int>, of other: [Element]) {
+    other.withUnsafeBufferPointer { unsafe append(contentsOf: UnsafeBufferPointer(rebasing: $0[range])) }
   }
 }

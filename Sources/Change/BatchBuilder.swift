@@ -9,7 +9,7 @@ public final class BatchBuilder {
   @exclusivity(unchecked) public var cells: [Cell] = []
   @exclusivity(unchecked) public internal(set) var changes: [RowChange] = []
   @exclusivity(unchecked) @usableFromInline var transactions: [TransactionPart] = []
-  private(set) var schemas: [TableSchema] = []
+  @exclusivity(unchecked) private(set) var schemas: [TableSchema] = []
   private var schemaIndexes: [ObjectIdentifier: UInt16] = [:]
   var schemaChanges: [SchemaChange] = []
   @exclusivity(unchecked) @usableFromInline var open: TransactionPart?
@@ -74,6 +74,12 @@ public final class BatchBuilder {
   public func index(of schema: TableSchema) -> UInt16 {
     let identity = ObjectIdentifier(schema)
     if let lastSchema, lastSchema.identity == identity { return lastSchema.index }
+    // Where batches of several sources are put together, their schemas alternate: a look at each of the first is quicker
+    // than the hash of one.
+    for index in 0..<min(schemas.count, 16) where schemas[index] === schema {
+      lastSchema = (identity, UInt16(index))
+      return UInt16(index)
+    }
     let index: UInt16
     if let known = schemaIndexes[identity] {
       index = known
