@@ -29,50 +29,97 @@ package struct VectorPosition: Hashable, Sendable {
   // MARK: Writing
 
   package var position: Position {
-    let known = components.filter { !$0.progress.isNothing }
-    return Position(
-      text: known.map { "\($0.name)=\($0.progress.text)" }.joined(separator: " "),
-      token: VectorPosition.token(watermark, components.compactMap(VectorPosition.rendered)))
+    VectorPosition.position(watermark, components.map { Writing(name: $0.name, progress: $0.progress) })
   }
 
-  /// - Parameter components: as `rendered` gives them.
-  static func token(_ watermark: EventTime, _ components: [String]) -> String {
-    let promise = watermark == .distantPast ? "" : #""watermark":\#(watermark.microseconds),"#
-    return #"{\#(promise)"sources":[\#(components.joined(separator: ","))]}"#
-  }
-
-  /// One object of JSON; nil when nothing of the source is known.
-  static func rendered(_ component: Component) -> String? {
-    if component.progress.isNothing, component.progress.count.epoch == 0 { return nil }
-    var text = #"{"name":\#(quoted(component.name))"#
-    if let position = component.progress.position {
-      text += #","text":\#(quoted(position.text)),"token":\#(quoted(position.token))"#
+  /// A component with what is written of it again and again while only the transactions behind its position change.
+  struct Writing {
+    let name: String
+    var progress: SourceProgress {
+      didSet { if progress.position != oldValue.position { opening = Writing.opening(name, progress.position) } }
     }
-    if let last = component.progress.last {
-      let numbers = [
-        last.streamHigh, last.streamLow, last.sequence, last.endOffset, UInt64(last.file), UInt64(last.server),
-      ]
-      let mark = numbers.map { String($0) }.joined(separator: ",")
-      text += #","ended":\#(component.progress.ended),"mark":[\#(mark)]"#
-    }
-    let count = component.progress.count
-    if count.epoch != 0 { text += #","count":[\#(count.epoch),\#(count.transactions)]"# }
-    return text + "}"
-  }
+    /// The object of JSON up to what the transactions behind the position change.
+    private var opening: [UInt8]
 
-  private static func quoted(_ text: String) -> String {
-    var result: [UInt8] = [UInt8(ascii: "\"")]
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "\""), UInt8(ascii: "\\"): result += [UInt8(ascii: "\\"), byte]
-      case 0..<0x20:
-        let digits = String(byte, radix: 16)
-        result += Array("\\u\(String(repeating: "0", count: 4 - digits.utf8.count))\(digits)".utf8)
-      default: result.append(byte)
+    init(name: String, progress: SourceProgress) {
+      self.name = name
+      self.progress = progress
+      opening = Writing.opening(name, progress.position)
+    }
+
+    private static func opening(_ name: String, _ position: Position?) -> [UInt8] {
+      var bytes = Array(#"{"name":"#.utf8)
+      append(quoted: name, to: &bytes)
+      if let position {
+        bytes += #","text":"#.utf8
+        append(quoted: position.text, to: &bytes)
+        bytes += #","token":"#.utf8
+        append(quoted: position.token, to: &bytes)
       }
+      return bytes
     }
-    result.append(UInt8(ascii: "\""))
-    return String(decoding: result, as: UTF8.self)
+
+    private static func append(quoted text: String, to bytes: inout [UInt8]) {
+      bytes.append(UInt8(ascii: "\""))
+      for byte in text.utf8 {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
+        case 0..<0x20:
+          let digits = String(byte, radix: 16)
+          bytes += "\\u\(String(repeating: "0", count: 4 - digits.utf8.count))\(digits)".utf8
+        default: bytes.append(byte)
+        }
+      }
+      bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Whether there is anything to write.
+    fileprivate var isKnown: Bool { !progress.isNothing || progress.count.epoch != 0 }
+
+    /// Writes one object of JSON.
+    fileprivate func append(to bytes: inout [UInt8]) {
+      bytes += opening
+      if let last = progress.last {
+        bytes += #","ended":"#.utf8
+        bytes += String(progress.ended).utf8
+        var separator = #","mark":["#
+        for number in [
+          last.streamHigh, last.streamLow, last.sequence, last.endOffset, UInt64(last.file), UInt64(last.server),
+        ] {
+          bytes += separator.utf8
+          bytes += String(number).utf8
+          separator = ","
+        }
+        bytes.append(UInt8(ascii: "]"))
+      }
+      if progress.count.epoch != 0 {
+        bytes += #","count":["#.utf8
+        bytes += String(progress.count.epoch).utf8
+        bytes.append(UInt8(ascii: ","))
+        bytes += String(progress.count.transactions).utf8
+        bytes.append(UInt8(ascii: "]"))
+      }
+      bytes.append(UInt8(ascii: "}"))
+    }
+  }
+
+  static func position(_ watermark: EventTime, _ components: [Writing]) -> Position {
+    var (text, token): ([UInt8], [UInt8]) = ([], Array("{".utf8))
+    if watermark != .distantPast { token += "\"watermark\":\(watermark.microseconds),".utf8 }
+    var separator = #""sources":["#
+    for component in components where component.isKnown {
+      token += separator.utf8
+      component.append(to: &token)
+      separator = ","
+    }
+    token += (separator == "," ? "]}" : separator + "]}").utf8
+    for component in components where !component.progress.isNothing {
+      if !text.isEmpty { text.append(UInt8(ascii: " ")) }
+      text += component.name.utf8
+      text.append(UInt8(ascii: "="))
+      text += component.progress.text.utf8
+    }
+    return Position(text: String(decoding: text, as: UTF8.self), token: String(decoding: token, as: UTF8.self))
   }
 
   // MARK: Reading

@@ -154,52 +154,58 @@ package struct CommitOrder: Sendable {
     if let inside { return runInside(inside) }
     // The earliest, and the one behind it. Of two at one time the first in the list is the earlier.
     var (next, second, isAnyReady) = (-1, -1, false)
+    var (nextTime, secondTime) = (Int64.max, Int64.max)
     for index in standings.indices {
       let standing = standings[index]
       isAnyReady = isAnyReady || standing.isReady
       if standing.isSnapshot { return snapshotRun(index) }
       if standing.time == .max, !standing.isReady { continue }
-      if next < 0 || standing.time < standings[next].time {
-        (next, second) = (index, next)
-      } else if second < 0 || standing.time < standings[second].time {
-        second = index
+      if next < 0 || standing.time < nextTime {
+        (next, nextTime, second, secondTime) = (index, standing.time, next, nextTime)
+      } else if second < 0 || standing.time < secondTime {
+        (second, secondTime) = (index, standing.time)
       }
     }
     guard next >= 0 else { return nil }
-    guard standings[next].isReady, let head = lanes[next].head else {
+    guard standings[next].isReady else {
       // The earliest is one that may still come; it matters to whoever has something.
       if isAnyReady { holder = next }
       return nil
     }
-    return run(next, head, limit: second < 0 ? nil : (standings[second].time, second))
+    // At the second's own time it depends on who is first in the list.
+    let latest = second < 0 || next < second || secondTime == .min ? secondTime : secondTime - 1
+    return run(next, through: second < 0 ? nil : latest)
   }
 
   private func standing(_ index: Int) -> Standing {
-    let lane = lanes[index]
-    let mayPass = lane.isHeadSnapshot && !replay.holdsSnapshots
-    if isReplaying, index != inside, !mayPass, remaining(index) == 0 { return .nothing }
-    if !lane.isEmpty {
-      return Standing(time: lane.headTime.microseconds, isReady: true, isSnapshot: lane.isHeadSnapshot)
+    if isReplaying, index != inside, remaining(index) == 0 {
+      let mayPass = lanes[index].isHeadSnapshot && !replay.holdsSnapshots
+      if !mayPass { return .nothing }
     }
-    if lane.isEnded && !lane.isStopped { return .nothing }
-    if lane.isIdle || lane.isReadingTables, !isReplaying { return .nothing }
-    let promised = lane.watermark.microseconds
+    // Each property by itself: a lane has many references, and a copy of it counts them all.
+    if !lanes[index].isEmpty {
+      return Standing(
+        time: lanes[index].headTime.microseconds, isReady: true, isSnapshot: lanes[index].isHeadSnapshot)
+    }
+    if lanes[index].isEnded && !lanes[index].isStopped { return .nothing }
+    if lanes[index].isIdle || lanes[index].isReadingTables, !isReplaying { return .nothing }
+    let promised = lanes[index].watermark.microseconds
     return Standing(time: promised == .max ? .max : promised + 1, isReady: false, isSnapshot: false)
   }
 
-  private func run(_ lane: Int, _ head: Batch, limit: (time: Int64, lane: Int)?) -> Run {
-    let parts = head.transactions
+  /// - Parameter latest: the time of the last one that may leave before another lane; nil: no other has anything.
+  private func run(_ lane: Int, through latest: Int64?) -> Run? {
+    guard let head = lanes[lane].head else { return nil }
     let begin = lanes[lane].cursor
+    let count = head.transactions.count
     var end = begin + 1
-    if let limit {
-      // At the limit's own time it depends on who is first in the list.
-      let latest = lane < limit.lane ? limit.time : limit.time == .min ? .min : limit.time - 1
-      while end < parts.count, parts[end].commitTime.microseconds <= latest { end += 1 }
+    if let latest {
+      while end < count, head.transactions[end].commitTime.microseconds <= latest { end += 1 }
     } else {
-      end = parts.count
+      end = count
     }
-    if isReplaying { end = cut(parts[begin..<end], to: remaining(lane)) }
-    return Run(lane: lane, parts: begin..<end, isWholeBatch: begin == 0 && end == parts.count)
+    if isReplaying { end = cut(head.transactions[begin..<end], to: remaining(lane)) }
+    return Run(lane: lane, parts: begin..<end, isWholeBatch: begin == 0 && end == count)
   }
 
   /// The end of so many transactions.
@@ -234,27 +240,22 @@ package struct CommitOrder: Sendable {
   /// The run leaves with the whole batch, which nobody else here holds any more.
   package mutating func takeBatch(_ run: Run) throws(Failure) -> Batch? {
     let batch = try lanes[run.lane].removeHead()
-    note(batch?.transactions.last, of: run.lane)
+    if let last = batch?.transactions.last { inside = last.ends ? nil : run.lane }
     restand(run.lane, left: isReplaying ? CommitOrder.ended(batch?.transactions[...] ?? []) : 0)
     return batch
   }
 
   /// The run has left; its batch stays.
   package mutating func leave(_ run: Run) throws(Failure) {
-    let parts = lanes[run.lane].head?.transactions[run.parts] ?? []
-    note(parts.last, of: run.lane)
-    let ended = isReplaying ? CommitOrder.ended(parts) : 0
+    guard let batch = lanes[run.lane].head, !run.parts.isEmpty else { return }
+    inside = batch.transactions[run.parts.upperBound - 1].ends ? nil : run.lane
+    let ended = isReplaying ? CommitOrder.ended(batch.transactions[run.parts]) : 0
     try lanes[run.lane].leave(through: run.parts.upperBound)
     restand(run.lane, left: ended)
   }
 
   private static func ended(_ parts: ArraySlice<TransactionPart>) -> UInt64 {
     UInt64(parts.count { $0.ends && !$0.isSnapshot })
-  }
-
-  private mutating func note(_ last: TransactionPart?, of lane: Int) {
-    guard let last else { return }
-    inside = last.ends ? nil : lane
   }
 
   /// Raises the watermark to what all sources have promised, those that nobody waits for left out.

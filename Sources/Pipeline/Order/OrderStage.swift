@@ -9,7 +9,8 @@ import Logging
 /// shorter runs are copied together into batches of the usual size. *End*: it finishes and fails with its neighbours, in
 /// both directions.
 final class OrderStage {
-  private var order: CommitOrder
+  // Run after run touches it: exempt from run-time exclusivity checks, since one thread runs one call at a time.
+  @exclusivity(unchecked) private var order: CommitOrder
   private let inputs: [BatchChannel]
   private let outputs: [BatchChannel]
   private let bell: NewsBell
@@ -21,11 +22,13 @@ final class OrderStage {
   private let journal: OrderJournal?
   private let logger: Logger
   private let builder = BatchBuilder()
+  /// The number of each source's batch whose tables are all known.
+  private var known: [UInt64]
   /// How many parts were put together.
   private var gathered = 0
   private var lateChanges: LateChanges
-  /// The components of the vector as they were rendered, with what they were rendered from.
-  private var rendered: [(progress: SourceProgress, text: String?)]
+  /// The components of the vector as they were written last.
+  private var written: [VectorPosition.Writing]
   /// Something has left, or a source has moved, since the last batch was sent.
   private var hasMoved = false
   private var lastSent: UInt64 = 0
@@ -57,7 +60,8 @@ final class OrderStage {
     self.stop = stop
     self.logger = logger
     lateChanges = LateChanges(names: order.lanes.map(\.name), hasTransforms: hasTransforms, logger: logger)
-    rendered = order.lanes.map { ($0.progress, VectorPosition.rendered(.init(name: $0.name, progress: $0.progress))) }
+    written = order.lanes.map { VectorPosition.Writing(name: $0.name, progress: $0.progress) }
+    known = Array(repeating: 0, count: order.lanes.count)
     warned = Array(repeating: 0, count: order.lanes.count)
     held = Array(repeating: nil, count: order.lanes.count)
   }
@@ -106,7 +110,10 @@ final class OrderStage {
     while true {
       let hasNews = try receive()
       var hasLeft = false
-      while let run = order.nextRun() {
+      while true {
+        if try gatherRuns() { hasLeft = true }
+        if mustFlush { try await flush() }
+        guard let run = order.nextRun() else { break }
         hasLeft = true
         try await leave(run)
         // What this source has brought meanwhile may come before all others.
@@ -151,6 +158,25 @@ final class OrderStage {
 
   // MARK: Leaving
 
+  /// Copies runs behind what waits to be put together, for as long as nothing has to be sent. Nothing in it suspends: where
+  /// transactions alternate, each is a run.
+  /// - Returns: whether any has left.
+  private func gatherRuns() throws -> Bool {
+    var hasLeft = false
+    while !mustFlush, !order.hasRisen, let run = order.nextRun() {
+      let (isLarge, standsAlone) = shape(of: run)
+      if isLarge || standsAlone || (run.isWholeBatch && builder.isEmpty) { break }
+      try noteBreak(run)
+      try append(run)
+      hasLeft = true
+      if order.lanes[run.lane].isEmpty { _ = try receive(run.lane) }
+    }
+    return hasLeft
+  }
+
+  /// What was put together goes on: there is enough, or a piece of a transaction, which is the last part of its batch.
+  private var mustFlush: Bool { builder.isFull || (order.inside != nil && !builder.isEmpty) }
+
   private func leave(_ run: CommitOrder.Run) async throws {
     if order.hasRisen {
       try await flush()
@@ -159,12 +185,12 @@ final class OrderStage {
     let (isLarge, standsAlone) = shape(of: run)
     // Rows before a change of their schema are not in one batch with it, and a snapshot's not with the log's.
     if isLarge || standsAlone { try await flush() }
-    if let journal, let place = order.takeBreak(run) { try journal.append(place) }
+    try noteBreak(run)
     if run.isWholeBatch, isLarge || builder.isEmpty {
       try await pass(run)
     } else {
-      try await gather(run)
-      if standsAlone { try await flush() }
+      try append(run)
+      if standsAlone || mustFlush { try await flush() }
     }
   }
 
@@ -176,9 +202,19 @@ final class OrderStage {
     return (run.isWholeBatch && batch.byteCount >= OrderStage.wholeBatchBytes, standsAlone)
   }
 
+  private func noteBreak(_ run: CommitOrder.Run) throws {
+    if let journal, let place = order.takeBreak(run) { try journal.append(place) }
+  }
+
+  private func noteTables(_ run: CommitOrder.Run, of batch: Batch) throws {
+    let number = order.lanes[run.lane].headNumber
+    if known[run.lane] == number { return }
+    if try tables.note(batch, parts: run.parts, of: run.lane) { known[run.lane] = number }
+  }
+
   /// Hands a whole batch on.
   private func pass(_ run: CommitOrder.Run) async throws {
-    if let head = order.lanes[run.lane].head { try tables.note(head, parts: run.parts, of: run.lane) }
+    if let head = order.lanes[run.lane].head { try noteTables(run, of: head) }
     let promised = order.watermark
     // Nobody else holds the batch any more: its memory goes with it.
     guard let batch = try order.takeBatch(run) else { return }
@@ -193,15 +229,9 @@ final class OrderStage {
   }
 
   /// Copies a run behind what waits to be put together.
-  private func gather(_ run: CommitOrder.Run) async throws {
-    try append(run)
-    // A piece of a transaction is the last part of its batch.
-    if builder.isFull || order.inside != nil { try await flush() }
-  }
-
   private func append(_ run: CommitOrder.Run) throws {
     guard let batch = order.lanes[run.lane].head else { return }
-    try tables.note(batch, parts: run.parts, of: run.lane)
+    try noteTables(run, of: batch)
     let source = UInt16(run.lane)
     var late: UInt64 = 0
     var failure: Failure?
@@ -274,14 +304,8 @@ final class OrderStage {
 
   /// Behind everything that has left.
   private var position: Position {
-    for index in rendered.indices where rendered[index].progress != order.lanes[index].progress {
-      let lane = order.lanes[index]
-      rendered[index] = (lane.progress, VectorPosition.rendered(.init(name: lane.name, progress: lane.progress)))
-    }
-    let known = order.lanes.filter { !$0.progress.isNothing }
-    return Position(
-      text: known.map { "\($0.name)=\($0.progress.text)" }.joined(separator: " "),
-      token: VectorPosition.token(order.watermark, rendered.compactMap(\.text)))
+    for index in written.indices { written[index].progress = order.lanes[index].progress }
+    return VectorPosition.position(order.watermark, written)
   }
 
   // MARK: Time

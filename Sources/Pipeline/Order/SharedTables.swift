@@ -38,10 +38,11 @@ final class SharedTables {
   }
 
   /// Notes what parts of a batch of a source hold, right before they go on: in the order of all sources.
+  /// - Returns: whether everything in the batch is known, so that its other parts need not be noted.
   /// - Throws: `.schemaChange` when they would take away rows that others have brought.
-  func note(_ batch: Batch, parts: Range<Int>, of source: Int) throws(Failure) {
+  func note(_ batch: Batch, parts: Range<Int>, of source: Int) throws(Failure) -> Bool {
     let unseen = batch.schemas.map { !seen[source].contains(ObjectIdentifier($0)) }
-    guard unseen.contains(true) || !batch.schemaChanges.isEmpty else { return }
+    guard unseen.contains(true) || !batch.schemaChanges.isEmpty else { return true }
     for part in batch.transactions[parts] {
       for change in batch.changes[part.range] {
         if change.operation == .schema {
@@ -53,6 +54,7 @@ final class SharedTables {
         }
       }
     }
+    return false
   }
 
   private func note(_ schema: TableSchema, of source: Int, at time: EventTime) throws(Failure) {

@@ -4,8 +4,12 @@ package import Change
 package struct SourceLane: Sendable {
   package let index: UInt16
   package let name: String
-  /// The newest first; the last one is next.
-  private var batches: [Batch] = []
+  /// The batch that is next.
+  package private(set) var head: Batch?
+  /// How many batches were next before it: another number is another batch.
+  package private(set) var headNumber: UInt64 = 0
+  /// Those behind it, the newest first.
+  private var rest: [Batch] = []
   /// The next part of the batch that is next.
   package private(set) var cursor = 0
   /// Nothing at or before it will still come.
@@ -39,8 +43,7 @@ package struct SourceLane: Sendable {
     heardAt = now
   }
 
-  package var isEmpty: Bool { batches.isEmpty }
-  package var head: Batch? { batches.last }
+  package var isEmpty: Bool { head == nil }
 
   /// The commit time of the part that is next; meaningful only when the lane is not empty.
   private(set) var headTime = EventTime.distantPast
@@ -53,11 +56,11 @@ package struct SourceLane: Sendable {
   package mutating func receive(
     _ received: [Batch], watermark promise: EventTime, isLast: Bool, isStopped: Bool, now: UInt64
   ) throws(Failure) -> Bool {
-    precondition(batches.isEmpty, "a lane takes more when it is empty")
+    precondition(isEmpty, "a lane takes more when it is empty")
     if !received.isEmpty || promise > watermark { heardAt = now }
     let before = progress
-    batches = received.reversed()
-    cursor = 0
+    rest = received.reversed()
+    nextHead()
     if promise > watermark { isReadingTables = false }
     watermark = max(watermark, promise)
     isEnded = isLast
@@ -68,8 +71,9 @@ package struct SourceLane: Sendable {
 
   /// The parts before `end` leave.
   package mutating func leave(through end: Int) throws(Failure) {
-    guard let batch = batches.last else { return }
-    for part in batch.transactions[cursor..<end] where part.ends {
+    guard let batch = head else { return }
+    for index in cursor..<end where batch.transactions[index].ends {
+      let part = batch.transactions[index]
       if part.isSnapshot { progress.leaveSnapshot() } else { progress.leave(part.mark) }
     }
     cursor = end
@@ -78,7 +82,8 @@ package struct SourceLane: Sendable {
 
   /// The whole batch leaves; the lane has no reference to it any more.
   package mutating func removeHead() throws(Failure) -> Batch? {
-    guard let batch = batches.popLast() else { return nil }
+    guard let batch = head.take() else { return nil }
+    nextHead()
     var ended: UInt64 = 0
     for part in batch.transactions.reversed() {
       if part.isSnapshot {
@@ -89,27 +94,31 @@ package struct SourceLane: Sendable {
     }
     progress.count.transactions += ended
     progress.reach(batch.position)
-    cursor = 0
     try settle()
     return batch
   }
 
+  private mutating func nextHead() {
+    head = rest.popLast()
+    headNumber += 1
+    cursor = 0
+  }
+
   /// Passes over batches that are used up, and transactions that every sink has.
   private mutating func settle() throws(Failure) {
-    while let batch = batches.last {
-      skipKnown(batch)
-      guard cursor == batch.transactions.count else { break }
-      batches.removeLast()
+    while let batch = head {
+      if skipsThrough != nil { skipKnown(batch) }
+      if cursor < batch.transactions.count {
+        let part = batch.transactions[cursor]
+        headTime = part.commitTime
+        isHeadSnapshot = part.isSnapshot
+        isReadingTables = part.isSnapshot
+        return
+      }
+      nextHead()
       try reach(batch.position)
-      cursor = 0
     }
-    guard let part = batches.last?.transactions[cursor] else {
-      isHeadSnapshot = false
-      return
-    }
-    headTime = part.commitTime
-    isHeadSnapshot = part.isSnapshot
-    isReadingTables = part.isSnapshot
+    isHeadSnapshot = false
   }
 
   /// Whether the source has gone beyond a place without bringing all that it had brought there.
