@@ -22,6 +22,31 @@ import Testing
     #expect(failure?.code == .corruptState)
   }
 
+  @Test func aVectorIsWrittenAndReadBack() throws {
+    let mark = LogMark(streamHigh: 1, streamLow: 2, sequence: 3, file: 5, endOffset: .max, server: 6)
+    let count = TransactionCount(epoch: 7, transactions: 8)
+    let vector = VectorPosition(
+      watermark: EventTime(microseconds: -9),
+      components: [
+        .init(
+          name: "a", progress: SourceProgress(position: Position(text: "0-1", token: "{\"é\\\n\"}"), count: count)),
+        .init(
+          name: "b",
+          progress: SourceProgress(position: Position(text: "", token: ""), ended: 2, last: mark, count: count)),
+        .init(name: "c", progress: SourceProgress(ended: 1, last: mark)),
+      ])
+    let position = vector.position
+    #expect(position.text == "a=0-1 b=+2 c=+1")
+    #expect(
+      position.token
+        == #"{"watermark":-9,"sources":[{"name":"a","text":"0-1","token":"{\"é\\\u000a\"}","count":[7,8]},"#
+        + #"{"name":"b","text":"","token":"","ended":2,"mark":[1,2,3,18446744073709551615,5,6],"count":[7,8]},"#
+        + #"{"name":"c","ended":1,"mark":[1,2,3,18446744073709551615,5,6]}]}"#)
+    #expect(try VectorPosition(position) == vector)
+    let nothing = VectorPosition(watermark: .distantPast, components: [.init(name: "a", progress: SourceProgress())])
+    #expect(nothing.position == Position(text: "", token: #"{"sources":[]}"#))
+  }
+
   @Test func thePositionOfOneSourceIsNoVector() throws {
     for token in ["7", #"{"n":1}"#, #"{"gtid":"0-1-42"}"#, ""] {
       #expect(try VectorPosition(Position(text: "7", token: token)) == nil)

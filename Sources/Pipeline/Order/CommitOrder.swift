@@ -195,8 +195,11 @@ package struct CommitOrder: Sendable {
 
   /// - Parameter latest: the time of the last one that may leave before another lane; nil: no other has anything.
   private func run(_ lane: Int, through latest: Int64?) -> Run? {
-    guard let head = lanes[lane].head else { return nil }
     let begin = lanes[lane].cursor
+    if let latest, let time = lanes[lane].nextTime, time.microseconds > latest, !isReplaying {
+      return Run(lane: lane, parts: begin..<(begin + 1), isWholeBatch: false)
+    }
+    guard let head = lanes[lane].head else { return nil }
     let count = head.transactions.count
     var end = begin + 1
     if let latest {

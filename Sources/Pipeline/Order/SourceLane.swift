@@ -48,6 +48,10 @@ package struct SourceLane: Sendable {
   /// The commit time of the part that is next; meaningful only when the lane is not empty.
   private(set) var headTime = EventTime.distantPast
 
+  /// That of the part behind it in its batch; nil: it is the batch's last. Read with the other one, beside which it lies: where
+  /// runs are short, a look at the batch for each would wait for memory.
+  private(set) var nextTime: EventTime?
+
   /// What is next is a snapshot's, which has no place in the order of commits.
   private(set) var isHeadSnapshot = false
 
@@ -110,6 +114,7 @@ package struct SourceLane: Sendable {
       if skipsThrough != nil { skipKnown(batch) }
       if cursor < batch.transactions.count {
         let part = batch.transactions[cursor]
+        nextTime = cursor + 1 < batch.transactions.count ? batch.transactions[cursor + 1].commitTime : nil
         headTime = part.commitTime
         isHeadSnapshot = part.isSnapshot
         isReadingTables = part.isSnapshot
