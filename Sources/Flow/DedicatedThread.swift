@@ -31,9 +31,12 @@ package final class DedicatedThread: TaskExecutor {
     let mustStart = state.withLock { state in
       state.jobs.append(unowned)
       defer { state.hasEnded = false }
+      // Under the lock: once the job can run its task can end, and with it whatever else holds this object.
+      if !state.hasEnded { wakeUp.signal() }
       return state.hasEnded
     }
-    if mustStart { start() } else { wakeUp.signal() }
+    // Nobody runs the job before.
+    if mustStart { start() }
   }
 
   /// Ends the thread once the queued jobs have run. Does not wait for it. May be called more than once.
