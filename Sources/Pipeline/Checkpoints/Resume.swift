@@ -107,15 +107,14 @@ struct Resume: Sendable {
     guard let windows, let journal else { return CommitOrder(lanes, watermark: watermark) }
     let history = try await windows.history()
     let state = try history.start?.flatMap { position in try VectorPosition(position) }
-    var furthest = try ResumePlan(history.places, sources: names).furthest(names)
+    let furthest = try ResumePlan(history.places, sources: names).furthest(names)
     let replay: OrderReplay
     if history.isBehindResults {
       replay = OrderReplay(names, state: state, furthest: furthest, breaks: try journal.read())
     } else if let state {
       // No sink has results beyond the state. What any has beyond it may come in another order, but before anything else: a
       // sink could get results that another one's changes had no part in.
-      furthest.watermark = state.watermark
-      replay = OrderReplay(names, to: furthest)
+      replay = OrderReplay(names, through: state, to: furthest)
     } else {
       replay = OrderReplay()
     }

@@ -158,6 +158,7 @@ package struct VectorPosition: Hashable, Sendable {
       if isVector { throw VectorPosition.damaged(position) }
       return nil
     }
+    if let time = stored.watermark, !WindowBounds.reach.contains(time) { throw VectorPosition.damaged(position) }
     watermark = stored.watermark.map { EventTime(microseconds: $0) } ?? .distantPast
     components = []
     for source in stored.sources {

@@ -27,10 +27,14 @@ package struct OrderReplay: Sendable {
   /// Nothing is to leave again.
   package init() { (end, breaks, holdsSnapshots) = (nil, [], false) }
 
-  /// All that the state of the windows or a sink has comes before anything else, in any order.
-  init(_ names: [String], to place: VectorPosition) {
-    goals = [Goal(counts: names.map { place[$0]?.count ?? TransactionCount() }, watermark: place.watermark)]
-    (end, breaks, holdsSnapshots) = (place, [], false)
+  /// What the state of the windows has comes first, and what any sink has before anything else; both in any order.
+  /// - Parameter furthest: the place that no sink is beyond.
+  init(_ names: [String], through state: VectorPosition, to furthest: VectorPosition) {
+    goals = [furthest, state].map { place in
+      // More than the state's promise binds only sinks that were ahead.
+      Goal(counts: names.map { place[$0]?.count ?? TransactionCount() }, watermark: state.watermark)
+    }
+    (end, breaks, holdsSnapshots) = (furthest, [], false)
   }
 
   /// - Parameters:

@@ -120,7 +120,8 @@ final class WindowHistory: Sendable {
     guard WindowPosition(checkpoint).panes > 0 || !isPartial else { return }
     throw Failure(
       .corruptState, what, at: checkpoint.text,
-      hint: "begin anew: remove windows.state from the state directory, and the tables and checkpoints of the sinks")
+      hint: "where a source was added since, start and stop the pipeline once without it; otherwise begin anew: remove"
+        + " windows.state from the state directory, and the tables and checkpoints of the sinks")
   }
 
   /// The places in the log that the sources begin for: of the sinks that keep a checkpoint, and of the state.

@@ -155,10 +155,12 @@ final class WindowOperator {
     _ change: RowChange, _ part: TransactionPart, _ reader: CellReader, _ plan: WindowPlan, _ state: any WindowState,
     _ writer: PaneWriter
   ) throws(Failure) {
+    // What comes behind another source's later commit counts where the order puts it: what the clock has passed is told.
+    let time = max(part.commitTime.microseconds, clock.now &+ 1)
     if change.hasBefore {
       let row = AccumulatorLayout.Row(
-        reader: reader, first: Int(change.before), index: nextBefore, isBefore: true, sign: -1,
-        time: part.commitTime.microseconds, order: order)
+        reader: reader, first: Int(change.before), index: nextBefore, isBefore: true, sign: -1, time: time,
+        order: order)
       nextBefore += 1
       try add(row, change, plan, state, writer)
     } else if change.operation == .update || change.operation == .delete {
@@ -167,8 +169,7 @@ final class WindowOperator {
     if change.hasAfter {
       order += 1
       let row = AccumulatorLayout.Row(
-        reader: reader, first: Int(change.after), index: nextAfter, isBefore: false, sign: 1,
-        time: part.commitTime.microseconds, order: order)
+        reader: reader, first: Int(change.after), index: nextAfter, isBefore: false, sign: 1, time: time, order: order)
       nextAfter += 1
       try add(row, change, plan, state, writer)
     }
