@@ -178,6 +178,18 @@ import Testing
     #expect(marks.allSatisfy { $0.payload == #"{"op":"watermark","ts_us":1700000001000000,"pos":"0-1-1"}"# })
   }
 
+  @Test func aCheckpointKeepsTheWatermarkOfTheOneBefore() async throws {
+    let (bench, _) = try await written([[insert(1)]])
+    let next = try SinkBench(bench.broker, try bench.broker.settings())
+    try await next.open()
+    try await next.insert(5...5)
+    try await next.commit(watermark: .distantPast)
+    await next.close()
+    let records = try bench.broker.messages("\(bench.broker.prefix)-checkpoint")
+    #expect(records.count > 1)
+    #expect(records.last?.payload?.contains(#""watermark_us":1700000001000000"#) == true)
+  }
+
   @Test func transactionsAreMarkedAsDebeziumMarksThem() async throws {
     var options = DebeziumOptions()
     options.providesTransactionMetadata = true

@@ -58,8 +58,9 @@ final class SinkBench: @unchecked Sendable {
   }
 
   @discardableResult
-  func commit() async throws -> Receipt {
-    let checkpoint = Checkpoint(position: position, watermark: EventTime(seconds: UInt32(1_700_000_000 + sequence)))
+  func commit(watermark: EventTime? = nil) async throws -> Receipt {
+    let checkpoint = Checkpoint(
+      position: position, watermark: watermark ?? EventTime(seconds: UInt32(1_700_000_000 + sequence)))
     return try await withTaskExecutorPreference(thread) { try await sink.commit(checkpoint) }
   }
 

@@ -21,6 +21,8 @@ package final class KafkaSink: Sink {
   private var sender: RecordSender?
   private var checkpoints: TargetTopic?
   private var watermarks: WatermarkRecords
+  /// What was stored before: what is promised stays promised.
+  private var promised = EventTime.distantPast
   private var epoch: UInt64 = 0
   private var isBroken = false
 
@@ -51,8 +53,9 @@ package final class KafkaSink: Sink {
     }
     let found = try topic.read()
     epoch = try found?.nextEpoch(at: topic.place) ?? 1
+    promised = found?.watermark.map { EventTime(microseconds: $0) } ?? .distantPast
     // A checkpoint may hold one that its readers were not told.
-    let told = found?.watermark.map { EventTime(microseconds: $0 == .min ? .min : $0 - 1) } ?? .distantPast
+    let told = EventTime(microseconds: promised.microseconds == .min ? .min : promised.microseconds - 1)
     watermarks = WatermarkRecords(interval: settings.watermarkInterval, after: told)
     sender = RecordSender(settings, context, writer, directory)
     self.writer = writer
@@ -71,6 +74,8 @@ package final class KafkaSink: Sink {
 
   package func commit(_ checkpoint: Checkpoint) async throws -> Receipt {
     guard let writer, let sender, let checkpoints, !isBroken else { throw unusable }
+    promised = max(promised, checkpoint.watermark)
+    let checkpoint = Checkpoint(position: checkpoint.position, watermark: promised)
     do {
       try watermarks.write(checkpoint, to: sender.directory.all, with: writer)
       if !writer.isTransactional {
