@@ -109,7 +109,7 @@ import Testing
     #expect(WindowShop.sorted(arrivals) == WindowShop.sorted(counts))
   }
 
-  @Test(arguments: ["FULL", "MINIMAL"], ["", ", trigger: { early: 30, late: each }"])
+  @Test(arguments: zip(["FULL", "MINIMAL"], ["", ", trigger: { early: 30, late: each }"]))
   func afterKillsInsideTheSnapshotTheResultsAreWhatAQueryGives(_ images: String, _ trigger: String) throws {
     let server = try PrivateMariaDB(options: ["binlog_row_image": images])
     try WindowSnapshotTests.prepare(server, rows: 200_000)

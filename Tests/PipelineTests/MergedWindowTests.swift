@@ -8,7 +8,7 @@ import Testing
 /// Windows over several sources, whose sinks fail, whose runs are broken off, and whose sources fall silent and come back.
 @Suite(.timeLimit(.minutes(5))) struct MergedWindowTests {
   @Test func theLogsAloneSayWhatTheResultsAre() async throws {
-    try await MergedWindowTests.forEachSeed(60) { seed in
+    try await MergedWindowTests.forEachSeed(30) { seed in
       var whole = MergedWindowTrial(seed: seed, isSteady: true)
       try await whole.finish()
       var broken = MergedWindowTrial(seed: seed, isSteady: true)
@@ -24,7 +24,7 @@ import Testing
   }
 
   @Test func whateverComesLateTheLastPaneIsWhatAQueryOverAllRowsGives() async throws {
-    try await MergedWindowTests.forEachSeed(60) { seed in
+    try await MergedWindowTests.forEachSeed(30) { seed in
       var trial = MergedWindowTrial(seed: seed, isSteady: false)
       try await trial.breakOff()
       try await trial.finish()

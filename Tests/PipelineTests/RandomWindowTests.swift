@@ -270,7 +270,7 @@ import Testing
       let windows = WindowSet(try WindowTrial.definitions(block))
       try WindowTrial.run(windows, work.log, into: &output)
       let bytes = windows.encode([])
-      for end in stride(from: 0, to: bytes.count, by: 7) {
+      for end in stride(from: 0, to: bytes.count, by: 17) {
         let other = WindowSet(try WindowTrial.definitions(block))
         #expect(failure { _ = try other.decode(Array(bytes[..<end]), panes: 0, log: nil) }?.code == .corruptState)
       }

@@ -167,7 +167,7 @@ import Testing
   private static let seeds: Range<Int> = {
     let environment = ProcessInfo.processInfo.environment
     let first = environment["FRESHET_FIRST_SEED"].flatMap(Int.init) ?? 0
-    return first..<(first + (environment["FRESHET_SEEDS"].flatMap(Int.init) ?? 6))
+    return first..<(first + (environment["FRESHET_SEEDS"].flatMap(Int.init) ?? 3))
   }()
 
   @Test(arguments: RandomWindowTests.Shape.allCases, WindowSnapshotTests.seeds)
