@@ -54,7 +54,7 @@ struct CatchUp {
       if let index { place.components[index] = kept } else { place.components.append(kept) }
     }
     if place.components.allSatisfy({ $0.progress.isNothing || stored[$0.name] == $0.progress }) { return nil }
-    return panes.map { WindowPosition(log: place.position, panes: $0).position } ?? place.position
+    return WindowPosition.replacingLog(of: position, with: place.position)
   }
 
   /// Whether everything from `position` on is new to the sink.

@@ -208,11 +208,11 @@ struct Delivery: ~Copyable {
   /// A place is stored with what was promised, also where all sinks together were promised less.
   private func keepingPromise(_ position: Position) throws -> Position {
     guard let promised else { return position }
-    let reached = WindowPosition(position)
-    guard var vector = try VectorPosition(reached.log), vector.watermark < promised else { return position }
+    guard var vector = try VectorPosition(WindowPosition(position).log), vector.watermark < promised else {
+      return position
+    }
     vector.watermark = promised
-    let isOfWindows = WindowPosition.isOne(position)
-    return isOfWindows ? WindowPosition(log: vector.position, panes: reached.panes).position : vector.position
+    return WindowPosition.replacingLog(of: position, with: vector.position)
   }
 
   /// Makes the group durable. Does nothing when nothing was written since the last commit.

@@ -137,6 +137,8 @@ final class WindowOperator {
     guard isOurs.contains(true), let plan, let state else { return }
     let source = batch
     let batch = completed ?? batch
+    // What comes behind another source's later commit counts where the order puts it: what the clock has passed is told.
+    let time = max(part.commitTime.microseconds, clock.now &+ 1)
     defer { late = nil }
     try batch.cells.withUnsafeBufferPointer { (cells) throws(Failure) in
       try batch.arena.withUnsafeBufferPointer { (arena) throws(Failure) in
@@ -145,18 +147,16 @@ final class WindowOperator {
         if plan.quarantine != nil { late = LateChange(batch: source, part: part, rows: batch) }
         for change in batch.changes[part.range] where change.operation != .schema && isOurs[Int(change.schema)] {
           hasRows = true
-          try take(change, part, reader, plan, state, writer)
+          try take(change, time, reader, plan, state, writer)
         }
       }
     }
   }
 
   private func take(
-    _ change: RowChange, _ part: TransactionPart, _ reader: CellReader, _ plan: WindowPlan, _ state: any WindowState,
+    _ change: RowChange, _ time: Int64, _ reader: CellReader, _ plan: WindowPlan, _ state: any WindowState,
     _ writer: PaneWriter
   ) throws(Failure) {
-    // What comes behind another source's later commit counts where the order puts it: what the clock has passed is told.
-    let time = max(part.commitTime.microseconds, clock.now &+ 1)
     if change.hasBefore {
       let row = AccumulatorLayout.Row(
         reader: reader, first: Int(change.before), index: nextBefore, isBefore: true, sign: -1, time: time,

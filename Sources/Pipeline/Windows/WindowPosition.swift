@@ -36,6 +36,11 @@ package struct WindowPosition: Hashable, Sendable {
   /// Whether a checkpoint was made by a pipeline with windows.
   static func isOne(_ position: Position) -> Bool { position.token.hasPrefix(head) }
 
+  /// A sink's place with another one in the log.
+  static func replacingLog(of position: Position, with log: Position) -> Position {
+    isOne(position) ? WindowPosition(log: log, panes: WindowPosition(position).panes).position : log
+  }
+
   package var position: Position {
     Position(text: log.text, token: "\(WindowPosition.head)\(panes)\(WindowPosition.middle)\(log.token)}")
   }
