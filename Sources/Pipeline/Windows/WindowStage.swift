@@ -82,7 +82,7 @@ struct WindowStage: Sendable {
         // The results that a sink has of it say so: what was held back was told at the place of this state.
         replay.hold(try endSnapshot(windows))
       }
-      if replay.isLevel { try await beginLevel(windows, history, replay) }
+      if replay.isLevel { try await beginLevel(windows, replay) }
       while try await pass(windows, history, replay) {}
       if replay.isLevel { try history.keep(windows, [], sinks: sinks, isNeeded: true) }
       for output in outputs { output.finish() }
@@ -110,15 +110,13 @@ struct WindowStage: Sendable {
       for piece in WindowSet.pieces(of: batch) {
         switch try replay.news(in: piece) {
         case .all:
-          if sources.count == 1, !replay.hasBegun { try await beginLevel(windows, history, replay) }
+          if sources.count == 1, !replay.hasBegun { try await beginLevel(windows, replay) }
           try await take(piece, isSent: false, windows, history, replay)
         case .some(let news):
           try await send([windows.passOver(piece, before: replay.resultCount)])
-          if sources.count == 1 {
-            try await beginLevel(windows, history, replay, at: WindowPosition(piece.position).log)
-          }
+          if sources.count == 1 { try await beginLevel(windows, replay, at: WindowPosition(piece.position).log) }
           try await take(news, isSent: true, windows, history, replay)
-        case .nothing: try await passOver(piece, windows, history, replay)
+        case .nothing: try await passOver(piece, windows, replay)
         }
       }
     }
@@ -283,30 +281,21 @@ struct WindowStage: Sendable {
   }
 
   /// Sends a piece that the state has.
-  private func passOver(
-    _ piece: Batch, _ windows: WindowSet, _ history: WindowHistory, _ replay: WindowReplay
-  ) async throws {
+  private func passOver(_ piece: Batch, _ windows: WindowSet, _ replay: WindowReplay) async throws {
     let (place, isOpen) = (WindowPosition(piece.position).log, piece.endsInsideTransaction)
     try await send([windows.passOver(piece, before: replay.resultCount)])
     guard !isOpen else { return }
     try replay.reach(place)
-    if replay.isLevel { try await beginLevel(windows, history, replay, at: place) }
+    if replay.isLevel { try await beginLevel(windows, replay, at: place) }
   }
 
   /// Sends what the state has to tell, when the log comes to its place.
   /// - Parameter place: where the sinks are, when that is further.
-  private func beginLevel(
-    _ windows: WindowSet, _ history: WindowHistory, _ replay: WindowReplay, at place: Position? = nil
-  ) async throws {
+  private func beginLevel(_ windows: WindowSet, _ replay: WindowReplay, at place: Position? = nil) async throws {
     guard let log = windows.log else { return }
     let ends = try windows.isInsideSnapshot && !replay.isInsideSnapshot(log) && haveAgreed(on: log, windows)
-    // With the place of the state that is stored, which the results follow from: what was taken in since is in none yet.
-    if ends, !replay.hasBegun { replay.hold(try endSnapshot(windows)) }
+    if ends { replay.hold(try endSnapshot(windows)) }
     if let place { windows.writer.log = place }
-    if ends, replay.hasBegun {
-      try history.keep(windows, [], sinks: sinks, isNeeded: true)
-      replay.hold(try endSnapshot(windows))
-    }
     try await send(replay.takeResults(at: place ?? log), windows)
   }
 
