@@ -80,11 +80,18 @@ struct FaultTests {
     try await bench.commit()
     // MESSAGE_TOO_LARGE, as of a topic whose own limit is lower than the sink's.
     try broker.cluster().pushErrors(apiKey: Request.produce, [10])
-    try await bench.insert(4...6)
-    let failure = try await SinkBench.failure { try await bench.commit() }
+    let failure = try await SinkBench.failure {
+      // The first request that comes is refused: until then, there must be none with a checkpoint.
+      for id in 4...1000 {
+        try await bench.insert(id...id)
+        try await Task.sleep(nanoseconds: 10_000_000)
+      }
+    }
     #expect(failure?.code == .limit, "\(failure.map { "\($0)" } ?? "none")")
     #expect(failure?.place.contains("shop.items") == true)
-    // Whether the group and its checkpoint stay hidden only a real broker shows: the mock cluster hides nothing.
+    let after = try await SinkBench.failure { try await bench.commit() }
+    #expect(after?.code == .internal, "a sink that has failed takes nothing more")
+    // Whether the group stays hidden only a real broker shows: the mock cluster hides nothing.
     await bench.close()
   }
 

@@ -103,6 +103,27 @@ import Testing
     #expect(told == [[], [], [], ["insert 0 10 2 on_time 0 true"]])
   }
 
+  /// All that was there is known then: what nothing follows is told all the same.
+  @Test func atTheEndOfASnapshotItsRowsSayWhatIsComplete() throws {
+    let windows = WindowSet(
+      try WindowTrial.definitions(WindowTrial.block(MergedWindowClockTests.base)), sources: ["north", "south"])
+    windows.beginSnapshot()
+    let steps = [
+      Step(commit: 100, source: 0, happened: 40, isSnapshot: true),
+      Step(commit: 100, source: 0, happened: 1, isSnapshot: true),
+      Step(commit: 100, source: 1, happened: 26, isSnapshot: true),
+      Step(commit: 100, source: 1, happened: 12, isSnapshot: true),
+    ]
+    for (number, step) in steps.enumerated() {
+      #expect(try MergedWindowClockTests.take(step, number, windows).isEmpty)
+    }
+    // The source that is behind has said 20: the window of 26 stays open.
+    #expect(
+      MergedWindowClockTests.texts(try windows.endSnapshot()) == [
+        "insert 0 10 1 on_time 0 true", "insert 10 20 1 on_time 0 true",
+      ])
+  }
+
   @Test func aStateOfOtherSourcesIsRefused() throws {
     let block = WindowTrial.block(MergedWindowClockTests.base)
     let windows = WindowSet(try WindowTrial.definitions(block), sources: ["north", "south"])

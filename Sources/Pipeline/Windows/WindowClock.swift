@@ -61,11 +61,19 @@ struct WindowClock {
 
   @inline(__always) mutating func see(_ time: Int64) { latest = max(latest, time) }
 
-  /// Rows come in the order of time again: what they have said meanwhile holds.
+  /// Rows come in the order of time again: what they have said meanwhile holds. Every row that was there was seen, so what
+  /// is still to come lies no more than the delay before the latest of them.
   mutating func endSnapshot(at instant: Int64) {
     isInsideSnapshot = false
+    for source in sources.indices { raise(&sources[source]) }
     advance(to: instant)
     if !isCommitTime { raise() }
+  }
+
+  /// Raises what the rows of one source say of those that are still to come.
+  private func raise(_ times: inout SourceTimes) {
+    guard !isCommitTime, times.latest != .min else { return }
+    times.watermark = max(times.watermark, times.latest - maximumDelay - 1)
   }
 
   /// The clock moves on; so does the watermark where it is the clock, or where nothing has come for long.
@@ -75,16 +83,14 @@ struct WindowClock {
   }
 
   /// A transaction with rows of the table has ended; rows of a snapshot come in the order of their keys, and say
-  /// nothing about what is still to come.
+  /// nothing about what is still to come before all have.
   mutating func endTransaction(at commit: Int64, isSnapshot: Bool, source: Int) {
     var times = sources[source]
     times.lastChange = max(times.lastChange, commit)
     times.latest = max(times.latest, latest)
     latest = .min
     firstChange = firstChange == .min ? commit : firstChange
-    if !isCommitTime, !isSnapshot, times.latest != .min {
-      times.watermark = max(times.watermark, times.latest - maximumDelay - 1)
-    }
+    if !isSnapshot { raise(&times) }
     sources[source] = times
     if !isCommitTime, !isSnapshot, !isInsideSnapshot { raise() }
   }

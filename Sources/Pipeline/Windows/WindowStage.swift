@@ -82,7 +82,7 @@ struct WindowStage: Sendable {
         // The results that a sink has of it say so: what was held back was told at the place of this state.
         replay.hold(try endSnapshot(windows))
       }
-      if replay.isLevel { try await beginLevel(windows, replay) }
+      if replay.isLevel { try await beginLevel(windows, history, replay) }
       while try await pass(windows, history, replay) {}
       if replay.isLevel { try history.keep(windows, [], sinks: sinks, isNeeded: true) }
       for output in outputs { output.finish() }
@@ -110,13 +110,15 @@ struct WindowStage: Sendable {
       for piece in WindowSet.pieces(of: batch) {
         switch try replay.news(in: piece) {
         case .all:
-          if sources.count == 1, !replay.hasBegun { try await beginLevel(windows, replay) }
+          if sources.count == 1, !replay.hasBegun { try await beginLevel(windows, history, replay) }
           try await take(piece, isSent: false, windows, history, replay)
         case .some(let news):
           try await send([windows.passOver(piece, before: replay.resultCount)])
-          if sources.count == 1 { try await beginLevel(windows, replay, at: WindowPosition(piece.position).log) }
+          if sources.count == 1 {
+            try await beginLevel(windows, history, replay, at: WindowPosition(piece.position).log)
+          }
           try await take(news, isSent: true, windows, history, replay)
-        case .nothing: try await passOver(piece, windows, replay)
+        case .nothing: try await passOver(piece, windows, history, replay)
         }
       }
     }
@@ -157,16 +159,23 @@ struct WindowStage: Sendable {
   /// - Returns: whether the sinks have agreed; not, when one is beyond the end: the next run tells what is due.
   private func waitForSinks(_ windows: WindowSet, _ replay: WindowReplay) async throws -> Bool {
     guard let place = try placeToAgreeOn(windows, replay) else { return false }
-    let begun = MonotonicTime.now()
+    var idleSince = MonotonicTime.now()
     var asked: UInt64 = 0
     while try !haveAgreed(on: place, windows) {
-      guard MonotonicTime.now() &- begun < WindowStage.patience else { return false }
+      // However long a sink writes: while it does, what it is asked lies in its channel.
+      if outputs.contains(where: { $0.gauges.batches > 0 }) { idleSince = MonotonicTime.now() }
+      guard MonotonicTime.now() &- idleSince < WindowStage.patience else {
+        logger.warning(
+          "results of windows are due and not told: a sink is beyond the end of this run; the next run tells them",
+          metadata: ["position": "\(place.text)"])
+        return false
+      }
       try await ask(windows, &asked)
     }
     return true
   }
 
-  /// Nanoseconds that sinks are given to store the last place.
+  /// Nanoseconds in which sinks that have taken all they were given store the last place.
   private static let patience: UInt64 = 10_000_000_000
   /// Nanoseconds between two places that they are given to store.
   private static let askInterval: UInt64 = 100_000_000
@@ -281,21 +290,30 @@ struct WindowStage: Sendable {
   }
 
   /// Sends a piece that the state has.
-  private func passOver(_ piece: Batch, _ windows: WindowSet, _ replay: WindowReplay) async throws {
+  private func passOver(
+    _ piece: Batch, _ windows: WindowSet, _ history: WindowHistory, _ replay: WindowReplay
+  ) async throws {
     let (place, isOpen) = (WindowPosition(piece.position).log, piece.endsInsideTransaction)
     try await send([windows.passOver(piece, before: replay.resultCount)])
     guard !isOpen else { return }
     try replay.reach(place)
-    if replay.isLevel { try await beginLevel(windows, replay, at: place) }
+    if replay.isLevel { try await beginLevel(windows, history, replay, at: place) }
   }
 
   /// Sends what the state has to tell, when the log comes to its place.
   /// - Parameter place: where the sinks are, when that is further.
-  private func beginLevel(_ windows: WindowSet, _ replay: WindowReplay, at place: Position? = nil) async throws {
+  private func beginLevel(
+    _ windows: WindowSet, _ history: WindowHistory, _ replay: WindowReplay, at place: Position? = nil
+  ) async throws {
     guard let log = windows.log else { return }
     let ends = try windows.isInsideSnapshot && !replay.isInsideSnapshot(log) && haveAgreed(on: log, windows)
-    if ends { replay.hold(try endSnapshot(windows)) }
+    // With the place of the state that is stored, which the results follow from: what was taken in since is in none yet.
+    if ends, !replay.hasBegun { replay.hold(try endSnapshot(windows)) }
     if let place { windows.writer.log = place }
+    if ends, replay.hasBegun {
+      try history.keep(windows, [], sinks: sinks, isNeeded: true)
+      replay.hold(try endSnapshot(windows))
+    }
     try await send(replay.takeResults(at: place ?? log), windows)
   }
 
