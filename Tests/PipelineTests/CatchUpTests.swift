@@ -63,6 +63,38 @@ import Testing
     for target in [first, second] { #expect(Shop.keys(target).sorted() == [11] + (1...10).map { $0 * 1_000_000 }) }
   }
 
+  /// A batch of one source was cut by the order where the sinks are, at two places of it: it comes again as a whole.
+  @Test func whatEverySinkHasIsNotLateWhenItComesAgain() async throws {
+    let (a, b) = (Shop.log(1...4), MemoryLog([CatchUpTests.insert(7, at: 3500)]))
+    let targets = [MemoryTarget(), MemoryTarget()]
+    for (target, ended) in zip(targets, [2, 3] as [UInt64]) {
+      let place = VectorPosition(
+        watermark: EventTime(microseconds: 2499),
+        components: [
+          .init(
+            name: "a",
+            progress: SourceProgress(
+              ended: ended, last: LogMark(sequence: ended, endOffset: ended),
+              count: TransactionCount(epoch: 5, transactions: ended))),
+          .init(name: "b", progress: SourceProgress()),
+        ])
+      let sink = MemorySink(target: target, traits: SinkTraits())
+      _ = try await sink.open()
+      _ = try await sink.commit(Checkpoint(position: place.position, watermark: place.watermark))
+      await sink.close()
+    }
+    let run = Shop.merge(
+      [MemorySourceDefinition(log: a), MemorySourceDefinition(log: b)],
+      order: OrderSettings(idleAfter: nil, late: .stop),
+      into: [
+        ("A", MemorySinkDefinition(target: targets[0])), ("B", AttentiveSinkDefinition(target: targets[1])),
+      ], state: CatchUpTests.state())
+    try await run.run(until: .now)
+    #expect(run.report.sources["a"]?.late == 0)
+    #expect(Shop.keys(targets[0]) == [3_000_000, 7, 4_000_000])
+    #expect(Shop.keys(targets[1]) == [7, 4_000_000])
+  }
+
   private static func insert(_ key: Int64, at time: Int64) -> MemoryTransaction {
     MemoryTransaction(at: EventTime(microseconds: time), [.insert(Shop.orders, [.int(key), .text("b")])])
   }

@@ -37,7 +37,7 @@ import Testing
       Issue.record("a NULL was accepted")
     } catch let failure as Failure {
       #expect(failure.code == .badValue)
-      #expect(failure.place == "p.yaml:4:58")
+      #expect(failure.place == "p.yaml:4:58 of window \"revenue\", table \"shop.orders\", 1 file 0 offset 0 row 0")
       #expect(failure.message.contains("\"shop.orders\"") && failure.message.contains("\"amount\""))
       #expect(failure.hint.contains("coalesce(amount"))
     }
@@ -53,5 +53,44 @@ import Testing
       #expect(error.place == "p.yaml:4:28" && error.code == .configuration)
       #expect(error.message.contains("did you mean \"shop.orders\""))
     }
+  }
+
+  /// Log files, and an outbox, do not say which tables come.
+  @Test func aTableThatIsNotKnownBeforeItIsReadIsNoMistake() throws {
+    let definitions = try WindowTrial.definitions(
+      "{ name: r, from: shop.ordrs, window: { tumbling: 1m }, aggregate: { n: count() }, trigger: { early: 5s } }")
+    let plan = try #require(
+      try PlannedWindow.plans(of: definitions, over: [WindowTrial.orders], areAll: false).first)
+    #expect(plan.tables.isEmpty && plan.trigger == "at the end, every 5s before it")
+    #expect(plan.warnings.contains { $0.contains("nothing is known of table \"shop.ordrs\"") })
+  }
+
+  @Test func overCommitTimesItIsToldWhichAggregatesSayNothingOfRowsThatChange() throws {
+    let warnings = try plan("window: { tumbling: 1m }, aggregate: { n: count(), s: sum(id), m: min(id), a: avg(id) }")
+      .warnings
+    #expect(warnings.contains { $0.contains("m, a is right only where rows are never changed") })
+    let timed = try plan("event_time: happened, window: { tumbling: 1m }, aggregate: { m: min(id) }").warnings
+    #expect(!timed.contains { $0.contains("never changed") })
+  }
+
+  @Test(arguments: [
+    ("sum(old.amount)", "reads `old.` or `change.`"),
+    ("sum(case when change.operation = 'insert' then 1 else 0 end)", "reads `old.` or `change.`"),
+  ])
+  func whatOnlyAChangeHasIsNotAggregated(_ aggregate: String, _ message: String) throws {
+    let definitions = try WindowTrial.definitions(
+      "{ name: r, from: shop.orders, window: { tumbling: 1m }, aggregate: { n: \"\(aggregate)\" } }")
+    let failure = #expect(throws: Failure.self) {
+      try PlannedWindow.plans(of: definitions, over: [WindowTrial.orders])
+    }
+    #expect(failure?.code == .configuration && failure?.message.contains(message) == true)
+    #expect(failure?.place.hasPrefix("p.yaml:4:") == true)
+  }
+
+  @Test func aWindowOverManyTablesIsRefused() {
+    let failure = #expect(throws: Failure.self) {
+      try WindowTrial.definitions("{ name: r, from: 'shop.*', window: { tumbling: 1m }, aggregate: { n: count() } }")
+    }
+    #expect(failure?.hint.contains("`route`") == true)
   }
 }

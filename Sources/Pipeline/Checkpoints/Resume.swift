@@ -99,11 +99,16 @@ struct Resume: Sendable {
     let now = MonotonicTime.now()
     let arithmetic = try await coverage.all()
     var lanes: [SourceLane] = []
+    let places = try await places()
     for (index, progress) in try await starts().enumerated() {
+      let isLevelling = try places.isLevelled(index, arithmetic[index])
       lanes.append(
-        SourceLane(index: UInt16(index), name: names[index], progress: progress, coverage: arithmetic[index], now: now))
+        SourceLane(
+          index: UInt16(index), name: names[index], progress: progress,
+          everywhere: isLevelling ? nil : try places.everywhere(of: index, arithmetic[index]),
+          coverage: arithmetic[index], now: now))
     }
-    let watermark = try await places().watermark
+    let watermark = places.watermark
     guard let windows, let journal else { return CommitOrder(lanes, watermark: watermark) }
     let history = try await windows.history()
     let state = try history.start?.flatMap { position in try VectorPosition(position) }

@@ -82,17 +82,33 @@ struct ResumePlan: Sendable {
   /// Where a source begins: what all sinks share, or the position that is furthest behind.
   func start(of source: Int, _ coverage: any PositionCoverage) throws(Failure) -> SourceProgress {
     if let shared = shared(by: source) { return shared }
-    var start: (place: SourceProgress, position: Position)?
+    return try least(of: source, coverage)?.floor ?? SourceProgress()
+  }
+
+  /// The last transaction behind the start of a source that all sinks have: it comes again, and goes to none of them. Nil:
+  /// there is none, or it does not come.
+  func everywhere(of source: Int, _ coverage: any PositionCoverage) throws(Failure) -> LogMark? {
+    try shared(by: source) == nil ? least(of: source, coverage)?.last : nil
+  }
+
+  /// The progress of the sink that is furthest behind; nil: one has nothing.
+  private func least(of source: Int, _ coverage: any PositionCoverage) throws(Failure) -> SourceProgress? {
+    var least: SourceProgress?
     for sink in progress[source] {
-      guard let sink else { return SourceProgress() }
-      guard let position = sink.position else { return sink.floor }
-      guard let known = start else {
-        start = (sink.floor, position)
+      guard let sink else { return nil }
+      guard let known = least else {
+        least = sink
         continue
       }
-      if try coverage.hasReached(position, at: known.position) { start = (sink.floor, position) }
+      guard let position = sink.position, let other = known.position else {
+        // Before the source's first position only what has left tells.
+        if sink.position == nil, known.position != nil || sink.ended < known.ended { least = sink }
+        continue
+      }
+      guard try coverage.hasReached(position, at: other) else { continue }
+      if try !coverage.hasReached(other, at: position) || sink.ended < known.ended { least = sink }
     }
-    return start?.place ?? SourceProgress()
+    return least
   }
 
   /// The place that is before none of the checkpoints'; nil: one has nothing.

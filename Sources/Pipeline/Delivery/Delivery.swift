@@ -61,6 +61,8 @@ struct Delivery: ~Copyable {
     self.meter = meter
     self.delays = delays
     self.catchUp = catchUp
+    let isCatchingUp = catchUp != nil
+    meter.update { $0.isCatchingUp = isCatchingUp }
   }
 
   /// Delivers until the channel ends. What does not belong to a whole transaction by then is not delivered.
@@ -147,7 +149,10 @@ struct Delivery: ~Copyable {
   /// Moves the place that the next commit stores, unless a transaction is unfinished: then its end brings the place along.
   private mutating func reach(_ position: Position) throws {
     guard held.isEmpty, !isInsideTransaction else { return }
-    if let isDone = try catchUp?.isDone(at: position), isDone { (catchUp, isAwaited) = (nil, true) }
+    if let isDone = try catchUp?.isDone(at: position), isDone {
+      (catchUp, isAwaited) = (nil, true)
+      meter.update { $0.isCatchingUp = false }
+    }
     // Until the log has passed the sink's checkpoint, a commit of its place would move the checkpoint back.
     self.position = if let catchUp { try catchUp.place(at: position) } else { try keepingPromise(position) }
   }

@@ -12,6 +12,8 @@ package final class SinkMeter: Sendable {
     package var watermark = EventTime.distantPast
     /// Whether the sink finds its position again when it is opened.
     package var keepsCheckpoint = true
+    /// Whether it is ahead of what comes, in some source: it may store nothing for a while.
+    package var isCatchingUp = false
     package var commits: UInt64 = 0
     /// Transactions that the sink already had and that were left out after a restart.
     package var skippedTransactions: UInt64 = 0

@@ -24,6 +24,9 @@ final class OrderStage {
   private let builder = BatchBuilder()
   /// The number of each source's batch whose tables are all known.
   private var known: [UInt64]
+  /// By source: the last of the transactions that come again although every sink has them, until it has come.
+  private var everywhere: [LogMark?]
+  private var repeats: Bool
   /// How many parts were put together.
   private var gathered = 0
   private var lateChanges: LateChanges
@@ -62,6 +65,8 @@ final class OrderStage {
     lateChanges = LateChanges(names: order.lanes.map(\.name), hasTransforms: hasTransforms, logger: logger)
     written = order.lanes.map { VectorPosition.Writing(name: $0.name, progress: $0.progress) }
     known = Array(repeating: 0, count: order.lanes.count)
+    everywhere = order.lanes.map(\.everywhere)
+    repeats = everywhere.contains { $0 != nil }
     warned = Array(repeating: 0, count: order.lanes.count)
     held = Array(repeating: nil, count: order.lanes.count)
   }
@@ -256,7 +261,12 @@ final class OrderStage {
     _ part: inout TransactionPart, at index: Int, _ source: UInt16, _ watermark: EventTime
   ) throws(Failure) -> UInt64 {
     part.source = source
+    let isKnown = repeats && isEverywhere(part)
     guard !part.isSnapshot, part.commitTime <= watermark else { return 0 }
+    defer {
+      part.commitTime = EventTime(microseconds: watermark.microseconds == .max ? .max : watermark.microseconds + 1)
+    }
+    if isKnown { return 0 }
     if settings.late == .stop {
       let (microseconds, isFar) = watermark.microseconds.subtractingReportingOverflow(part.commitTime.microseconds)
       let behind = (isFar ? .max : microseconds) / 1000
@@ -267,9 +277,18 @@ final class OrderStage {
     if settings.late == .quarantine {
       lateChanges.note(index, committed: part.commitTime, watermark: watermark)
     }
-    let promised = watermark.microseconds
-    part.commitTime = EventTime(microseconds: promised == .max ? promised : promised + 1)
     return part.begins ? 1 : 0
+  }
+
+  /// Whether every sink has the transaction of a part; asked for all that leave, in their order. Such a one came in time, and
+  /// comes again because another transaction of its source's batch is new to somebody.
+  private func isEverywhere(_ part: TransactionPart) -> Bool {
+    guard let last = everywhere[Int(part.source)] else { return false }
+    if part.ends, part.mark.isSameTransaction(as: last) {
+      everywhere[Int(part.source)] = nil
+      repeats = everywhere.contains { $0 != nil }
+    }
+    return true
   }
 
   private func count(_ late: UInt64, of lane: Int) {

@@ -27,11 +27,15 @@ package struct SourceLane: Sendable {
   package private(set) var heardAt: UInt64
   /// The last transaction of the checkpoint, until it was met: what comes before it is everywhere already.
   private var skipsThrough: LogMark?
+  /// The last of the transactions that come again although every sink has them.
+  let everywhere: LogMark?
   private var hasMetLast = false
   private let coverage: any PositionCoverage
 
+  /// - Parameter everywhere: the last transaction behind `progress` that every sink has, and that comes all the same.
   package init(
-    index: UInt16, name: String, progress: SourceProgress, coverage: any PositionCoverage, now: UInt64
+    index: UInt16, name: String, progress: SourceProgress, everywhere: LogMark? = nil,
+    coverage: any PositionCoverage, now: UInt64
   ) {
     self.index = index
     self.name = name
@@ -40,6 +44,7 @@ package struct SourceLane: Sendable {
     if progress.count.epoch == 0 { self.progress.count.begin() }
     self.coverage = coverage
     skipsThrough = progress.last
+    self.everywhere = everywhere
     heardAt = now
   }
 

@@ -70,8 +70,12 @@ struct PipelineAttempt: Sendable {
           try await transforms.run { try await checkTables(resume, on: transformThread, memory: shares.source) }
         }
       }
-      if let windows {
-        group.addTask(name: "window", executorPreference: windowThread) { try await windows.run(resume) }
+      if let windows, let windowThread {
+        group.addTask(name: "window", executorPreference: windowThread) {
+          try await windows.run(resume) {
+            if transforms == nil { try await checkTables(resume, on: windowThread, memory: shares.source) }
+          }
+        }
       }
       for (index, sink) in definition.sinks.enumerated() {
         let thread = sinkThreads[index]
@@ -117,7 +121,8 @@ struct PipelineAttempt: Sendable {
       named.name, thread: thread, memory: memory, state: definition.stateDirectory(of: named), source: index)
     do {
       let source = try named.definition.makeSource(context)
-      resume.coverage.arrive(index, with: source.coverage)
+      let coverage = CurrentCoverage(source.coverage)
+      resume.coverage.arrive(index, with: coverage)
       var control = control
       control.checkpoints = { [sinks = meters.sinks, sources = definition.sources.map(\.name)] in
         (sinks.map(\.reading).filter(\.keepsCheckpoint).map(\.position) + resume.storedState()).map {
@@ -129,7 +134,7 @@ struct PipelineAttempt: Sendable {
       do {
         try await source.run(from: start, into: output, control: control)
       } catch let failure as Failure where mayWait(failure, output) {
-        try await runAgain(after: failure, named, context, from: start, into: output, control)
+        try await runAgain(after: failure, named, context, coverage, from: start, into: output, control)
       }
       for channel in intakes.channels[index] { channel.finish() }
     } catch {
@@ -148,7 +153,7 @@ struct PipelineAttempt: Sendable {
   /// Tries a source until its server can be reached, or the pipeline is to stop.
   private func runAgain(
     after failure: Failure, _ named: PipelineDefinition.NamedSource, _ context: ConnectorContext,
-    from start: [Position?], into output: SourceIntake, _ control: SourceControl
+    _ coverage: CurrentCoverage, from start: [Position?], into output: SourceIntake, _ control: SourceControl
   ) async throws {
     var (backoff, failure) = (RetryBackoff(), failure)
     while true {
@@ -164,7 +169,9 @@ struct PipelineAttempt: Sendable {
       try await control.stop.sleep(nanoseconds: pause)
       if control.stop.isRequested { return }
       do {
-        return try await named.definition.makeSource(context).run(from: start, into: output, control: control)
+        let source = try named.definition.makeSource(context)
+        coverage.follow(source.coverage)
+        return try await source.run(from: start, into: output, control: control)
       } catch let another as Failure where mayWait(another, output) {
         failure = another
       }

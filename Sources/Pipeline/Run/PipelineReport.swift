@@ -73,6 +73,16 @@ package struct PipelineReport: Encodable, Sendable {
     package var heldSeconds: Double?
   }
 
+  package struct Window: Encodable, Sendable {
+    /// Windows that end at or before it are complete, in microseconds since 1970; missing when none is known to be.
+    package var watermarkUs: Int64?
+    /// Windows and groups that have a state: what is not complete by the end of a run is told by a later one.
+    package var kept: Int
+    /// Rows that came when their window was gone.
+    package var late: UInt64
+    package var stateBytes: Int
+  }
+
   package struct Stage: Encodable, Sendable {
     package var busySeconds: Double
     package var blockedSeconds: Double
@@ -91,6 +101,8 @@ package struct PipelineReport: Encodable, Sendable {
   package var watermarkUs: Int64?
   package var sinks: [String: Sink]
   package var stages: [String: Stage]
+  /// By name; missing when the pipeline has none.
+  package var windows: [String: Window]?
 
   package init(_ status: PipelineStatus) {
     pipeline = status.pipeline
@@ -120,6 +132,10 @@ package struct PipelineReport: Encodable, Sendable {
       stages["window"] = Stage(
         busySeconds: Double(windows.busyNanoseconds) / 1e9, blockedSeconds: Double(windows.blockedNanoseconds) / 1e9,
         lagMs: nil)
+      self.windows = Dictionary(
+        windows.windows.map {
+          ($0.name, Window(watermarkUs: $0.watermark, kept: $0.kept, late: $0.late, stateBytes: $0.bytes))
+        }, uniquingKeysWith: { $1 })
     }
     for sink in status.sinks {
       sinks[sink.name] = Sink(sink.reading, seconds: status.seconds, sources: status.sources.map(\.name))

@@ -106,7 +106,8 @@ final class Computation {
         if column.isMade, problem.isAbsent, batch.changes[change].operation == .update { continue }
         try refuse(change, column.located(evaluator.failure(of: problem)))
       }
-      if evaluator.program.readsChange {
+      if evaluator.program.readsChange || evaluator.program.readsBefore {
+        // What it was is known to the change alone that made it.
         self.before[number].removeAll(keepingCapacity: true)
         self.before[number].append(contentsOf: repeatElement(.absent, count: before.count))
         continue
@@ -164,7 +165,7 @@ extension ComputedColumn {
       if isMade { failure.message = "column \"\(name)\" of table \"\(schema.name)\": \(failure.message)" }
       throw failure
     }
-    guard program.readsChange, schema.key.isEmpty else { return program }
+    guard program.readsChange || program.readsBefore, schema.key.isEmpty else { return program }
     throw Failure(
       .configuration,
       "`compute` makes column \"\(name)\" of the change, and table \"\(schema.name)\" has no key", at: place,

@@ -32,6 +32,13 @@ final class Measure {
       return
     }
     let program = try expression.compiled(for: schema, in: aggregate.place)
+    guard !program.readsBefore, !program.readsChange else {
+      throw Failure(
+        .configuration,
+        "aggregate \"\(aggregate.name)\" reads `old.` or `change.`, which only a change has: what a row has added is taken "
+          + "back with the row alone", at: aggregate.place,
+        hint: "use the columns of the row; to count changes, lead `only` or `filter` in front of the window")
+    }
     var type = program.type.columnType
     if case .unboundedDecimal = type { type = .decimal(precision: 38, scale: 10, unsigned: false) }
     if case .decimal(_, let scale, _) = type, scale > 38 {
@@ -106,10 +113,30 @@ final class Measure {
     guard let evaluator else { return }
     do throws(Failure) {
       try evaluator.values(batch, after, image: .row, scratch: scratch, into: &self.after)
+    } catch {
+      throw located(error, after, batch)
+    }
+    do throws(Failure) {
       try evaluator.values(batch, before, image: .before, scratch: scratch, into: &self.before)
     } catch {
-      throw error.at("aggregate \"\(name)\"")
+      throw located(error, before, batch)
     }
+  }
+
+  /// A failure with the change that it is about.
+  private func located(_ failure: Failure, _ changes: [UInt32], _ batch: Batch) -> Failure {
+    var failure = failure
+    failure.place = "aggregate \"\(name)\"" + (failure.place.isEmpty ? "" : " at \(failure.place)")
+    if let row = evaluator?.failedRow, changes.indices.contains(row),
+      let part = batch.transactions.part(of: Int(changes[row]))
+    {
+      let change = batch.changes[Int(changes[row])]
+      let part = batch.transactions[part]
+      failure.place +=
+        ", table \"\(batch.schemas[Int(change.schema)].name)\", "
+        + RejectionTable.place(of: change.logOffset, change.row, part, batch.identifier(of: part))
+    }
+    return failure
   }
 }
 

@@ -9,23 +9,48 @@ package struct PlannedWindow: Sendable {
   /// The column of the event time; nil: the time of the commit.
   package let eventTime: String?
   package let groupBy: [String]
-  /// The tables that it makes, the results first.
+  /// When results are told: `at the end, every 5s before, at each change behind it`.
+  package let trigger: String
+  /// What a later result says: `accumulating`.
+  package let accumulation: String
+  /// Of rows that come behind the end of their window: how long they are taken in, and where the others go.
+  package let lateness: String
+  /// The tables that it makes, the results first; empty where the table is not known before it is read.
   package let tables: [TableSchema]
   package let warnings: [String]
 
-  init(_ plan: WindowPlan) {
-    let definition = plan.definition
+  /// - Parameter plan: nil: the table is not known before it is read.
+  init(_ definition: WindowDefinition, _ plan: WindowPlan?) {
     name = definition.name
     from = definition.from
     kind = PlannedWindow.text(definition.kind)
     eventTime = definition.eventTime
-    groupBy = plan.groupColumns.map { plan.schema.columns[$0].name }
-    tables = [plan.result] + [plan.lateTable, plan.quarantine].compactMap(\.self)
-    var warnings = plan.groupColumns.filter { plan.schema.columns[$0].isNullable }.map { column in
-      let name = plan.schema.columns[column].name
-      return
-        "column \"\(name)\" of group_by may be NULL, and a row with NULL in it stops the pipeline: give it a value "
-        + "with `compute`, coalesce(\(name), …)"
+    groupBy = definition.groupBy
+    trigger = PlannedWindow.trigger(definition)
+    accumulation = definition.accumulation.rawValue
+    lateness = PlannedWindow.lateness(definition)
+    tables = plan.map { [$0.result] + [$0.lateTable, $0.quarantine].compactMap(\.self) } ?? []
+    var warnings: [String] = []
+    if plan == nil {
+      warnings.append(
+        "nothing is known of table \"\(definition.from)\" before it is read: whether the window fits it, the run tells")
+    }
+    if let plan {
+      warnings += plan.groupColumns.filter { plan.schema.columns[$0].isNullable }.map { column in
+        let name = plan.schema.columns[column].name
+        return
+          "column \"\(name)\" of group_by may be NULL, and a row with NULL in it stops the pipeline: give it a value "
+          + "with `compute`, coalesce(\(name), …)"
+      }
+    }
+    if definition.eventTime == nil {
+      let names = definition.aggregates.filter { !$0.function.addsUp }.map(\.name)
+      if !names.isEmpty {
+        warnings.append(
+          "over commit times an update or a deletion counts in the window of its own commit, which need not be that of "
+            + "the row: \(names.joined(separator: ", ")) is right only where rows are never changed; lead `only: [insert]` "
+            + "in front of it, or name an event_time")
+      }
     }
     if PlannedWindow.waitsForClock(definition) {
       warnings.append(
@@ -40,6 +65,33 @@ package struct PlannedWindow: Sendable {
     if case .every = definition.early { return true }
     if case .every = definition.late { return true }
     return definition.idleAfter != nil
+  }
+
+  private static func trigger(_ definition: WindowDefinition) -> String {
+    var times = ["at the end"]
+    switch definition.early {
+    case .every(let time): times.append("every \(text(time)) before it")
+    case .changes(let count): times.append("at every \(count) changes before it")
+    case nil: break
+    }
+    if definition.allowedLateness > 0 {
+      switch definition.late {
+      case .each: times.append("at each change behind it")
+      case .every(let time): times.append("every \(text(time)) behind it")
+      }
+    }
+    return times.joined(separator: ", ")
+  }
+
+  private static func lateness(_ definition: WindowDefinition) -> String {
+    guard definition.eventTime != nil else { return "none: commits are in order" }
+    let others =
+      switch definition.tooLate {
+      case .table(let table): "to table \(table)"
+      case .quarantine: "to quarantine"
+      case .stop: "stop the pipeline"
+      }
+    return "\(text(definition.allowedLateness)) behind the end, later ones \(others)"
   }
 
   private static func text(_ kind: WindowDefinition.Kind) -> String {
@@ -63,23 +115,28 @@ package struct PlannedWindow: Sendable {
 
 extension PlannedWindow {
   /// What the windows do with the tables as they are behind the transforms.
+  /// - Parameter areAll: whether no other tables can come.
   /// - Throws: `.configuration` when a window does not fit its table, or there is none.
   package static func plans(
-    of definitions: [WindowDefinition], over tables: [TableSchema]
+    of definitions: [WindowDefinition], over tables: [TableSchema], areAll: Bool = true
   ) throws(Failure) -> [PlannedWindow] {
     var plans: [PlannedWindow] = []
     for definition in definitions {
-      guard let table = tables.first(where: { $0.name == definition.from }) else {
-        let near = NearestName.suggestion(for: definition.from.description, in: tables.map(\.name.description))
-        throw Failure(
-          .configuration,
-          "window \"\(definition.name)\" is over a table \"\(definition.from)\" that does not come\(near)",
-          at: definition.place(of: "from"))
-      }
-      plans.append(PlannedWindow(try WindowPlan(definition, table)))
+      let table = tables.first { $0.name == definition.from }
+      if table == nil, areAll { throw missing(definition, tables) }
+      plans.append(
+        PlannedWindow(definition, try table.map { table throws(Failure) in try WindowPlan(definition, table) }))
     }
     let names = WindowTables(definitions)
     for table in tables { try names.check(table, isOfRejected: false) }
     return plans
+  }
+
+  private static func missing(_ definition: WindowDefinition, _ tables: [TableSchema]) -> Failure {
+    let near = NearestName.suggestion(for: definition.from.description, in: tables.map(\.name.description))
+    return Failure(
+      .configuration,
+      "window \"\(definition.name)\" is over a table \"\(definition.from)\" that does not come\(near)",
+      at: definition.place(of: "from"), hint: "tables have the names here that the transforms leave them")
   }
 }

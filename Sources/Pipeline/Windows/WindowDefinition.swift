@@ -76,6 +76,8 @@ package struct Aggregate: Sendable {
 
     /// Whether it computes with numbers only.
     var needsNumbers: Bool { [.sum, .avg, .stddev, .percentile].contains(self) }
+    /// Whether what is taken back in another window than it was added in leaves a number that says something: a difference.
+    var addsUp: Bool { [.count, .sum].contains(self) }
     /// Whether it goes by the times of the values.
     var ordersByTime: Bool { self == .first || self == .last }
   }

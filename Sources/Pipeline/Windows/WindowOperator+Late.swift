@@ -17,12 +17,15 @@ extension WindowOperator {
       lateCount += 1
       return writeRow(row, end: end, plan, table, writer)
     }
+    let what = row.sign > 0 ? "to be added" : "to be taken back"
     let failure = Failure(
-      .limit, "a change came later than the window allows", at: "window \"\(definition.name)\"",
+      .limit,
+      "a change came later than the window allows: a row \(what) lay in one that ended at \(WindowOperator.text(end)), and "
+        + "the watermark was \(WindowOperator.text(clock.watermark))", at: "window \"\(definition.name)\"",
       hint: "raise `max_delay` or `allowed_lateness`, or give late changes a table with `late:`")
     guard let table = plan.quarantine, let late else { throw failure }
     lateCount += 1
-    quarantine(row, of: change, end: end, late, failure, plan, table, writer)
+    quarantine(row, of: change, late, failure, plan, table, writer)
   }
 
   private func writeRow(
@@ -46,7 +49,7 @@ extension WindowOperator {
 
   /// Writes what is told of the change, as of those that transforms set aside; the number tells it from every other.
   private func quarantine(
-    _ row: AccumulatorLayout.Row, of change: RowChange, end: Int64, _ late: LateChange, _ failure: Failure,
+    _ row: AccumulatorLayout.Row, of change: RowChange, _ late: LateChange, _ failure: Failure,
     _ plan: WindowPlan, _ table: TableSchema, _ writer: PaneWriter
   ) {
     let columns = plan.schema.key
@@ -55,13 +58,11 @@ extension WindowOperator {
       ? nil : RowText.json(late.rows, row: UInt32(row.first), columns: columns, of: plan.schema)
     let place = RejectionTable.place(
       of: change.logOffset, change.row, late.part, late.batch.identifier(of: late.part))
-    let what = row.sign > 0 ? "to be added" : "to be taken back"
     let texts = [
       "\(late.part.isSnapshot ? "snapshot" : place) window \(definition.name) \(lateCount)",
       plan.schema.name.description,
       "\(change.operation)", key, failure.code.rawValue,
-      "\(failure.place): \(failure.message): a row \(what) lay in one that ended at \(WindowOperator.text(end)), and the "
-        + "watermark was \(WindowOperator.text(clock.watermark))",
+      "\(failure.place): \(failure.message)",
     ]
     writer.beginRow()
     for text in texts {

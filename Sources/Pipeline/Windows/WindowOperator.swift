@@ -147,7 +147,11 @@ final class WindowOperator {
         if plan.quarantine != nil { late = LateChange(batch: source, part: part, rows: batch) }
         for change in batch.changes[part.range] where change.operation != .schema && isOurs[Int(change.schema)] {
           hasRows = true
-          try take(change, time, reader, plan, state, writer)
+          do throws(Failure) {
+            try take(change, time, reader, plan, state, writer)
+          } catch {
+            throw located(error, change, part, source)
+          }
         }
       }
     }
@@ -197,8 +201,18 @@ final class WindowOperator {
         try writeLate(row, of: change, end: end, plan, writer)
       }
     } catch {
-      throw error.at("window \"\(definition.name)\" over table \"\(plan.schema.name)\"")
+      throw error.at("window \"\(definition.name)\"")
     }
+  }
+
+  /// A failure with the change that it is about.
+  private func located(_ failure: Failure, _ change: RowChange, _ part: TransactionPart, _ batch: Batch) -> Failure {
+    let place = RejectionTable.place(of: change.logOffset, change.row, part, batch.identifier(of: part))
+    var failure = failure
+    let own = failure.place.isEmpty ? "window \"\(definition.name)\"" : failure.place
+    let window = own.contains("window \"\(definition.name)\"") ? "" : " of window \"\(definition.name)\""
+    failure.place = "\(own)\(window), table \"\(definition.from)\", \(place)"
+    return failure
   }
 
   private func time(_ cell: Cell) throws(Failure) -> Int64? {

@@ -131,6 +131,12 @@ package enum WindowOptions {
   }
 
   private static func table(_ text: String, _ beside: TableName?, _ place: String) throws(Failure) -> TableName {
+    if text.contains(where: { $0 == "*" || $0 == "?" }) {
+      throw Failure(
+        .configuration, "a window is over one table, and its results are one, not \(NearestName.quoted(text))",
+        at: place,
+        hint: "bring the tables together with `route`, and name what they are then")
+    }
     let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     if parts.count == 2, parts.allSatisfy({ !$0.isEmpty }) { return TableName(namespace: parts[0], table: parts[1]) }
     if parts.count == 1, !text.isEmpty, let beside { return TableName(namespace: beside.namespace, table: text) }

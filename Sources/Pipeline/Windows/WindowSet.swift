@@ -61,6 +61,14 @@ package final class WindowSet {
   package var panes: UInt64 { writer.count }
   /// The place behind the last transaction that was taken in.
   package var log: Position? { writer.log }
+  /// What each window has come to.
+  var readings: [TransformMeter.Window] {
+    operators.map { window in
+      TransformMeter.Window(
+        name: window.definition.name, watermark: window.clock.watermark == .min ? nil : window.clock.watermark,
+        kept: window.state?.entryCount ?? 0, late: UInt64(max(0, window.lateCount)), bytes: window.byteCount)
+    }
+  }
   /// Bytes of the state, in memory and in files.
   package var byteCount: Int { operators.reduce(0) { $0 + $1.byteCount } }
   /// Bytes in memory.

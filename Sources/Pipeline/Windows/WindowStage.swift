@@ -71,10 +71,12 @@ struct WindowStage: Sendable {
     return history
   }
 
-  func run(_ resume: Resume) async throws {
+  /// - Parameter check: looks whether the windows suit the tables, before any row passes.
+  func run(_ resume: Resume, check: () async throws -> Void) async throws {
     do {
       meter.begin()
       let history = try await begin(resume)
+      try await check()
       let windows = WindowSet(
         definitions, sources: sources, memoryLimit: memoryLimit, directory: stateDirectory + "/windows.state")
       let replay = try history.restore(windows, try await resume.catchUpOfState())
@@ -83,7 +85,8 @@ struct WindowStage: Sendable {
         replay.hold(try endSnapshot(windows))
       }
       if replay.isLevel { try await beginLevel(windows, history, replay) }
-      while try await pass(windows, history, replay) {}
+      while try await pass(windows, history, replay) { meter.set(windows.readings) }
+      meter.set(windows.readings)
       if replay.isLevel { try history.keep(windows, [], sinks: sinks, isNeeded: true) }
       for output in outputs { output.finish() }
     } catch {
@@ -159,12 +162,15 @@ struct WindowStage: Sendable {
   /// - Returns: whether the sinks have agreed; not, when one is beyond the end: the next run tells what is due.
   private func waitForSinks(_ windows: WindowSet, _ replay: WindowReplay) async throws -> Bool {
     guard let place = try placeToAgreeOn(windows, replay) else { return false }
-    var idleSince = MonotonicTime.now()
+    var waitsSince = MonotonicTime.now()
     var asked: UInt64 = 0
     while try !haveAgreed(on: place, windows) {
-      // However long a sink writes: while it does, what it is asked lies in its channel.
-      if outputs.contains(where: { $0.gauges.batches > 0 }) { idleSince = MonotonicTime.now() }
-      guard MonotonicTime.now() &- idleSince < WindowStage.patience else {
+      // However long a sink writes: one that is not ahead stores the place in the end.
+      let readings = sinks.map(\.reading).filter(\.keepsCheckpoint)
+      if !readings.contains(where: \.isCatchingUp) || outputs.contains(where: { $0.gauges.rows > 0 }) {
+        waitsSince = MonotonicTime.now()
+      }
+      guard MonotonicTime.now() &- waitsSince < WindowStage.patience else {
         logger.warning(
           "results of windows are due and not told: a sink is beyond the end of this run; the next run tells them",
           metadata: ["position": "\(place.text)"])
@@ -175,7 +181,7 @@ struct WindowStage: Sendable {
     return true
   }
 
-  /// Nanoseconds in which sinks that have taken all they were given store the last place.
+  /// Nanoseconds in which a sink that is ahead, and has taken all it was given, may still come to the last place.
   private static let patience: UInt64 = 10_000_000_000
   /// Nanoseconds between two places that they are given to store.
   private static let askInterval: UInt64 = 100_000_000
@@ -185,6 +191,8 @@ struct WindowStage: Sendable {
     try await Task.sleep(nanoseconds: 2_000_000)
     guard let log = windows.log, MonotonicTime.now() &- asked >= WindowStage.askInterval else { return }
     asked = MonotonicTime.now()
+    // One question at a time: a sink that does not look is not asked again.
+    guard outputs.allSatisfy({ $0.gauges.batches == 0 }) else { return }
     let place = WindowPosition(log: log, panes: windows.panes).position
     let nothing = Batch(
       arena: [], cells: [], changes: [], transactions: [], schemas: [], schemaChanges: [], position: place, logBytes: 0,

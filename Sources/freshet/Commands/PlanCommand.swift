@@ -61,7 +61,9 @@ struct PipelinePlan {
       // Where a source does not know its tables, any may come.
       let areAll = sources.allSatisfy { !$0.plan.tables.isEmpty }
       let transformed = try transformed(tables, areAll: areAll, definition, logger)
-      let windows = try PlannedWindow.plans(of: definition.windows, over: transformed ?? tables)
+      let windows = try PlannedWindow.plans(
+        of: definition.windows, over: transformed ?? tables,
+        areAll: areAll && !definition.transforms.contains(where: \.makesTables))
       let results = windows.flatMap(\.tables)
       var sinks: [(name: String, plan: SinkPlan)] = []
       for sink in definition.sinks {

@@ -50,11 +50,15 @@ extension PipelinePlan {
     text += "  time \(window.eventTime.map { "of column \(TextTable.printable($0))" } ?? "of the commit")\n"
     let groups = window.groupBy.joined(separator: ", ")
     text += "  group by \(groups.isEmpty ? "nothing: one group" : TextTable.printable(groups))\n"
-    text +=
-      "\n"
-      + TextTable.text(
-        header: ["MAKES TABLE", "KEY"], window.tables.map { [$0.name.description, key(of: $0)] })
-    text += "\n" + TextTable.text(header: PipelinePlan.columnHeader, window.tables.flatMap(columns))
+    text += "  told \(window.trigger); \(window.accumulation)\n"
+    text += "  late rows \(TextTable.printable(window.lateness))\n"
+    if !window.tables.isEmpty {
+      text +=
+        "\n"
+        + TextTable.text(
+          header: ["MAKES TABLE", "KEY"], window.tables.map { [$0.name.description, key(of: $0)] })
+      text += "\n" + TextTable.text(header: PipelinePlan.columnHeader, window.tables.flatMap(columns))
+    }
     return text + warnings(window.warnings)
   }
 
@@ -159,6 +163,8 @@ extension PipelinePlan {
       "name": .string(window.name), "from": .string(window.from.description), "window": .string(window.kind),
       "event_time": window.eventTime.map(JSONValue.string) ?? .null,
       "group_by": .array(window.groupBy.map(JSONValue.string)),
+      "trigger": .string(window.trigger), "accumulation": .string(window.accumulation),
+      "lateness": .string(window.lateness),
       "tables": .array(window.tables.map { .object(json($0)) }),
       "warnings": .array(window.warnings.map(JSONValue.string)),
     ])

@@ -101,7 +101,7 @@ enum ProgressText {
     return "\(percent), \(left / 60):\(left % 60 < 10 ? "0" : "")\(left % 60) left"
   }
 
-  /// One line a sink, at the end of a run.
+  /// One line a window, and one a sink, at the end of a run.
   static func summary(_ status: PipelineStatus) -> String {
     let sinks = status.sinks.map { sink in
       let reading = sink.reading
@@ -114,9 +114,23 @@ enum ProgressText {
       if outcome.quarantined > 0 { text += ", quarantined \(grouped(outcome.quarantined))" }
       return text + ", unaccounted \(reading.unaccounted)"
     }.joined()
+    let windows = (status.windows?.windows ?? []).map { window in
+      let time = window.watermark.map { moment($0) } ?? "nothing"
+      var text = "\n  window \(window.name): complete up to \(time), \(grouped(UInt64(window.kept))) with a state"
+      if window.late > 0 { text += ", \(grouped(window.late)) rows too late" }
+      return text
+    }.joined()
     let seconds = String(format: "%.1f", status.seconds)
     return
-      "\(status.pipeline): \(status.state.rawValue) after \(seconds) s, \(grouped(status.source.rows)) rows read\(sinks)"
+      "\(status.pipeline): \(status.state.rawValue) after \(seconds) s, \(grouped(status.source.rows)) rows read"
+      + windows + sinks
+  }
+
+  /// `2026-01-02 03:04:05.000000`, UTC; as it is where no calendar reaches.
+  private static func moment(_ microseconds: Int64) -> String {
+    let time = CivilTime(microsecondsSinceEpoch: microseconds)
+    guard (0...9999).contains(time.year) else { return "\(microseconds) us" }
+    return ValueText.string { $0.writeTimestamp(time, fraction: 6) }
   }
 
   static func milliseconds(_ value: Double) -> String { String(format: "%.1f", value) }

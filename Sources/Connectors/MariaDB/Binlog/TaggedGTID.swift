@@ -7,6 +7,9 @@ struct TaggedGTID {
   var gtid: GTID
   var immediateCommit: EventTime?
 
+  /// The end of the year 9999, in microseconds.
+  static let latestCommit: UInt64 = 253_402_300_799_999_999
+
   init(_ body: UnsafeRawBufferPointer) throws {
     var cursor = ByteCursor(body.bytes)
     for _ in 0..<3 { _ = try TaggedGTID.number(&cursor) }
@@ -25,7 +28,12 @@ struct TaggedGTID {
           throw Failure(.corruptLog, "a GTID has a tag that is no text")
         }
         source.tag = tag
-      case 6: immediateCommit = EventTime(microseconds: Int64(clamping: try TaggedGTID.number(&cursor)))
+      case 6:
+        let microseconds = try TaggedGTID.number(&cursor)
+        guard microseconds <= TaggedGTID.latestCommit else {
+          throw Failure(.corruptLog, "a GTID event has a commit time that no clock shows")
+        }
+        immediateCommit = EventTime(microseconds: Int64(microseconds))
       case 4, 5, 7, 8, 9, 10, 11: _ = try TaggedGTID.number(&cursor)
       // Fields come in the order of their numbers: what follows is newer than all that is needed.
       default: _ = cursor.rest()

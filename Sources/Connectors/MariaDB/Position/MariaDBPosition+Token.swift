@@ -80,8 +80,8 @@ extension MariaDBPosition {
       throw Failure(.corruptState, "a stored position holds a GTID set that cannot be read", cause: error.message)
     }
     if let text = form.committed {
-      guard let microseconds = Int64(text) else {
-        throw Failure(.corruptState, "a stored position holds a commit time that is no number")
+      guard let microseconds = Int64(text), (0...Int64(TaggedGTID.latestCommit)).contains(microseconds) else {
+        throw Failure(.corruptState, "a stored position holds a commit time that is none")
       }
       committed = EventTime(microseconds: microseconds)
     }
