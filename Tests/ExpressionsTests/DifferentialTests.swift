@@ -94,7 +94,7 @@ import Testing
       guard let mine = Double(ours), let other = Double(theirs) else { return false }
       let digits = theirs.split(separator: ".").dropFirst().first?.count ?? 0
       return mine == other || !theirs.contains("e") && String(format: "%.\(digits)f", mine) == theirs
-    case .timestamp: return trimmed(ours) == trimmed(theirs)
+    case .timestamp, .time: return trimmed(ours) == trimmed(theirs)
     case .exact: return theirs == "-" + ours && ours.allSatisfy { $0 == "0" || $0 == "." }
     default: return false
     }

@@ -2,7 +2,7 @@ import TestRandom
 
 /// Makes random expressions that have a type, as text for Freshet and for MariaDB.
 struct ExpressionGenerator {
-  enum Kind: CaseIterable { case condition, integer, exact, float, text, date, timestamp }
+  enum Kind: CaseIterable { case condition, integer, exact, float, text, date, timestamp, time }
 
   /// One expression in both spellings, which differ where MariaDB has no word for something.
   struct Text {
@@ -36,11 +36,12 @@ struct ExpressionGenerator {
   }
   mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
 
-  private func text(_ parts: Any...) -> Text { .joined(parts) }
+  func text(_ parts: Any...) -> Text { .joined(parts) }
 
   mutating func make(_ kind: Kind, depth: Int) -> Text {
     if depth <= 0 || chance(12) { return leaf(kind) }
     if chance(12), kind != .condition { return choice(kind, depth: depth - 1) }
+    if chance(30), let call = function(kind, depth - 1) { return call }
     switch kind {
     case .condition: return condition(depth - 1)
     case .integer: return integer(depth - 1)
@@ -49,10 +50,11 @@ struct ExpressionGenerator {
     case .text: return string(depth - 1)
     case .date: return date(depth - 1)
     case .timestamp: return timestamp(depth - 1)
+    case .time: return time(depth - 1)
     }
   }
 
-  private mutating func leaf(_ kind: Kind) -> Text {
+  mutating func leaf(_ kind: Kind) -> Text {
     switch kind {
     case .condition:
       return pick([
@@ -80,6 +82,10 @@ struct ExpressionGenerator {
     case .timestamp:
       return pick([
         text("ts"), text("tf"), text("timestamp '2024-02-29 23:59:59'"), text("timestamp '2001-01-01 00:00:00.5'"),
+      ])
+    case .time:
+      return pick([
+        text("tm"), text("tm"), text("time '26:00:00'"), text("time '-00:00:01.5'"), text("time '838:59:59'"),
       ])
     }
   }
@@ -252,8 +258,8 @@ struct ExpressionGenerator {
   }
 
   /// What has a text: of decimals only sums, because MariaDB shows a remainder or a rounding of a negative number as -0.00.
-  private mutating func shown(_ depth: Int) -> Text {
-    let kind = pick([Kind.integer, .exact, .date, .timestamp])
+  mutating func shown(_ depth: Int) -> Text {
+    let kind = pick([Kind.integer, .exact, .date, .timestamp, .time])
     return kind == .exact ? text("(", leaf(.exact), " + ", leaf(.exact), ")") : make(kind, depth: depth)
   }
 

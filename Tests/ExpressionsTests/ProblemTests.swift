@@ -30,6 +30,18 @@ import Testing
     ("interval 1 day", "1:1", "stands only behind"), ("at + interval 1 fortnight", "1:17", "a unit of time"),
     ("id = not true", "1:6", "parentheses"),
     ("case id when 1 then 'a' else 2 end", "1:30", "are a text and an integer"),
+    ("extract(status)", "1:9", "a unit of time"), ("extract(day, at)", "1:12", "expected `from`"),
+    ("extract(day from status)", "1:18", "a date or a timestamp"),
+    ("extract(year from time '1:00:00')", "1:19", "a date or a timestamp"), ("position('a', status)", "1:13", "`in`"),
+    ("date_add(at, 1)", "1:1", "a date and an interval"),
+    ("date_add(interval 1 day, at)", "1:1", "a date and an interval"),
+    ("1 = date_sub()", "1:5", "a date and an interval"),
+    ("date_add(status, interval 1 day)", "1:10", "an interval is added"),
+    ("date_add(at, interval 1.5 day)", "1:23", "whole number"), ("trim(both 'a' status)", "1:15", "expected `from`"),
+    ("trim(both 'a' from id)", "1:20", "a text is needed"), ("substring(status for 2)", "1:18", "expected \")\""),
+    ("substring(status from 'a')", "1:23", "a whole number"), ("repeat(status, 2.5)", "1:16", "a whole number"),
+    ("sqrt(status)", "1:6", "a number is needed"), ("power(2)", "1:1", "takes 2 arguments"),
+    ("trim()", "1:1", "takes 1"),
     ("status -> 'a'", "1:8", "not a path"), ("'ü' + 1", "1:1", "needs numbers"), ("'üü' = at", "1:1", "not a date"),
   ])
   func aWrongTextIsRefusedWithItsPlace(_ text: String, _ place: String, _ piece: String) throws {
@@ -37,6 +49,40 @@ import Testing
     #expect(failure.code == .configuration)
     #expect(failure.place == place, "\(text): \(failure)")
     #expect(failure.message.contains(piece), "\(text): \(failure)")
+  }
+
+  @Test(
+    arguments: [
+      ("uper(status)", " (did you mean \"upper\"?)", ""), ("pper(status)", " (did you mean \"upper\"?)", ""),
+      ("pwoer(2, 3)", " (did you mean \"power\"?)", ""), ("extrct(at)", " (did you mean \"extract\"?)", ""),
+      ("dateadd(at)", "", "date_add"), ("nvl(at)", "", "ifnull"),
+      ("tower(2)", "", "the functions are listed under Expressions"),
+      ("sin(1)", "", "no functions of angles"), ("logarithm(2)", "", "functions of numbers: abs, ceil"),
+      ("str_reverse(status)", "", "concat_ws, hex, instr"),
+      ("weeknumber(at)", "", "extract, from_unixtime, hour"),
+      ("frobnicate()", "", "the functions are listed under Expressions"),
+      ("distinct(id)", "", "belong to the `aggregate`"), ("now()", "", "use change.commit_time"),
+      ("\"trim both\"(1)", nil, ""),
+    ] as [(String, String?, String)])
+  func anUnknownFunctionIsToldWhatThereIs(_ text: String, _ suggestion: String?, _ hint: String) throws {
+    let failure = try #require(row.failure(text), "\(text) is accepted")
+    guard let suggestion else { return #expect(!failure.message.contains("no function")) }
+    let name = text.prefix { $0 != "(" }
+    #expect(failure.message == "there is no function \"\(name)\"\(suggestion)")
+    #expect(hint.isEmpty ? failure.hint.isEmpty : failure.hint.contains(hint), "\(text): \(failure.hint)")
+    #expect(!failure.hint.contains("trim both"))
+  }
+
+  @Test(arguments: [
+    ("strng", "unknown type \"strng\""), ("string", "a text is `char`"),
+    ("float", "a floating-point number is `double`"),
+    ("tinyint", "a whole number is `signed`"), ("bool", "compare instead"), ("sigend", "did you mean \"signed\""),
+    ("varchr", "did you mean \"varchar\""),
+  ])
+  func anUnknownTypeIsToldItsSpelling(_ type: String, _ piece: String) throws {
+    let failure = try #require(row.failure("cast(id as \(type))"))
+    #expect(failure.place == "1:12" && "\(failure.message); \(failure.hint)".contains(piece), "\(failure)")
+    #expect(failure.hint.contains("types: signed, unsigned, decimal, double, char"))
   }
 
   @Test func aRowWithoutAResultFailsWithItsPlaceAndWithoutItsValues() throws {
@@ -91,6 +137,8 @@ import Testing
       "instr(a, 'b')", "replace(a, 'a', 'bc')", "lpad(a, 9, 'xy')", "a -> '$.a[1].b'", "a ->> '$.\"a\"'",
       "try_cast(a as signed)", "try_cast(a as decimal(10,2))", "try_cast(a as double)", "try_cast(a as datetime)",
       "try_cast(a as time)", "try_cast(a as date)", "sha256(a)", "concat(a, a)", "a < 'b'", "trim(a)",
+      "reverse(a)", "repeat(a, 3)", "concat_ws(a, a, a)", "trim(both 'a' from a)", "trim(trailing a from concat(a, a))",
+      "position('b' in a)", "locate('a', a, 2)", "locate(a, a, 3)", "substring(a from -2 for 1)",
     ]
     for _ in 0..<200 {
       var bytes: [UInt8] = []
@@ -116,6 +164,10 @@ import Testing
 
   @Test func aTextThatGrowsTooLongIsRefused() throws {
     #expect(row.failure("lpad(status, 100000000, 'x')")?.code == .limit)
+    for times in ["100000000", "id", "18446744073709551615"] {
+      #expect(row.failure("repeat(status, \(times))")?.code == .limit)
+    }
+    #expect(row.failure("concat_ws(lpad('', 4000000, 'x'), 1, 2, 3, 4, 5, 6)")?.code == .limit)
     var text = "concat(status, status, status, status)"
     for _ in 0..<10 { text = "replace(\(text), 'd', '\(String(repeating: "d", count: 200))')" }
     #expect(row.failure(text)?.code == .limit)

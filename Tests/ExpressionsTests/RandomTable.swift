@@ -20,7 +20,7 @@ struct RandomTable {
     ("w", "decimal(38,10)", .decimal(precision: 38, scale: 10, unsigned: false)), ("f", "double", .float64),
     ("h", "float", .float32), ("s", "varchar(40)", .text(length: 40)), ("t", "varchar(20)", .text(length: 20)),
     ("dt", "date", .date), ("ts", "datetime", .timestamp(fraction: 0)), ("tf", "datetime(6)", .timestamp(fraction: 6)),
-    ("j", "json", .json),
+    ("tm", "time(3)", .time(fraction: 3)), ("j", "json", .json),
   ]
 
   init(seed: UInt64, rows count: Int) {
@@ -112,6 +112,9 @@ struct RandomTable {
       let fraction = name == "tf" ? few([0, 500_000, number(0...999_999)]) : 0
       let civil = CivilTime(microsecondsSinceEpoch: seconds * 1_000_000 + fraction)
       return ("'\(civil.text) \(civil.clock)'", .cell(.timestamp(microseconds: seconds * 1_000_000 + fraction)))
+    case "tm":
+      let milliseconds = few([0, number(-5000...5000), number(0...86_399_999), number(-3_020_399_999...3_020_399_999)])
+      return ("'\(CivilTime.clock(milliseconds: milliseconds))'", .cell(.time(microseconds: milliseconds * 1000)))
     default:
       let value = few([
         #"{"a": 1, "b": {"c": "x\"y\u00e9\n"}, "list": [1, "two", {"z": null}], "k k": true}"#,
@@ -135,6 +138,16 @@ extension String {
 }
 
 extension CivilTime {
+  /// A span of time, which may be longer than a day.
+  fileprivate static func clock(milliseconds: Int64) -> String {
+    func padded(_ value: UInt64, _ width: Int) -> String {
+      String(repeating: "0", count: max(0, width - String(value).count)) + String(value)
+    }
+    let seconds = milliseconds.magnitude / 1000
+    return (milliseconds < 0 ? "-" : "") + padded(seconds / 3600, 2) + ":" + padded(seconds / 60 % 60, 2) + ":"
+      + padded(seconds % 60, 2) + "." + padded(milliseconds.magnitude % 1000, 3)
+  }
+
   fileprivate func padded(_ value: some BinaryInteger, _ width: Int) -> String {
     String(repeating: "0", count: max(0, width - String(value).count)) + String(value)
   }

@@ -123,7 +123,9 @@ func shown(_ cell: Cell, _ batch: Batch, _ scratch: ScratchArena) -> String? {
   case .time:
     let seconds = cell.int.magnitude / 1_000_000
     let sign = cell.int < 0 ? "-" : ""
-    return "\(sign)\(padded(seconds / 3600, 2)):\(padded(seconds / 60 % 60, 2)):\(padded(seconds % 60, 2))"
+    let clock = "\(sign)\(padded(seconds / 3600, 2)):\(padded(seconds / 60 % 60, 2)):\(padded(seconds % 60, 2))"
+    let rest = cell.int.magnitude % 1_000_000
+    return rest == 0 ? clock : "\(clock).\(padded(rest, 6))"
   case .absent, .unavailable: return "absent"
   }
 }

@@ -176,7 +176,7 @@ private struct PlainGenerator {
 
   private mutating func number(_ depth: Int) -> ExpressionGenerator.Text {
     let (first, second) = (make(.number, depth: depth), make(.number, depth: depth))
-    switch below(7) {
+    switch below(9) {
     case 0: return text("(", first, one(" + ", " - "), second, ")")
     case 1: return text("(", leaf(.number), " * ", leaf(.number), ")")
     case 2: return .init("(\(first.ours) div \(second.ours))", "(\(first.theirs) / \(second.theirs))")
@@ -185,13 +185,17 @@ private struct PlainGenerator {
     case 5:
       let value = make(.text, depth: depth)
       return .init("char_length(\(value.ours))", "length(\(value.theirs))")
+    case 6: return text("sign(", first, ")")
+    case 7:
+      let (whole, part) = (make(.text, depth: depth), make(.text, depth: 0))
+      return .init("position(\(part.ours) in \(whole.ours))", "instr(\(whole.theirs), \(part.theirs))")
     default: return text("instr(", make(.text, depth: depth), ", ", make(.text, depth: 0), ")")
     }
   }
 
   private mutating func string(_ depth: Int) -> ExpressionGenerator.Text {
     let (first, second) = (make(.text, depth: depth), make(.text, depth: depth))
-    switch below(6) {
+    switch below(9) {
     case 0: return .init("concat(\(first.ours), \(second.ours))", "(\(first.theirs) || \(second.theirs))")
     case 1: return text(one("lower(", "upper(", "trim(", "ltrim(", "rtrim("), first, ")")
     // With NULL for something that does not occur, SQLite gives NULL, and MariaDB the text.
@@ -200,6 +204,15 @@ private struct PlainGenerator {
       let count = below(5)
       return .init("left(\(first.ours), \(count))", "substr(\(first.theirs), 1, \(count))")
     case 4: return text("substr(", first, ", \(1 + below(4)), \(below(4)))")
+    case 5:
+      let (start, count) = (1 + below(4), below(4))
+      return .init("substring(\(first.ours) from \(start) for \(count))", "substr(\(first.theirs), \(start), \(count))")
+    case 6:
+      // Of one character, because SQLite takes each of them away.
+      let (side, name) = [("leading", "ltrim"), ("trailing", "rtrim"), ("both", "trim")][below(3)]
+      let edge = one("'a'", "'X'", "'c'").ours
+      return .init("trim(\(side) \(edge) from \(first.ours))", "\(name)(\(first.theirs), \(edge))")
+    case 7: return .init("repeat(\(second.ours), 2)", "(\(second.theirs) || \(second.theirs))")
     default:
       let value = make(.number, depth: depth)
       return .init("cast(\(value.ours) as char)", "cast(\(value.theirs) as text)")

@@ -99,6 +99,27 @@ import Testing
       ])
   }
 
+  @Test func distinctWorksWithCountOnly() {
+    func text(_ aggregate: String) -> String {
+      Self.head.replacing("transforms:", with: "windows:") + """
+          - name: w
+            from: shop.orders
+            window: { tumbling: 1m }
+            aggregate:
+              a: \(aggregate)
+
+        """
+    }
+    for accepted in ["count(distinct id)", "count(distinct(id))", "count( distinct (id + 1) * 2 )", "count(distinct)"] {
+      #expect(problems(text(accepted)) == [], "\(accepted)")
+    }
+    for refused in ["sum(distinct id)", "sum(distinct(id))"] {
+      #expect(problems(text(refused)) == ["p.yaml:9:10: `distinct` works with `count` only, not with \"sum\""])
+    }
+    guard case .failure(let found) = load(text("max(distinct id)")) else { return #expect(Bool(false)) }
+    #expect(found.failures.first?.hint == "max(distinct x) is max(x)")
+  }
+
   @Test(arguments: [
     ("uper(status) = 'a'", "7:14"), ("left(status) = 'a'", "7:14"), ("id > 1 and status regexp '('", "7:39"),
     ("at > timestamp 'yesterday'", "7:19"), ("status like 'a' escape 'ab'", "7:37"), ("sum(id) > 1", "7:14"),

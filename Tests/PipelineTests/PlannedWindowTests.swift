@@ -1,6 +1,7 @@
 import Change
 import MemoryConnector
 import Pipeline
+import PipelineConfiguration
 import Testing
 
 @Suite struct PlannedWindowTests {
@@ -88,9 +89,9 @@ import Testing
   }
 
   @Test func aWindowOverManyTablesIsRefused() {
-    let failure = #expect(throws: Failure.self) {
+    let problems = #expect(throws: PipelineProblems.self) {
       try WindowTrial.definitions("{ name: r, from: 'shop.*', window: { tumbling: 1m }, aggregate: { n: count() } }")
     }
-    #expect(failure?.hint.contains("`route`") == true)
+    #expect(problems?.failures.first?.hint.contains("`route`") == true)
   }
 }

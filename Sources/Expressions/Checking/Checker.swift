@@ -34,7 +34,7 @@ struct Checker {
       return try cast(try check(value), to: target, isLenient: isLenient, at: place)
     case .call(let name, let arguments): return try call(name, arguments, at: place)
     case .interval:
-      throw failure("an interval stands only behind `+` or `-`", at: place)
+      throw failure("an interval stands only behind `+` or `-`, and in `date_add` and `date_sub`", at: place)
     case .path(let value, let path, let asText):
       return try self.path(try check(value), path, asText: asText, at: place)
     }

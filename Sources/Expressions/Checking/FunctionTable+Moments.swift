@@ -2,7 +2,26 @@ import Change
 
 /// A field of a date and time.
 enum DateField: Int, Sendable {
-  case year, quarter, month, day, hour, minute, second, microsecond, weekday, dayOfYear
+  case year, quarter, month, week, day, hour, minute, second, microsecond
+  /// From 1, which is Sunday.
+  case dayOfWeek
+  /// From 0, which is Monday.
+  case weekday
+  case dayOfYear
+
+  init(_ unit: Expression.TimeUnit) {
+    switch unit {
+    case .microsecond: self = .microsecond
+    case .second: self = .second
+    case .minute: self = .minute
+    case .hour: self = .hour
+    case .day: self = .day
+    case .week: self = .week
+    case .month: self = .month
+    case .quarter: self = .quarter
+    case .year: self = .year
+    }
+  }
 }
 
 extension FunctionTable {
@@ -18,9 +37,23 @@ extension FunctionTable {
   static let moments: [String: Entry] = [
     "year": field(.year), "quarter": field(.quarter), "month": field(.month), "day": field(.day),
     "dayofmonth": field(.day), "hour": field(.hour), "minute": field(.minute), "second": field(.second),
-    "microsecond": field(.microsecond), "dayofweek": field(.weekday), "dayofyear": field(.dayOfYear),
+    "microsecond": field(.microsecond), "dayofweek": field(.dayOfWeek), "weekday": field(.weekday),
+    "dayofyear": field(.dayOfYear), "week": field(.week),
     "date": Entry(arguments: 1...1) { (checker, values, place) throws(Failure) in
       try checker.cast(try checker.moment(values[0]), to: .date, isLenient: false, at: place)
+    },
+    "last_day": Entry(arguments: 1...1) { (checker, values, place) throws(Failure) in
+      try checker.apply(
+        .lastDay, [try checker.moment(values[0])], ValueType(.date, isNullable: true), at: place)
+    },
+    "datediff": Entry(arguments: 2...2) { (checker, values, place) throws(Failure) in
+      var days: [CheckedNode] = []
+      for value in values.reversed() {
+        days.append(try checker.cast(try checker.moment(value), to: .date, isLenient: false, at: place))
+      }
+      let unit = Expression.TimeUnit.allCases.firstIndex(of: .day) ?? 0
+      return try checker.apply(
+        .difference, days, ValueType(.integer, isNullable: true, precision: 8), immediate: unit, at: place)
     },
     "unix_timestamp": Entry(arguments: 1...1) { (checker, values, place) throws(Failure) in
       let value = try checker.moment(values[0])
@@ -56,9 +89,9 @@ extension FunctionTable {
 }
 
 extension Checker {
-  /// The calls whose first argument names a unit: `timestampdiff(day, a, b)`, `date_trunc('hour', a)`.
+  /// The calls whose first argument names a unit: `timestampdiff(day, a, b)`, `date_trunc('hour', a)`, `extract(day from a)`.
   func unitCall(_ name: String, _ arguments: [Expression], at place: SourcePlace) throws(Failure) -> CheckedNode {
-    let wanted = name == "timestampdiff" ? 3 : 2
+    let wanted = FunctionTable.unitCalls[name] ?? 2
     guard arguments.count == wanted else {
       throw failure("`\(name)` takes \(wanted) arguments, not \(arguments.count)", at: place)
     }
@@ -74,7 +107,9 @@ extension Checker {
         "`\(name)` takes a unit of time first", at: arguments[0].place,
         hint: NearestName.list("units", units.map(\.rawValue)))
     }
-    let moment = try moment(try check(arguments[1]))
+    let value = try check(arguments[1])
+    if name == "extract" { return try extract(units[index], of: value, at: place) }
+    let moment = try moment(value)
     if wanted == 2 {
       let type = ValueType(
         moment.type.kind == .date ? .timestamp : moment.type.kind, isNullable: true,
@@ -84,5 +119,16 @@ extension Checker {
     let end = try self.moment(try check(arguments[2]))
     let type = ValueType(.integer, isNullable: true, precision: 19)
     return try apply(.difference, [moment, end], type, immediate: index, at: place)
+  }
+
+  private func extract(
+    _ unit: Expression.TimeUnit, of value: CheckedNode, at place: SourcePlace
+  ) throws(Failure) -> CheckedNode {
+    let type = ValueType(.integer, isNullable: true, precision: 10)
+    let field = DateField(unit).rawValue
+    if value.type.kind == .time, [.microsecond, .second, .minute, .hour, .day].contains(unit) {
+      return try apply(.dateField, [value], type, immediate: field | 256, at: place)
+    }
+    return try apply(.dateField, [try moment(value)], type, immediate: field, at: place)
   }
 }

@@ -22,10 +22,40 @@ extension FunctionTable {
     },
     "floor": edge(.floorExact, .floorFloat), "ceil": edge(.ceilingExact, .ceilingFloat),
     "ceiling": edge(.ceilingExact, .ceilingFloat),
+    "sqrt": root(.squareRoot), "log10": root(.decimalLogarithm), "log2": root(.binaryLogarithm),
+    "ln": root(.naturalLogarithm), "power": power, "pow": power,
+    "log": Entry(arguments: 1...2) { (checker, values, place) throws(Failure) in
+      let operands = try checker.numbers(values)
+      let opcode: Opcode = operands.count == 2 ? .logarithm : .naturalLogarithm
+      return try checker.apply(opcode, operands, ValueType(.float, isNullable: true), at: place)
+    },
+    "exp": Entry(arguments: 1...1) { (checker, values, place) throws(Failure) in
+      let value = try checker.number(values[0])
+      return try checker.apply(
+        .exponential, [value], ValueType(.float, isNullable: value.type.isNullable), at: place)
+    },
+    "sign": Entry(arguments: 1...1) { (checker, values, place) throws(Failure) in
+      let value = try checker.number(values[0])
+      let type = ValueType(.integer, isNullable: value.type.isNullable, precision: 1)
+      return try checker.apply(.sign, [value], type, at: place)
+    },
     "mod": Entry(arguments: 2...2) { (checker, values, place) throws(Failure) in
       try checker.arithmetic(.remainder, values[0], values[1], at: place)
     },
   ]
+
+  /// A function that not every number has a result of.
+  private static func root(_ opcode: Opcode) -> Entry {
+    Entry(arguments: 1...1) { (checker, values, place) throws(Failure) in
+      try checker.apply(opcode, try checker.numbers(values), ValueType(.float, isNullable: true), at: place)
+    }
+  }
+
+  private static let power = Entry(arguments: 2...2) { (checker, values, place) throws(Failure) in
+    let operands = try checker.numbers(values)
+    let isNullable = operands.contains { $0.type.isNullable }
+    return try checker.apply(.power, operands, ValueType(.float, isNullable: isNullable), at: place)
+  }
 
   private static func edge(_ exact: Opcode, _ float: Opcode) -> Entry {
     Entry(arguments: 1...1) { (checker, values, place) throws(Failure) in
@@ -48,6 +78,11 @@ extension FunctionTable {
 }
 
 extension Checker {
+  fileprivate func numbers(_ values: [CheckedNode]) throws(Failure) -> [CheckedNode] {
+    for value in values { _ = try number(value) }
+    return values
+  }
+
   func rounded(_ values: [CheckedNode], truncates: Bool, at place: SourcePlace) throws(Failure) -> CheckedNode {
     let value = try number(values[0])
     let places = values.count > 1 ? try digits(values[1]) : 0

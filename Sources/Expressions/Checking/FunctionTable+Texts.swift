@@ -35,11 +35,22 @@ extension FunctionTable {
   }
 
   private static func find(swapped: Bool) -> Entry {
-    Entry(arguments: 2...2) { (checker, values, place) throws(Failure) in
-      let operands = [try checker.asText(values[swapped ? 1 : 0]), try checker.asText(values[swapped ? 0 : 1])]
+    Entry(arguments: swapped ? 2...3 : 2...2) { (checker, values, place) throws(Failure) in
+      var operands = [try checker.asText(values[swapped ? 1 : 0]), try checker.asText(values[swapped ? 0 : 1])]
+      if values.count == 3 { operands.append(try checker.wholeNumber(values[2])) }
       let isNullable = operands.contains { $0.type.isNullable }
       return try checker.apply(
-        .find, operands, ValueType(.integer, isNullable: isNullable, precision: 10), at: place)
+        values.count == 3 ? .findFrom : .find, operands,
+        ValueType(.integer, isNullable: isNullable, precision: 10), at: place)
+    }
+  }
+
+  /// What the parser makes of `trim(both x from y)`: y, then x.
+  private static func trim(_ ends: Int) -> Entry {
+    Entry(arguments: 2...2) { (checker, values, place) throws(Failure) in
+      let operands = [try checker.asText(values[0]), try checker.asText(values[1])]
+      let type = values[0].type.with(kind: .text).computed(isNullable: operands.contains { $0.type.isNullable })
+      return try checker.apply(.trimText, operands, type, immediate: ends, at: place)
     }
   }
 
@@ -50,7 +61,7 @@ extension FunctionTable {
     "ltrim": text(.trimStart), "rtrim": text(.trimEnd), "length": length(.byteLength),
     "octet_length": length(.byteLength), "char_length": length(.characterLength),
     "character_length": length(.characterLength), "left": part(.left, 2...2), "right": part(.right, 2...2),
-    "substring": substring, "substr": substring, "mid": part(.substring, 3...3), "lpad": pad(.padStart),
+    "substring": substring, "substr": substring, "mid": substring, "lpad": pad(.padStart),
     "rpad": pad(.padEnd), "instr": find(swapped: false), "locate": find(swapped: true),
     "concat": Entry(arguments: 1...64) { (checker, values, place) throws(Failure) in
       var operands: [CheckedNode] = []
@@ -58,6 +69,18 @@ extension FunctionTable {
       let isNullable = operands.contains { $0.type.isNullable }
       return try checker.apply(.concat, operands, ValueType(.text, isNullable: isNullable), at: place)
     },
+    "concat_ws": Entry(arguments: 2...64) { (checker, values, place) throws(Failure) in
+      var operands: [CheckedNode] = []
+      for value in values { operands.append(try checker.textual(value, at: value.place)) }
+      return try checker.apply(
+        .concatSeparated, operands, ValueType(.text, isNullable: operands[0].type.isNullable), at: place)
+    },
+    "repeat": Entry(arguments: 2...2) { (checker, values, place) throws(Failure) in
+      let operands = [try checker.asText(values[0]), try checker.wholeNumber(values[1])]
+      let isNullable = operands.contains { $0.type.isNullable }
+      return try checker.apply(.repeatText, operands, ValueType(.text, isNullable: isNullable), at: place)
+    },
+    "reverse": text(.reverse), "trim both": trim(3), "trim leading": trim(1), "trim trailing": trim(2),
     "replace": Entry(arguments: 3...3) { (checker, values, place) throws(Failure) in
       var operands: [CheckedNode] = []
       for value in values { operands.append(try checker.asText(value)) }

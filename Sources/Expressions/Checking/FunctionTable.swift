@@ -15,7 +15,8 @@ struct FunctionTable: Sendable {
     return table
   }()
 
-  static let names = entries.keys.sorted()
+  /// The calls whose first argument names a unit of time, and how many arguments each takes.
+  static let unitCalls = ["timestampdiff": 3, "date_trunc": 2, "extract": 2]
 
   private static let choices: [String: Entry] = [
     "coalesce": Entry(arguments: 1...64) { (checker, values, place) throws(Failure) in
@@ -42,7 +43,7 @@ struct FunctionTable: Sendable {
 
 extension Checker {
   func call(_ name: String, _ arguments: [Expression], at place: SourcePlace) throws(Failure) -> CheckedNode {
-    if name == "timestampdiff" || name == "date_trunc" { return try unitCall(name, arguments, at: place) }
+    if FunctionTable.unitCalls[name] != nil { return try unitCall(name, arguments, at: place) }
     let entry = try entry(name, arguments.count, at: place)
     var nodes: [CheckedNode] = []
     for argument in arguments { nodes.append(try check(argument)) }
@@ -51,21 +52,15 @@ extension Checker {
 
   /// Checks that there is such a function, and that it takes so many arguments.
   func checkCall(_ name: String, _ count: Int, at place: SourcePlace) throws(Failure) {
-    if name == "timestampdiff" || name == "date_trunc" { return }
+    if FunctionTable.unitCalls[name] != nil { return }
     _ = try entry(name, count, at: place)
   }
 
   private func entry(_ name: String, _ count: Int, at place: SourcePlace) throws(Failure) -> FunctionTable.Entry {
     guard let entry = FunctionTable.entries[name] else {
-      let names = FunctionTable.names + ["timestampdiff", "date_trunc", "cast", "try_cast"]
-      let isClock = ["now", "current_timestamp", "curdate", "current_date", "rand", "uuid"].contains(name)
-      let isAggregate = ["count", "sum", "avg", "min", "max", "first", "last", "stddev", "percentile"].contains(name)
+      let unknown = UnknownFunction(name)
       throw failure(
-        "there is no function \(NearestName.quoted(name))"
-          + (isClock || isAggregate ? "" : NearestName.suggestion(for: name, in: names)), at: place,
-        hint: isClock
-          ? "a replayed change must give the same result; use change.commit_time"
-          : isAggregate ? "an expression sees one row; functions of many belong to the `aggregate` of `windows`" : "")
+        "there is no function \(NearestName.quoted(name))\(unknown.suggestion)", at: place, hint: unknown.hint)
     }
     guard entry.arguments.contains(count) else {
       let wanted =

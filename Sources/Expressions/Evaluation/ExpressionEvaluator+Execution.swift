@@ -148,7 +148,8 @@ extension ExpressionEvaluator {
       .absoluteExact, .roundExact, .truncateExact, .floorExact, .ceilingExact:
       applyExact(opcode, instruction)
     case .addFloats, .subtractFloats, .multiplyFloats, .divideFloats, .remainderFloats, .negateFloat, .absoluteFloat,
-      .roundFloat, .truncateFloat, .floorFloat, .ceilingFloat, .toFloat:
+      .roundFloat, .truncateFloat, .floorFloat, .ceilingFloat, .toFloat, .squareRoot, .naturalLogarithm,
+      .decimalLogarithm, .binaryLogarithm, .logarithm, .exponential, .power, .sign:
       applyFloats(opcode, instruction)
     case .roundToInteger, .toText, .asText, .asJSON, .textToInteger, .textToExact, .textToFloat, .textToMoment,
       .textToTime:
@@ -156,8 +157,9 @@ extension ExpressionEvaluator {
     case .like, .regexp, .lower, .upper, .trim, .trimStart, .trimEnd, .byteLength, .characterLength, .concat,
       .replace, .left, .right, .substring, .padStart, .padEnd, .find, .jsonPath, .hex, .sha256:
       applyText(opcode, instruction)
+    case .findFrom, .reverse, .repeatText, .concatSeparated, .trimText: applyWholeText(opcode, instruction)
     case .toMoment, .roundMoment, .roundTime, .dateField, .shiftMoment, .truncateMoment, .formatMoment, .toDate,
-      .unixTime, .fromUnixTime, .difference:
+      .lastDay, .unixTime, .fromUnixTime, .difference:
       applyMoment(opcode, instruction)
     }
   }

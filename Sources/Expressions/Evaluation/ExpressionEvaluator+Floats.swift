@@ -17,8 +17,35 @@ extension ExpressionEvaluator {
     case .truncateFloat: map(instruction) { .float64(ExpressionEvaluator.cut(float($0), instruction.immediate)) }
     case .floorFloat: map(instruction) { .float64(float($0).rounded(.down)) }
     case .ceilingFloat: map(instruction) { .float64(float($0).rounded(.up)) }
-    default: map(instruction) { .float64(float($0)) }
+    case .toFloat: map(instruction) { .float64(float($0)) }
+    default: applyPowers(opcode, instruction)
     }
+  }
+
+  private func applyPowers(_ opcode: Opcode, _ instruction: Instruction) {
+    switch opcode {
+    case .squareRoot: real(instruction) { $0 < 0 ? nil : $0.squareRoot() }
+    case .naturalLogarithm: real(instruction) { $0 <= 0 ? nil : log($0) }
+    case .decimalLogarithm: real(instruction) { $0 <= 0 ? nil : log10($0) }
+    // Two logarithms, as MariaDB has it (sql/item_func.cc): the last digit may depend on that.
+    case .binaryLogarithm: real(instruction) { $0 <= 0 ? nil : log($0) / log(2) }
+    case .logarithm:
+      zip(instruction) {
+        let (base, value) = (float($0), float($1))
+        return finite(base <= 0 || base == 1 || value <= 0 ? nil : log(value) / log(base), instruction)
+      }
+    case .exponential: real(instruction) { exp($0) }
+    case .power: floats(instruction) { pow($0, $1) }
+    default:
+      map(instruction) {
+        let value = float($0)
+        return .int(value < 0 ? -1 : value > 0 ? 1 : 0)
+      }
+    }
+  }
+
+  @inline(__always) private func real(_ instruction: Instruction, _ body: (Double) -> Double?) {
+    map(instruction) { finite(body(float($0)), instruction) }
   }
 
   @inline(__always) private func floats(_ instruction: Instruction, _ body: (Double, Double) -> Double) {

@@ -13,7 +13,8 @@ extension ExpressionEvaluator {
     case .roundMoment: map(instruction) { ExpressionEvaluator.rounded($0, parameter) }
     case .roundTime: map(instruction) { ExpressionEvaluator.rounded($0, parameter) }
     case .dateField:
-      let field = DateField(rawValue: parameter) ?? .year
+      let field = DateField(rawValue: parameter & 255) ?? .year
+      if parameter & 256 != 0 { return map(instruction) { ExpressionEvaluator.spanField(field, of: $0) } }
       map(instruction) { ExpressionEvaluator.field(field, of: $0) }
     case .shiftMoment: zip(instruction) { shift($0, by: $1, parameter, place) }
     case .truncateMoment:
@@ -29,6 +30,7 @@ extension ExpressionEvaluator {
         }
         return .date(days: cell.int.flooredDivision(by: 86_400_000_000).quotient)
       }
+    case .lastDay: map(instruction) { ExpressionEvaluator.lastDay($0) }
     case .unixTime: map(instruction) { unixTime($0, parameter) }
     case .fromUnixTime: map(instruction) { fromUnixTime($0, place) }
     default:
@@ -67,9 +69,31 @@ extension ExpressionEvaluator {
     case .minute: return .int(Int64(civil.minute))
     case .second: return .int(Int64(civil.second))
     case .microsecond: return .int(Int64(civil.microsecond))
-    case .weekday: return civil.isOnCalendar ? .int(Int64((MomentFormat.weekday(civil) + 1) % 7 + 1)) : .null
-    case .dayOfYear: return civil.isOnCalendar ? .int(Int64(MomentFormat.dayOfYear(civil))) : .null
+    case _ where !civil.isOnCalendar: return .null
+    case .dayOfWeek: return .int(Int64((MomentFormat.weekday(civil) + 1) % 7 + 1))
+    case .weekday: return .int(Int64(MomentFormat.weekday(civil)))
+    case .week: return .int(Int64(MomentFormat.week(civil)))
+    case .dayOfYear: return .int(Int64(MomentFormat.dayOfYear(civil)))
     }
+  }
+
+  /// A part of a span of time, in days and what is left of them, each with the sign of the whole.
+  private static func spanField(_ field: DateField, of cell: Cell) -> Cell {
+    let (hours, rest) = cell.int.quotientAndRemainder(dividingBy: lengths[3])
+    switch field {
+    case .day: return .int(hours / 24)
+    case .hour: return .int(hours % 24)
+    case .minute: return .int(rest / lengths[2])
+    case .second: return .int(rest / lengths[1] % 60)
+    default: return .int(rest % lengths[1])
+    }
+  }
+
+  private static func lastDay(_ cell: Cell) -> Cell {
+    var civil = civil(cell)
+    guard civil.month >= 1, civil.month <= 12 else { return .null }
+    civil.day = UInt8(CivilTime.days(inMonth: Int(civil.month), ofYear: Int(civil.year)))
+    return .date(days: civil.daysSinceEpoch)
   }
 
   private static let lengths: InlineArray<6, Int64> = [

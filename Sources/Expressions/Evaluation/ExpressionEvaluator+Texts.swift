@@ -35,7 +35,7 @@ extension ExpressionEvaluator {
   }
 
   /// Runs over rows whose operands, any number of them, all have values; the first that has none decides otherwise.
-  private func each(_ instruction: Instruction, _ body: (Int) -> Cell) {
+  func each(_ instruction: Instruction, _ body: (Int) -> Cell) {
     let result = register(instruction.result)
     for row in 0..<count {
       var lack: Cell?
@@ -47,7 +47,7 @@ extension ExpressionEvaluator {
     }
   }
 
-  private func operand(_ index: Int, _ instruction: Instruction, _ row: Int) -> Cell {
+  func operand(_ index: Int, _ instruction: Instruction, _ row: Int) -> Cell {
     register(program.parts.operands[Int(instruction.operandStart) + index])[row]
   }
 
@@ -77,7 +77,7 @@ extension ExpressionEvaluator {
     }
   }
 
-  private func part(_ cell: Cell, from start: Int, to end: Int) -> Cell {
+  func part(_ cell: Cell, from start: Int, to end: Int) -> Cell {
     .slice(.text, offset: cell.offset + start, length: max(0, end - start))
   }
 

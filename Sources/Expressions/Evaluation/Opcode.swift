@@ -23,6 +23,14 @@ enum Opcode: UInt8, Sendable {
   case divideWholeExact, remainderExact, negateExact, absoluteExact
   case addFloats, subtractFloats, multiplyFloats, divideFloats, remainderFloats, negateFloat, absoluteFloat
 
+  /// Of any numbers, as doubles; what has no result among the real numbers is NULL.
+  case squareRoot, naturalLogarithm, decimalLogarithm, binaryLogarithm
+  /// The base first.
+  case logarithm
+  case exponential, power
+  /// -1, 0 or 1, of any number.
+  case sign
+
   /// To an integer. Immediate: 1 for unsigned.
   case roundToInteger
   /// To a decimal of exactly this scale. Immediate: scale, and precision above bit 8 (0: the limit of decimals).
@@ -55,15 +63,22 @@ enum Opcode: UInt8, Sendable {
   case regexp
   case lower, upper, trim, trimStart, trimEnd, byteLength, characterLength
   case concat, replace, left, right, substring, padStart, padEnd, find
+  /// The second text in the first, from the character whose number is the third operand.
+  case findFrom
+  case reverse, repeatText
+  /// The first operand between all others that are not NULL.
+  case concatSeparated
+  /// The second text off the ends of the first. Immediate: bit 0 for the start, bit 1 for the end.
+  case trimText
   /// Of a text or JSON document. Immediate: 1 for text.
   case jsonPath
   case hex, sha256
 
-  /// A field of a date and time. Immediate: `DateField`.
+  /// A field of a date and time. Immediate: `DateField`; bit 8 for the signed parts of a span of time.
   case dateField
   /// Immediate: `TimeUnit`'s index; the second operand is the number of units, negated by bit 8.
   case shiftMoment
-  case truncateMoment, formatMoment, toDate
+  case truncateMoment, formatMoment, toDate, lastDay
   case unixTime, fromUnixTime
   /// Whole units from the first operand to the second. Immediate: `TimeUnit`'s index.
   case difference

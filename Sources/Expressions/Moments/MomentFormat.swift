@@ -84,6 +84,9 @@ enum MomentFormat {
   /// 0 is Monday.
   static func weekday(_ civil: CivilTime) -> Int { Int((civil.daysSinceEpoch + 3).flooredDivision(by: 7).remainder) }
 
+  /// Weeks begin on Sunday; the days before the first one of a year are in week 0.
+  static func week(_ civil: CivilTime) -> Int { (dayOfYear(civil) + 6 - (weekday(civil) + 1) % 7) / 7 }
+
   /// From 1.
   static func dayOfYear(_ civil: CivilTime) -> Int {
     Int(civil.daysSinceEpoch - CivilTime(year: Int(civil.year), month: 1, day: 1).daysSinceEpoch) + 1

@@ -67,15 +67,7 @@ extension Parser {
       if following.isSymbol("(") { return try cast(isLenient: word == "try_cast") }
     default: break
     }
-    guard following.isSymbol("(") else { return try column() }
-    step()
-    if following.isSymbol(")") {
-      step()
-      step()
-      return try node(.call(name: word, arguments: []), at: first.place)
-    }
-    let arguments = try list()
-    return try node(.call(name: word, arguments: arguments), at: first.place, over: arguments)
+    return following.isSymbol("(") ? try call() : try column()
   }
 
   private func temporalLiteral(_ word: String, _ text: String) -> Expression.Literal? {
@@ -141,6 +133,11 @@ extension Parser {
     let place = token.place
     try take(word: "interval")
     let amount = try expression(.sum)
+    let unit = try timeUnit()
+    return try node(.interval(amount, unit: unit), at: place, over: [amount])
+  }
+
+  mutating func timeUnit() throws(Failure) -> Expression.TimeUnit {
     let units = Expression.TimeUnit.allCases.map(\.rawValue)
     guard token.kind == .word, let unit = Expression.TimeUnit(rawValue: token.text.lowercased()) else {
       throw Failure(
@@ -148,64 +145,6 @@ extension Parser {
         hint: NearestName.list("units", units))
     }
     step()
-    return try node(.interval(amount, unit: unit), at: place, over: [amount])
-  }
-
-  private mutating func cast(isLenient: Bool) throws(Failure) -> Expression {
-    let place = token.place
-    step()
-    try take(symbol: "(")
-    let value = try expression()
-    try take(word: "as")
-    let target = try castTarget()
-    try take(symbol: ")")
-    return try node(.cast(value, to: target, isLenient: isLenient), at: place, over: [value])
-  }
-
-  private mutating func castTarget() throws(Failure) -> Expression.CastTarget {
-    let word = token
-    guard word.kind == .word else { throw unexpected("a type") }
-    step()
-    switch word.text.lowercased() {
-    case "signed", "integer", "int", "bigint":
-      if word.isWord("signed") { _ = skips(word: "integer") }
-      return .signed
-    case "unsigned":
-      _ = skips(word: "integer")
-      return .unsigned
-    case "double", "float64": return .float
-    case "date": return .date
-    case "char", "text", "varchar": return .text(length: try sizes(limit: 1 << 24, count: 1).first)
-    case "time": return .time(fraction: try sizes(limit: 6, count: 1).first ?? 0)
-    case "datetime", "timestamp": return .timestamp(fraction: try sizes(limit: 6, count: 1).first ?? 0)
-    case "decimal", "numeric":
-      let sizes = try sizes(limit: 65, count: 2)
-      let (precision, scale) = (sizes.first ?? 10, sizes.count > 1 ? sizes[1] : 0)
-      guard precision >= 1, scale <= precision, scale <= 38 else {
-        throw Failure(.configuration, "a decimal has 1 to 65 digits, 38 of them behind the point", at: "\(word.place)")
-      }
-      return .decimal(precision: precision, scale: scale)
-    default:
-      let types = ["signed", "unsigned", "decimal", "double", "char", "date", "datetime", "timestamp", "time"]
-      throw Failure(
-        .configuration, "unknown type \(word.shown)\(NearestName.suggestion(for: word.text, in: types))",
-        at: "\(word.place)", hint: NearestName.list("types", types))
-    }
-  }
-
-  /// `(n)` or `(n, m)` where they are written.
-  private mutating func sizes(limit: Int, count: Int) throws(Failure) -> [Int] {
-    guard token.isSymbol("(") else { return [] }
-    var sizes: [Int] = []
-    repeat {
-      step()
-      guard token.kind == .integer, let size = Int(token.text), size <= limit else {
-        throw unexpected("a number up to \(limit)")
-      }
-      sizes.append(size)
-      step()
-    } while token.isSymbol(",") && sizes.count < count
-    try take(symbol: ")")
-    return sizes
+    return unit
   }
 }

@@ -58,7 +58,12 @@ extension Aggregate {
       guard function == .count else { throw Failure(.configuration, "\"\(called)\" needs an expression", at: place) }
       return
     }
-    if function == .count, let rest = Aggregate.withoutWord("distinct", inside) {
+    if let rest = Aggregate.withoutWord("distinct", inside) {
+      guard function == .count else {
+        throw Failure(
+          .configuration, "`distinct` works with `count` only, not with \"\(called)\"", at: place,
+          hint: function == .min || function == .max ? "\(called)(distinct x) is \(called)(x)" : "count(distinct x)")
+      }
       function = .distinct
       inside = rest
     }
@@ -78,9 +83,9 @@ extension Aggregate {
   }
 
   private static func withoutWord(_ word: String, _ text: Substring) -> Substring? {
-    guard text.lowercased().hasPrefix(word), let next = text.dropFirst(word.count).first, next.isWhitespace else {
-      return nil
-    }
+    guard text.lowercased().hasPrefix(word), let next = text.dropFirst(word.count).first,
+      next.isWhitespace || next == "("
+    else { return nil }
     return trimmed(text.dropFirst(word.count))
   }
 
