@@ -183,4 +183,38 @@ import Testing
         ["insert 10 20 a 1 early 0 false"], ["update 10 20 a 1 on_time 1 false"], ["update 10 21 a 2 late 2 false"],
       ])
   }
+
+  /// The numbers of the results of sessions that were taken back go when nothing can begin there any more.
+  @Test(arguments: ["0s", "30s"]) func nothingIsLeftOfSessionsThatWereTakenBack(_ lateness: String) throws {
+    let block = WindowTrial.block(
+      "event_time: happened, max_delay: 1m, allowed_lateness: \(lateness), window: { session: { gap: 10s } }, "
+        + "group_by: [status], aggregate: { n: count() }, accumulation: retracting, trigger: { early: 1 }")
+    let windows = WindowSet(try WindowTrial.definitions(block))
+    var log: [MemoryTransaction] = []
+    var bytes: [Int] = []
+    for round in Int64(0)..<4 {
+      let time = round * 1000 + 100
+      let rows = { (first: Int64, change: (Int64, String) -> MemoryChange) in
+        (0..<50).map { change(round * 1000 + first + $0, "\(round) \($0)") }
+      }
+      let first = log.count
+      for changes in [
+        rows(0) { SessionWindowTests.insert($0, $1, at: time) },
+        rows(100) { SessionWindowTests.insert($0, $1, at: time + 15) },
+        // Joined, and parted.
+        rows(200) { SessionWindowTests.insert($0, $1, at: time + 8) },
+        rows(200) { SessionWindowTests.delete($0, $1, at: time + 8) },
+        rows(0) { SessionWindowTests.delete($0, $1, at: time) },
+        rows(100) { SessionWindowTests.delete($0, $1, at: time + 15) },
+        [SessionWindowTests.insert(round * 1000 + 900, "x", at: time + 500)],
+      ] {
+        log.append(WindowTrial.transaction(time + Int64(log.count), changes))
+      }
+      var output = WindowTrial.Output()
+      try WindowTrial.run(windows, log, from: first, into: &output)
+      #expect(output.rows.count >= 50 * 10)
+      bytes.append(windows.byteCount)
+    }
+    #expect(Set(bytes[1...]).count == 1, "\(bytes)")
+  }
 }
