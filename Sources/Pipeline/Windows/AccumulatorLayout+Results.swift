@@ -108,7 +108,7 @@ enum Percentile {
   static func value(of bucket: Int64) -> Double {
     if bucket == 0 { return 0 }
     if bucket >= noNumber { return .nan }
-    if abs(bucket) >= infinity { return bucket > 0 ? .infinity : -.infinity }
+    if bucket.magnitude >= infinity { return bucket > 0 ? .infinity : -.infinity }
     let exponent = Double(abs(bucket) - middle) * logarithm
     var value = 2 * exp(exponent) / (factor + 1)
     // The bound of one of the last buckets is beyond the range of floats, and its middle is not.

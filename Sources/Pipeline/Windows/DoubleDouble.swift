@@ -24,7 +24,7 @@ struct DoubleDouble: BitwiseCopyable {
     (words[0], words[1]) = (high.bitPattern, low.bitPattern)
   }
 
-  /// Both parts together: the same as `high`, but for two that another program has stored.
+  /// Both parts together: the same as `high`, but where a state has them as they were summed before.
   @inline(__always) var rounded: Double { high.isFinite ? high + low : high }
 
   @inline(__always) var isFinite: Bool { high.isFinite }
