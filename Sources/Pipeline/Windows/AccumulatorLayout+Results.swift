@@ -21,7 +21,7 @@ extension AccumulatorLayout {
     case .sum:
       guard words[2] != 0 || !isZero(words) else { return .null }
       if case .exact = measure.form { return AggregateValue(bits: AccumulatorLayout.load(words)) }
-      return AccumulatorLayout.float(AccumulatorLayout.sum(words))
+      return AccumulatorLayout.float(DoubleDouble(words).rounded)
     case .avg: return try average(measure, words)
     case .stddev: return deviation(measure, words)
     case .distinct: return AggregateValue(bits: Int128(sets.distinct(words[0])))
@@ -44,16 +44,12 @@ extension AccumulatorLayout {
 
   static func float(_ value: Double) -> AggregateValue { AggregateValue(bits: Int128(value.bitPattern)) }
 
-  private static func sum(_ words: Words) -> Double {
-    Double(bitPattern: words[0]) + Double(bitPattern: words[1])
-  }
-
   /// Four digits more than the values have, rounded half away from zero, as division is in expressions.
   private func average(_ measure: Measure, _ words: Words) throws(ValueProblem) -> AggregateValue {
     let count = Int64(bitPattern: words[2])
     guard count != 0 else { return .null }
     guard case .exact(let scale) = measure.form else {
-      return AccumulatorLayout.float(AccumulatorLayout.sum(words) / Double(count))
+      return AccumulatorLayout.float((DoubleDouble(words) / Double(count)).rounded)
     }
     var factor: Int128 = 1
     for _ in 0..<(measure.scale - scale) { factor *= 10 }
@@ -65,16 +61,18 @@ extension AccumulatorLayout {
     return AggregateValue(bits: rounds ? quotient + (isNegative ? -1 : 1) : quotient)
   }
 
-  /// The sample's standard deviation, from n Σx² - (Σx)², exact before the last division.
+  /// The sample's standard deviation: from n Σx² - (Σx)², exact before the last division, and of floats from Σx² - Σx Σx / n
+  /// with twice their digits. Where a square is beyond the range of floats, it is no number.
   private func deviation(_ measure: Measure, _ words: Words) -> AggregateValue {
     let count = Int64(bitPattern: words[4])
     guard count > 1 else { return .null }
-    let divisor = Double(count) * Double(count - 1)
     guard case .exact(let scale) = measure.form else {
-      let sum = AccumulatorLayout.sum(words)
-      let spread = Double(count) * AccumulatorLayout.sum(words + 2) - sum * sum
-      return AccumulatorLayout.float((max(0, spread) / divisor).squareRoot())
+      let sum = DoubleDouble(words)
+      let spread = (DoubleDouble(words + 2) - sum * (sum / Double(count))) / Double(count - 1)
+      guard spread.isFinite else { return AccumulatorLayout.float(.nan) }
+      return AccumulatorLayout.float(max(0, spread.rounded).squareRoot())
     }
+    let divisor = Double(count) * Double(count - 1)
     let sum = AccumulatorLayout.load(words)
     let squares = AccumulatorLayout.load(words + 2).multipliedFullWidth(by: Int128(count))
     let square = sum.multipliedFullWidth(by: sum)
@@ -93,17 +91,28 @@ enum Percentile {
   private static let logarithm = log(factor)
   /// Keeps the buckets of positive and negative numbers apart.
   private static let middle: Int64 = 1 << 20
+  /// Beyond those of all finite numbers.
+  private static let infinity = 2 * middle
+  /// The last one, as databases order it.
+  private static let noNumber = 3 * middle
 
   static func bucket(_ value: Double) -> Int64 {
-    guard value != 0, !value.isNaN else { return 0 }
-    let bounded = min(max(abs(value), Double.leastNormalMagnitude), Double.greatestFiniteMagnitude)
+    if value == 0 { return 0 }
+    if value.isNaN { return noNumber }
+    if value.isInfinite { return value > 0 ? infinity : -infinity }
+    let bounded = max(abs(value), Double.leastNormalMagnitude)
     let index = Int64((log(bounded) / logarithm).rounded(.up)) + middle
     return value > 0 ? index : -index
   }
 
   static func value(of bucket: Int64) -> Double {
     if bucket == 0 { return 0 }
-    let value = 2 * exp(Double(abs(bucket) - middle) * logarithm) / (factor + 1)
+    if bucket >= noNumber { return .nan }
+    if bucket.magnitude >= infinity { return bucket > 0 ? .infinity : -.infinity }
+    let exponent = Double(abs(bucket) - middle) * logarithm
+    var value = 2 * exp(exponent) / (factor + 1)
+    // The bound of one of the last buckets is beyond the range of floats, and its middle is not.
+    if !value.isFinite { value = min(exp(exponent + log(2 / (factor + 1))), .greatestFiniteMagnitude) }
     return bucket > 0 ? value : -value
   }
 }

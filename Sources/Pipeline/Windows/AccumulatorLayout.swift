@@ -3,7 +3,8 @@ import Glibc
 
 /// The state of a window's aggregates in a row of words, and what a row does to it.
 ///
-/// Whole numbers and decimals are summed exactly in 128 bits; an overflow is a failure. *Thread*: one at a time.
+/// Whole numbers and decimals are summed exactly in 128 bits; an overflow is a failure. Floats are summed with twice their
+/// digits; see `DoubleDouble`. *Thread*: one at a time.
 final class AccumulatorLayout {
   typealias Words = UnsafeMutablePointer<UInt64>
 
@@ -16,6 +17,8 @@ final class AccumulatorLayout {
   let sets: SortedCounts
   let keepsValues: Bool
   private let countsTime: Bool
+  /// Every row that goes has come before, into the same state: without values, nothing is left of their sums.
+  private let sumsEnd: Bool
 
   init(_ plan: WindowPlan, _ blocks: BlockArena) {
     measures = plan.measures
@@ -24,6 +27,7 @@ final class AccumulatorLayout {
     width = plan.width
     keepsValues = plan.measures.contains(where: \.keepsValues)
     countsTime = plan.timeColumn != nil
+    sumsEnd = countsTime && plan.definition.accumulation != .discarding
   }
 
   private struct Step {
@@ -105,11 +109,12 @@ final class AccumulatorLayout {
       if case .exact(let scale) = step.form {
         try AccumulatorLayout.add(try row.reader.exact(cell, scale: scale), row.sign, to: words)
       } else {
-        AccumulatorLayout.add(try row.reader.float(cell) * Double(row.sign), to: words)
+        addFloat(DoubleDouble(try row.reader.float(cell)), row.sign, to: words, count: words[2])
       }
     case .stddev: try addSquare(cell, row, step, to: words)
     case .distinct, .min, .max:
-      let key = try row.reader.key(cell, step.form)
+      var key = try row.reader.key(cell, step.form)
+      if step.function == .distinct { AccumulatorLayout.joinZeros(&key, step.form) }
       sets.add(key, row.sign, to: words)
     case .percentile:
       let key = SortedCounts.Key(value: Int128(Percentile.bucket(try number(cell, row, step))))
@@ -133,13 +138,18 @@ final class AccumulatorLayout {
     UnsafeMutableRawPointer(words).storeBytes(of: value, as: Int128.self)
   }
 
-  /// Neumaier's sum: the second word keeps what the first has lost.
-  private static func add(_ value: Double, to words: Words) {
-    let sum = Double(bitPattern: words[0])
-    let next = sum + value
-    let lost = abs(sum) >= abs(value) ? (sum - next) + value : (value - next) + sum
-    words[0] = next.bitPattern
-    words[1] = (Double(bitPattern: words[1]) + lost).bitPattern
+  /// Adds a float to the sum of them, or takes it back.
+  /// - Parameter count: how many values there are now.
+  private func addFloat(_ value: DoubleDouble, _ sign: Int64, to words: Words, count: UInt64) {
+    let sum = DoubleDouble(words) + (sign > 0 ? value : -value)
+    // What was infinite would never be anything else again.
+    let ends = count == 0 && (sumsEnd || !sum.isFinite)
+    (ends ? DoubleDouble(0) : sum).store(to: words)
+  }
+
+  /// Of floats, values that are equal count as one: -0 and 0 are.
+  @inline(__always) static func joinZeros(_ key: inout SortedCounts.Key, _ form: ValueForm) {
+    if case .float = form, key.value == CellReader.ordered(-0.0) { key.value = CellReader.ordered(0) }
   }
 
   private func number(_ cell: Cell, _ row: Row, _ step: Step) throws(ValueProblem) -> Double {
@@ -151,8 +161,8 @@ final class AccumulatorLayout {
     words[4] &+= UInt64(bitPattern: row.sign)
     guard case .exact(let scale) = step.form else {
       let value = try row.reader.float(cell)
-      AccumulatorLayout.add(value * Double(row.sign), to: words)
-      AccumulatorLayout.add(value * value * Double(row.sign), to: words + 2)
+      addFloat(DoubleDouble(value), row.sign, to: words, count: words[4])
+      addFloat(DoubleDouble.product(value, value), row.sign, to: words + 2, count: words[4])
       return
     }
     let value = try row.reader.exact(cell, scale: scale)
@@ -211,7 +221,6 @@ final class AccumulatorLayout {
 
   private static func mergeSum(_ other: Words, into words: Words, _ form: ValueForm) throws(ValueProblem) {
     if case .exact = form { return try add(load(other), 1, to: words) }
-    add(Double(bitPattern: other[0]), to: words)
-    add(Double(bitPattern: other[1]), to: words)
+    (DoubleDouble(words) + DoubleDouble(other)).store(to: words)
   }
 }

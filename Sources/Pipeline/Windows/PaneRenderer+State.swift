@@ -47,7 +47,10 @@ extension AccumulatorLayout {
     try reader.words(words, count: width)
     for measure in measures where measure.keepsValues {
       words[measure.offset] = 0
-      try sets.decode(into: words + measure.offset, isIndexed: measure.function.ordersByTime, from: &reader)
+      let isDistinct = measure.function == .distinct
+      try sets.decode(into: words + measure.offset, isIndexed: measure.function.ordersByTime, from: &reader) {
+        if isDistinct { AccumulatorLayout.joinZeros(&$0, measure.form) }
+      }
     }
   }
 }
@@ -71,7 +74,10 @@ extension SortedCounts {
     }
   }
 
-  func decode(into word: Word, isIndexed: Bool, from reader: inout StateReader) throws(Failure) {
+  /// - Parameter change: makes of a value what it counts as.
+  func decode(
+    into word: Word, isIndexed: Bool, from reader: inout StateReader, change: (inout Key) -> Void
+  ) throws(Failure) {
     for _ in 0..<(try reader.count(least: 48)) {
       var key = Key(time: try reader.integer(), order: try reader.integer(), value: try reader.wide())
       if try reader.integer() != 0 { key.text = try reader.text() }
@@ -79,6 +85,7 @@ extension SortedCounts {
       guard count != 0, count > -SortedCounts.limit, count < SortedCounts.limit else {
         throw StateReader.damaged("has a value a wrong number of times")
       }
+      change(&key)
       add(key, count, to: word, isIndexed: isIndexed)
     }
   }

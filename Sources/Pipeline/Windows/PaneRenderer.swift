@@ -115,6 +115,7 @@ final class PaneRenderer {
     } else {
       let after = try row(pane, group, previous, index: index, sign: -1, writer)
       writer.write(.insert, plan.result, before: RowChange.noCells, after: after)
+      entry[EntryTable.changes] = UInt64(index + 1) << 32
     }
     forget(entry)
   }

@@ -9,7 +9,7 @@ extension SessionWindows {
     try budget.settle()
     groups.retain(group)
     if tellsOpen { self.group(group).pointee.changes = 0 }
-    starts.removeAll(keepingCapacity: true)
+    spans.removeAll(keepingCapacity: true)
     var index = 0
     var gone = 0
     while index < self.group(group).pointee.moments.count {
@@ -18,20 +18,23 @@ extension SessionWindows {
       let start = list[index].time
       let end = list[range.upperBound - 1].time + gap
       let isGone = end - 1 + clock.allowedLateness <= clock.watermark
-      starts.append(start)
-      let isComplete = end - 1 <= clock.watermark
-      let isNew = isComplete && end - 1 > passed
-      if isNew || isGone || (isComplete ? tellsClosed : tellsOpen) {
-        let timing: PaneTiming = isNew ? .onTime : isComplete ? .late : .early
+      spans.append(Span(start: start, end: end))
+      let timing = timing(ofEnd: end, clock)
+      if timing == .onTime || isGone || (timing == .late ? tellsClosed : tellsOpen) {
         let pane = PaneRenderer.Pane(start: start, end: end, timing: timing, isLast: isGone)
-        try tell(pane, range, group, isAlways: isNew, writer)
+        try tell(pane, range, group, isAlways: timing == .onTime, writer)
       }
       if isGone { gone = range.upperBound }
       index = range.upperBound
     }
-    try retract(group, writer)
+    try retract(group, clock, writer)
     if gone > 0 { try forget(group, gone) }
     groups.release(group)
+  }
+
+  /// What a pane says that is told now of a session with this end.
+  @inline(__always) private func timing(ofEnd end: Int64, _ clock: WindowClock) -> PaneTiming {
+    end - 1 > clock.watermark ? .early : end - 1 > passed ? .onTime : .late
   }
 
   /// The moments of the session that begins at an index.
@@ -79,22 +82,32 @@ extension SessionWindows {
   }
 
   /// Takes back the sessions that begin where none begins any more: they have been joined, parted or emptied.
-  private func retract(_ group: UInt32, _ writer: PaneWriter) throws(Failure) {
+  private func retract(_ group: UInt32, _ clock: WindowClock, _ writer: PaneWriter) throws(Failure) {
     var index = 0
-    var kept = 0
+    var next = 0
     while index < self.group(group).pointee.told.count {
       let element = self.group(group).pointee.told.elements(in: blocks)[index]
-      while kept < starts.count, starts[kept] < element.time { kept += 1 }
-      if kept < starts.count, starts[kept] == element.time {
+      while next < spans.count, spans[next].start < element.time { next += 1 }
+      if next < spans.count, spans[next].start == element.time {
         index += 1
         continue
       }
       try budget.settle()
       let words = told.words(element.entry)
-      let end = Int64(bitPattern: words[EntryTable.rows])
-      let pane = PaneRenderer.Pane(start: element.time, end: end, timing: .late, isLast: false)
+      let gone = Span(start: element.time, end: Int64(bitPattern: words[EntryTable.rows]))
+      let timing = timing(ofEnd: replacement(of: gone, before: next)?.end ?? gone.end, clock)
+      let pane = PaneRenderer.Pane(start: gone.start, end: gone.end, timing: timing, isLast: false)
       try renderer.retract(pane, words, to: writer)
-      removeTold(at: index, group)
+      // Results are told apart by their number: where a session begins there once more, it goes on.
+      let isNumbered = definition.accumulation == .retracting && gone.end - 1 + clock.allowedLateness > clock.watermark
+      if isNumbered { index += 1 } else { removeTold(at: index, group) }
     }
+  }
+
+  /// The first session that lies where one did that is no more: it stands in its place.
+  /// - Parameter next: the index of the first that begins behind its start.
+  private func replacement(of gone: Span, before next: Int) -> Span? {
+    if next > 0, spans[next - 1].end > gone.start { return spans[next - 1] }
+    return next < spans.count && spans[next].start < gone.end ? spans[next] : nil
   }
 }

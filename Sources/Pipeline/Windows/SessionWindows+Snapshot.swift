@@ -12,8 +12,7 @@ extension SessionWindows {
 
   /// What waits for a multiple of a trigger's period goes on to wait.
   func endSnapshot(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
-    var limit = UInt32.max
-    if case .changes(let count) = definition.early { limit = UInt32(clamping: count) }
+    let limit = earlyLimit
     let tellsClosed = definition.late == .each
     var list: [UInt32] = []
     groups.forEach { number in

@@ -52,8 +52,14 @@ final class SessionWindows: WindowState {
   let merged: AccumulatorLayout.Words
   /// The entry of a session that is told once.
   let single: EntryTable.Words
-  /// The starts of a group's sessions.
-  @exclusivity(unchecked) var starts: [Int64] = []
+  /// The sessions of the group that is looked at, in order of their times.
+  @exclusivity(unchecked) var spans: [Span] = []
+
+  /// From when until when a session goes.
+  struct Span: BitwiseCopyable {
+    var start: Int64
+    var end: Int64
+  }
 
   init(_ plan: WindowPlan, gap: Int64, _ budget: StateBudget) {
     definition = plan.definition
@@ -81,7 +87,7 @@ final class SessionWindows: WindowState {
   var byteCount: Int {
     moments.byteCount + told.byteCount + groups.byteCount + blocks.inUse + timers.byteCount + fixedByteCount
   }
-  var fixedByteCount: Int { (pending.capacity + early.capacity + late.capacity) * 4 + starts.capacity * 8 }
+  var fixedByteCount: Int { (pending.capacity + early.capacity + late.capacity) * 4 + spans.capacity * 16 }
   var entryCount: Int { moments.count }
 
   /// What a group has; good until the budget is settled.
@@ -110,6 +116,12 @@ final class SessionWindows: WindowState {
     let index = EntryList.position(of: row.time, in: list)
     let end = endOfSession(holding: row.time, before: index, in: list)
     if end - 1 <= clock.watermark, end - 1 + clock.allowedLateness <= clock.watermark { return try tooLate(end) }
+    let ownEnd = row.time + gap
+    if ownEnd - 1 <= clock.watermark, ownEnd - 1 + clock.allowedLateness <= clock.watermark,
+      !joins(row, at: index, in: list)
+    {
+      return try tooLate(ownEnd)
+    }
     let moment: UInt32
     if index < list.count, list[index].time == row.time {
       moment = list[index].entry
@@ -152,6 +164,14 @@ final class SessionWindows: WindowState {
       index += 1
     }
     return last + gap
+  }
+
+  /// Whether a row that alone would be too late belongs to a session that is still kept: one that goes, where it is held; one
+  /// that comes, where a row before it is. One that would begin a session earlier may be of one that is gone, or lie behind it:
+  /// no session begins where one has begun that is gone.
+  private func joins(_ row: AccumulatorLayout.Row, at index: Int, in list: EntryList.Elements) -> Bool {
+    if index < list.count, list[index].time == row.time { return true }
+    return row.sign > 0 && index > 0 && row.time - list[index - 1].time < gap
   }
 
   @inline(__always) private func insert(_ time: Int64, at index: Int, _ group: UInt32) -> UInt32 {
@@ -202,13 +222,20 @@ final class SessionWindows: WindowState {
     }
   }
 
+  /// How many changes of a group there are when its open sessions are told.
+  var earlyLimit: UInt32 {
+    if case .changes(let count) = definition.early { UInt32(clamping: count) } else { .max }
+  }
+
   func endTransaction(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
     passes += 1
     for group in pending {
-      self.group(group).pointee.isPending = false
+      let own = self.group(group)
+      own.pointee.isPending = false
       // Its sessions are looked at with this watermark: each is told once.
-      self.group(group).pointee.lookedAt = passes
-      try tell(group, tellsOpen: true, tellsClosed: definition.late == .each, clock, writer)
+      own.pointee.lookedAt = passes
+      let isFull = own.pointee.changes >= earlyLimit
+      try tell(group, tellsOpen: isFull, tellsClosed: definition.late == .each, clock, writer)
       groups.release(group)
     }
     pending.removeAll(keepingCapacity: true)

@@ -131,9 +131,9 @@ struct CellReader {
     }
   }
 
-  /// A number with the order of the floats: -0 comes right before 0.
+  /// A number with the order of the floats: -0 comes right before 0, and what is no number behind all, as databases order it.
   static func ordered(_ value: Double) -> Int128 {
-    let bits = Int64(bitPattern: value.bitPattern)
+    let bits = Int64(bitPattern: value.isNaN ? Double.nan.bitPattern : value.bitPattern)
     return Int128(bits < 0 ? bits ^ .max : bits)
   }
 
