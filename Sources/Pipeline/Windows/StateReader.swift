@@ -112,6 +112,50 @@ struct StateReader {
     for index in 0..<count { words[index] = try unsigned() }
   }
 
+  /// Passes over so many bytes.
+  mutating func skip(_ count: Int) throws(Failure) {
+    guard count >= 0, count <= left else { throw StateReader.damaged("has a wrong length") }
+    var rest = count
+    while rest > 0 {
+      try need(min(rest, StateReader.bufferSize))
+      let step = min(rest, bytes.count - offset)
+      offset += step
+      rest -= step
+    }
+  }
+
+  /// Takes the list of numbers off the end that `StateWriter.append(list:)` wrote there last.
+  mutating func takeLastList() throws(Failure) -> [Int] {
+    var end = try last(8)
+    let count = try end.integer()
+    guard count >= 0, count <= left / 8 - 1 else { throw StateReader.damaged("has a wrong length") }
+    let size = (Int(count) + 1) * 8
+    var list = try last(size)
+    if unread > 0 { unread -= size } else { bytes.removeLast(size) }
+    var numbers: [Int] = []
+    for _ in 0..<count { numbers.append(Int(try list.integer())) }
+    return numbers
+  }
+
+  /// The last bytes, which stay where they are.
+  private mutating func last(_ size: Int) throws(Failure) -> StateReader {
+    if unread < size { try need(left) }
+    guard left >= size else { throw StateReader.damaged() }
+    if unread == 0 { return StateReader(Array(bytes.suffix(size))) }
+    let here = lseek(file, 0, SEEK_CUR)
+    guard here >= 0 else { throw WindowStore.fault("cannot read", path) }
+    let start = Int(here) + unread - size
+    var found = [UInt8](repeating: 0, count: size)
+    var offset = 0
+    while offset < size {
+      let got = found.withUnsafeMutableBytes { pread(file, $0.baseAddress! + offset, size - offset, start + offset) }
+      if got < 0, errno == EINTR { continue }
+      guard got > 0 else { throw WindowStore.fault("cannot read", path) }
+      offset += got
+    }
+    return StateReader(found)
+  }
+
   /// Reads everything that is left.
   /// - Returns: its checksum.
   mutating func skipAll() throws(Failure) -> UInt64 {

@@ -12,10 +12,15 @@ struct StateWriter {
   /// -1: everything stays in `bytes`.
   private let file: Int32
   private let path: String
+  /// How many bytes went to the file.
+  private var flushed = 0
   private var checksum = StateChecksum()
   private var failure: Failure?
 
   init() { (file, path) = (-1, "") }
+
+  /// How many bytes were appended.
+  var count: Int { flushed + bytes.count }
 
   /// Writes into a file that is open; it stays so.
   init(file: Int32, path: String) {
@@ -48,8 +53,15 @@ struct StateWriter {
     for index in 0..<count { append(words[index]) }
   }
 
+  /// Numbers that are found from the end.
+  mutating func append(list: [Int]) {
+    for number in list { append(number) }
+    append(list.count)
+  }
+
   private mutating func flush() {
     checksum.add(bytes)
+    flushed += bytes.count
     write()
   }
 

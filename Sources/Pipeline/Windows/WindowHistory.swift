@@ -54,6 +54,9 @@ final class WindowHistory: Sendable {
     if chosen == nil, let furthest {
       try WindowHistory.refuse(furthest, isPartial: known.count < checkpoints.count)
     }
+    if let chosen, store.isOfOthers(chosen) {
+      try WindowHistory.requireRest(chosen, known, coverage, definitions)
+    }
     // Those that are newer come again, perhaps of another order.
     try store.remove { (generation) throws(Failure) in generation != chosen }
     var state = State(store: store, pause: interval)
@@ -69,6 +72,21 @@ final class WindowHistory: Sendable {
     start = chosen.map(\.log)
     isBehindResults = chosen.map { chosen in known.contains { WindowPosition($0).panes > chosen.panes } } ?? false
     self.state = Mutex(state)
+  }
+
+  /// Windows come and go only where all that was told is in the state: what comes again would be told by others.
+  private static func requireRest(
+    _ generation: WindowStore.Generation, _ checkpoints: [Position], _ coverage: WindowCoverage,
+    _ definitions: [WindowDefinition]
+  ) throws(Failure) {
+    let isInside = try generation.log.map { log throws(Failure) in try coverage.isInsideSnapshot(log) } ?? false
+    guard isInside || checkpoints.contains(where: { WindowPosition($0).panes > generation.panes }) else { return }
+    let added = definitions.first { !generation.fingerprints.contains($0.fingerprint) }
+    throw Failure(
+      .configuration,
+      "windows were added or taken out, and the pipeline did not come to rest before: "
+        + (isInside ? "it is inside a snapshot" : "a sink has results that the stored state has not"),
+      at: added?.place ?? "", hint: "start the pipeline once with the windows as they were, and stop it with SIGTERM")
   }
 
   private static func removeAll(_ directory: String) throws(Failure) {
@@ -147,6 +165,11 @@ final class WindowHistory: Sendable {
       }
       let results = try state.store.state(of: beginning) { (reader) throws(Failure) in
         try windows.decode(from: &reader, panes: beginning.panes, log: beginning.log)
+      }
+      if state.store.isOfOthers(beginning) {
+        // What they tell from here on follows from this place, also after a crash.
+        try state.store.append(log: beginning.log, panes: beginning.panes) { windows.encode(results, to: &$0) }
+        try state.store.remove { (generation) throws(Failure) in generation.number == beginning.number }
       }
       return WindowReplay(coverage.log, catchUp: state.mayRepeat ? catchUp : nil, results: results)
     }

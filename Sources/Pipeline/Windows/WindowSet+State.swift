@@ -15,10 +15,18 @@ extension WindowSet {
     state.append(clock)
     state.append(writer.latestCommit.microseconds)
     state.append(operators.count)
-    for window in operators { window.encode(sources, to: &state) }
+    var lengths: [Int] = []
+    for window in operators {
+      let start = state.count
+      state.append(window.definition.fingerprint)
+      window.encode(sources, to: &state)
+      lengths.append(state.count - start)
+    }
     state.append(results.count)
     for batch in results { batch.encode(to: &state) }
     if isInsideSnapshot { state.append(1) }
+    // For whoever has other windows, and passes over these.
+    state.append(list: lengths)
   }
 
   /// Reads a state from bytes.
@@ -27,13 +35,23 @@ extension WindowSet {
     return try decode(from: &reader, panes: panes, log: log)
   }
 
-  /// Reads a state into windows that have none.
+  /// Reads a state into windows that have none. A window that it does not have begins here; one that it has besides is over.
   /// - Returns: the results that came with it.
   func decode(from reader: inout StateReader, panes: UInt64, log: Position?) throws(Failure) -> [Batch] {
+    let lengths = try reader.takeLastList()
     let clock = try reader.integer()
     let latestCommit = try reader.integer()
-    guard try reader.count() == operators.count else { throw StateReader.damaged("has other windows") }
-    for window in operators { try window.decode(sources, from: &reader) }
+    guard try reader.count() == lengths.count else { throw StateReader.damaged("has a wrong length") }
+    for length in lengths {
+      let end = reader.left - length
+      let fingerprint = try reader.string()
+      if let window = operators.first(where: { $0.definition.fingerprint == fingerprint }) {
+        try window.decode(sources, from: &reader)
+        guard reader.left == end else { throw StateReader.damaged("has a wrong length") }
+      } else {
+        try reader.skip(reader.left - end)
+      }
+    }
     var results: [Batch] = []
     var behind = panes
     for _ in 0..<(try reader.count(least: 8)) {

@@ -12,14 +12,14 @@ struct WindowStore {
     /// Nil: before the log's beginning.
     var log: Position?
     var panes: UInt64
+    /// Of the windows whose state it is.
+    var fingerprints: [String] = []
   }
 
   /// "Wtehserf", and behind it the form of what follows.
   private static let magic: Int64 = 0x6672_6573_6865_7457
-  private static let version: Int64 = 3
+  private static let version: Int64 = 4
   private let directory: String
-  /// Nil: whatever is there is to be removed, and not read.
-  private let fingerprint: String?
   private let definitions: [WindowDefinition]
   private(set) var generations: [Generation] = []
 
@@ -27,7 +27,6 @@ struct WindowStore {
   /// - Parameter definitions: the windows whose state it is; nil: whatever is there is to be removed, and not read.
   init(directory: String, _ definitions: [WindowDefinition]?) throws(Failure) {
     self.directory = directory + "/windows.state"
-    fingerprint = definitions.map { $0.map(\.fingerprint).joined(separator: "\n\n") }
     self.definitions = definitions ?? []
     if mkdir(self.directory, 0o700) == 0 {
       try DurableDirectory.sync(directory)
@@ -36,7 +35,7 @@ struct WindowStore {
     }
     for number in try numbers() {
       generations.append(
-        fingerprint == nil
+        definitions == nil
           ? Generation(number: number, log: nil, panes: 0)
           : try read(number) { (generation, _) throws(Failure) in generation })
     }
@@ -66,7 +65,8 @@ struct WindowStore {
     try write(to: temporary) { content in
       content.append(WindowStore.magic)
       content.append(WindowStore.version)
-      content.append(fingerprint ?? "")
+      content.append(definitions.count)
+      for definition in definitions { content.append(definition.fingerprint) }
       content.append(log == nil ? 0 : 1)
       content.append(log?.text ?? "")
       content.append(log?.token ?? "")
@@ -77,7 +77,13 @@ struct WindowStore {
     guard rename(temporary, path(number)) == 0 else { throw WindowStore.fault("cannot name", temporary) }
     try DurableDirectory.sync(directory)
     Failpoint.hit("windows.stored")
-    generations.append(Generation(number: number, log: log, panes: panes))
+    generations.append(
+      Generation(number: number, log: log, panes: panes, fingerprints: definitions.map(\.fingerprint)))
+  }
+
+  /// Whether a generation is of other windows than the pipeline has now.
+  func isOfOthers(_ generation: Generation) -> Bool {
+    Set(generation.fingerprints) != Set(definitions.map(\.fingerprint))
   }
 
   private func write(to path: String, _ body: (inout StateWriter) -> Void) throws(Failure) {
@@ -103,26 +109,30 @@ struct WindowStore {
       guard lseek(file, 0, SEEK_SET) == 0 else { throw WindowStore.fault("cannot read", path) }
       var reader = StateReader(file: file, path: path, count: count)
       _ = try (reader.integer(), reader.integer())
-      let stored = try reader.string()
-      guard stored == fingerprint else { throw changed(stored) }
+      var fingerprints: [String] = []
+      for _ in 0..<(try reader.count(least: 8)) { fingerprints.append(try reader.string()) }
+      try checkNames(fingerprints)
       let hasLog = try reader.integer() != 0
       let log = Position(text: try reader.string(), token: try reader.string())
       let panes = try reader.unsigned()
-      return try body(Generation(number: number, log: hasLog ? log : nil, panes: panes), &reader)
+      return try body(
+        Generation(number: number, log: hasLog ? log : nil, panes: panes, fingerprints: fingerprints), &reader)
     } catch {
       throw error.at(path)
     }
   }
 
-  /// - Parameter stored: what the windows were when the state was stored.
-  private func changed(_ stored: String) -> Failure {
-    let window = definitions.first { !stored.contains($0.fingerprint) }
-    return Failure(
-      .configuration,
-      "the definition of \(window.map { "window \"\($0.name)\"" } ?? "a window") has changed, and the state that is "
-        + "stored in \(directory) does not fit any more", at: window?.place ?? "",
-      hint: "give the window another name and table, or begin anew: remove windows.state from the state directory,"
-        + " and the tables and checkpoints of the sinks")
+  /// What a window of a name was when its state was stored, it must be still: its results are in its table.
+  private func checkNames(_ stored: [String]) throws(Failure) {
+    for definition in definitions where !stored.contains(definition.fingerprint) {
+      guard stored.contains(where: { $0.hasPrefix(definition.name + "\n") }) else { continue }
+      throw Failure(
+        .configuration,
+        "the definition of window \"\(definition.name)\" has changed, and the state that is stored in \(directory) does not "
+          + "fit any more", at: definition.place,
+        hint: "give the window another name and table: it then begins where the pipeline is; or begin anew: remove"
+          + " windows.state from the state directory, and the tables and checkpoints of the sinks")
+    }
   }
 
   /// How many bytes of a file lie before its checksum, which is right.
