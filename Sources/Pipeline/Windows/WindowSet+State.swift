@@ -43,6 +43,7 @@ extension WindowSet {
     let latestCommit = try reader.integer()
     guard try reader.count() == lengths.count else { throw StateReader.damaged("has a wrong length") }
     for length in lengths {
+      guard length >= 8, length <= reader.left else { throw StateReader.damaged("has a wrong length") }
       let end = reader.left - length
       let fingerprint = try reader.string()
       if let window = operators.first(where: { $0.definition.fingerprint == fingerprint }) {
