@@ -159,7 +159,7 @@ let package = Package(
       name: "KafkaConnectorTests",
       dependencies: [
         "Change", "Flow", "Pipeline", "KafkaConnector", "KafkaClient", "KafkaMock", "kafka-mock", "Formats",
-        "MariaDBConnector", "MemoryConnector", "ConnectorConformance", "DebeziumFixtures", log,
+        "MariaDBConnector", "MemoryConnector", "ConnectorConformance", "DebeziumFixtures", "PipelineConfiguration", log,
       ]),
     .testTarget(
       name: "MemoryConnectorTests",

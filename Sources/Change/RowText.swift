@@ -23,7 +23,8 @@ package enum RowText {
     return text + "}"
   }
 
-  private static func value(_ cell: Cell, _ type: ColumnType, _ arena: [UInt8]) -> String {
+  /// One value as JSON.
+  package static func value(_ cell: Cell, _ type: ColumnType, _ arena: [UInt8]) -> String {
     switch cell.tag {
     case .absent, .unavailable, .null: return "null"
     case .boolean: return cell.payload == 0 ? "false" : "true"
@@ -59,7 +60,7 @@ package enum RowText {
     (byte < 16 ? "0" : "") + String(byte, radix: 16)
   }
 
-  private static func string(_ text: String) -> String {
+  package static func string(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {
       switch scalar {

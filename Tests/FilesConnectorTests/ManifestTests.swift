@@ -128,4 +128,37 @@ import Testing
     #expect(record.first.offset == 200 && record.last.offset == 1000 && record.last.file == 1)
     #expect(record.changes == 5 && record.date == "2023-11-14" && record.format == "json" && record.isOpen)
   }
+
+  /// The member `watermark_us` of the manifest's checkpoint as it stands there; nil: it has none.
+  private func storedWatermark() throws -> Int64? {
+    struct Stored: Decodable {
+      struct Checkpoint: Decodable {
+        var watermark: Int64?
+        enum CodingKeys: String, CodingKey { case watermark = "watermark_us" }
+      }
+      var checkpoint: Checkpoint?
+    }
+    let data = try Data(contentsOf: URL(fileURLWithPath: "\(folder.root)/manifest.json"))
+    return try #require(try JSONDecoder().decode(Stored.self, from: data).checkpoint).watermark
+  }
+
+  @Test func theManifestHoldsTheWatermarkInMicrosecondsAndKeepsIt() async throws {
+    let work = Workload()
+    var stored: [Int64?] = []
+    let promised = EventTime(microseconds: 1_700_000_001_000_007)
+    let times = [EventTime.distantPast, promised, .distantPast, EventTime(seconds: 9)]
+    for (number, watermark) in times.enumerated() {
+      let sink = try FilesSink(Sample.settings(folder.root), pipeline: "shop", badRows: .stop)
+      _ = try await sink.open()
+      work.insert(into: [Sample.table("t")])
+      _ = try await sink.deliver(
+        work.take(), Checkpoint(position: Sample.checkpoint(number).position, watermark: watermark))
+      await sink.close()
+      stored.append(try storedWatermark())
+    }
+    #expect(stored == [nil, 1_700_000_001_000_007, 1_700_000_001_000_007, 1_700_000_001_000_007])
+    let manifest = try #require(try ManifestReader(folder.root).read { _, _ in })
+    #expect(manifest.checkpoint?.watermark == promised)
+    #expect(manifest.checkpoint?.position == Sample.checkpoint(3).position)
+  }
 }

@@ -109,17 +109,47 @@ private func follow(_ root: String, until checkpoint: Checkpoint) throws -> (lin
     }
     work.insert(into: [Sample.table("t")])
     try await sink.write(work.take(), parts: 0..<1)
+    let lines = try runScripts([0])
+    #expect(lines == (try committedLines(folder.root)))
+    #expect(lines.count == 1260)
+    #expect(folder.files().contains { $0.hasPrefix("manifest-") })
+    await sink.close()
+  }
+
+  /// What scripts of the module's article print together, by their places in it.
+  private func runScripts(_ numbers: [Int]) throws -> [String] {
     let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized
     let article = try String(
       contentsOf: package.appending(path: "Sources/Connectors/Files/Files.docc/Files.md"), encoding: .utf8)
-    let code = try #require(article.components(separatedBy: "```python\n").last?.components(separatedBy: "```").first)
+    let scripts = article.components(separatedBy: "```python\n").dropFirst()
+      .map { $0.components(separatedBy: "```").first ?? "" }
+    var code = ""
+    for number in numbers { code += try #require(scripts.count > number ? scripts[number] : nil) }
     let script = folder.path + "/read.py"
     try code.write(toFile: script, atomically: true, encoding: .utf8)
     let text = try run("/usr/bin/env", ["python3", script, folder.root])
-    #expect(text.split(separator: "\n").map(String.init) == (try committedLines(folder.root)))
-    #expect(text.split(separator: "\n").count == 1260)
-    #expect(folder.files().contains { $0.hasPrefix("manifest-") })
+    return text.split(separator: "\n").map(String.init)
+  }
+
+  @Test func theCutOfTheArticleIsOneStateOfAllTables() async throws {
+    let sink = try FilesSink(Sample.settings(folder.root), pipeline: "shop", badRows: .stop)
+    _ = try await sink.open()
+    let work = Workload()
+    // Four transactions a millisecond apart, of which the sources have promised the first two.
+    for _ in 0..<4 { work.insert(into: [Sample.table("orders"), Sample.table("items")]) }
+    _ = try await sink.deliver(
+      work.take(),
+      Checkpoint(position: Sample.checkpoint(1).position, watermark: EventTime(microseconds: 1_700_000_000_002_000)))
     await sink.close()
+    let all = try runScripts([0])
+    #expect(all.count == 8)
+    // The second one goes on behind the first.
+    let kept = try runScripts([0, 1]).dropFirst(all.count)
+    #expect(kept.count == 4)
+    for table in ["orders", "items"] {
+      #expect(kept.filter { $0.contains("\"table\":\"\(table)\"") }.count == 2)
+    }
+    #expect(kept.allSatisfy { $0.contains("\"tx\":\"0-1-1\"") || $0.contains("\"tx\":\"0-1-2\"") })
   }
 
   @Test func compressedSegmentsThatAreCutOrFlippedAreRefused() async throws {

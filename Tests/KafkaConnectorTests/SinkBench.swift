@@ -74,6 +74,9 @@ final class SinkBench: @unchecked Sendable {
     }
   }
 
+  /// The topics of the open sink.
+  var directory: TopicDirectory? { sink.sender?.directory }
+
   func close() async { await withTaskExecutorPreference(thread) { await sink.close() } }
 
   private var mark: LogMark { LogMark(sequence: sequence, file: 1, endOffset: sequence) }

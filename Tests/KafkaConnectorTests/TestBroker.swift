@@ -62,6 +62,8 @@ final class TestBroker: Sendable {
     var headers: [String]?
     var key: String?
     var payload: String?
+    /// Milliseconds since 1970.
+    var ts: Int64?
 
     /// The value of a header; nil: there is none.
     func header(_ name: String) -> String? {

@@ -26,6 +26,10 @@ package struct EncodedRecord: Hashable, Sendable {
   /// The name of the record's header, and its value; nil: it has none.
   package var headerName: Range<Int>?
   package var headerValue: Range<Int>?
+  /// Where further headers lie, for `EncodedHeader.next`; nil: there are none.
+  package var headers: Range<Int>?
+  /// Milliseconds since 1970; 0: when it is sent.
+  package var timestamp: Int64 = 0
 
   package init(topic: Range<Int>) { self.topic = topic }
 }

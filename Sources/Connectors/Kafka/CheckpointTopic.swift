@@ -55,12 +55,21 @@ struct CheckpointTopic {
     return isHidden ? max(patience, settings.transactionTimeout &+ 30_000_000_000) : patience
   }
 
-  /// The newest checkpoint whose transaction was committed; nil: there is none.
+  /// What the sinks before this one have left.
+  struct Content {
+    /// The newest checkpoint whose transaction was committed; nil: there is none.
+    var checkpoint: CheckpointRecord?
+    /// The topics that were written to, whenever that was.
+    var topics: Set<String> = []
+  }
+
+  /// What was committed when this was called.
   ///
   /// Another sink's transaction that is still open hides what lies behind it: then this waits until it has ended, because
   /// an older checkpoint would repeat changes.
-  func read() throws -> CheckpointRecord? {
+  func read() throws -> Content {
     let key = CheckpointRecord.key(pipeline: pipeline, sink: sink)
+    let written = WrittenTopic(pipeline: pipeline, sink: sink)
     let reader: KafkaPartitionReader
     do {
       reader = try KafkaPartitionReader(
@@ -69,13 +78,16 @@ struct CheckpointTopic {
       throw error.failure("read the checkpoint", at: place)
     }
     var newest: [UInt8]?
+    var content = Content()
     var end: Int64?
     var wanted: Int64?
     let began = MonotonicTime.now()
     var lastReport = began
     while true {
       switch try next(reader) {
-      case .message(let found, let value, _): if found == key { newest = value }
+      case .message(let found, let value, _):
+        if found == key { newest = value }
+        if let topic = found.flatMap(written.name) { content.topics.insert(topic) }
       case .end(let offset): end = offset
       case .nothing: break
       }
@@ -93,8 +105,8 @@ struct CheckpointTopic {
         report(isHidden: wanted != nil)
       }
     }
-    guard let newest else { return nil }
-    return try CheckpointRecord(newest, at: place)
+    content.checkpoint = try newest.map { try CheckpointRecord($0, at: place) }
+    return content
   }
 
   private func next(_ reader: KafkaPartitionReader) throws(Failure) -> KafkaPartitionReader.Reading {

@@ -15,6 +15,7 @@ extension KafkaOptions {
       brokers: brokers.joined(separator: ","), topic: topic, encoding: FormatOptions.encoding(block))
     settings.schemaTopic = try template("schema_topic", block)
     settings.format = try format(block)
+    settings.raw = block.block("raw").map { RawOptions($0) }
     // Readers of plain JSON do not expect messages without a value, unless they are asked for.
     settings.writesTombstones = block.has("tombstones.on.delete") && block.boolean("tombstones.on.delete") == true
     settings.includesSchemaChanges = block.boolean("include.schema.changes") ?? true

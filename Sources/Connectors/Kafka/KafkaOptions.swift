@@ -1,3 +1,4 @@
+import Formats
 import Pipeline
 
 /// The options of a `kafka` sink.
@@ -10,6 +11,9 @@ enum KafkaOptions {
     Option(
       "format", .choice(["json", "debezium-json", "canal-json", "maxwell"]), default: "json",
       "What a message's key and value are."),
+    Option(
+      "raw", .block(RawOptions.options),
+      "Tables whose messages are columns as they are, such as those of an outbox; the others have the format."),
     Option(
       "schema_topic", .string,
       "The topic of schema changes; by default the pipeline's name, or topic.prefix, as Debezium has it."),

@@ -56,6 +56,8 @@ package struct KafkaSettings: Sendable {
   /// Where changes of schemas go in formats that name no topic for them.
   package var schemaTopic: TopicTemplate?
   package var format = Format.json
+  /// The tables whose messages are columns as they are; nil: none.
+  package var raw: RawOptions?
   package var guarantee = Guarantee.exactlyOnce
   /// nil: made of the pipeline's and the sink's name.
   package var transactionalId: String?
@@ -103,13 +105,19 @@ package struct KafkaSettings: Sendable {
     }
   }
 
-  /// Whether the format leaves rows out, whatever they hold.
+  /// Whether the format leaves rows out, or columns of them, whatever they hold.
   var skipsRows: Bool {
+    if raw != nil { return true }
     guard case .debezium(let options) = format else { return false }
     return !options.skippedOperations.isDisjoint(with: ["c", "u", "d"])
   }
 
   package func makeEncoder(_ context: EncodingContext) -> any RecordEncoder {
+    let encoder = formatEncoder(context)
+    return raw.map { RawRecordEncoder($0, others: encoder, context: context) } ?? encoder
+  }
+
+  private func formatEncoder(_ context: EncodingContext) -> any RecordEncoder {
     switch format {
     case .json: records(of: JSONChangeEncoder(context: context), context)
     case .debezium(let options): DebeziumChangeEncoder(options: options, context: context)

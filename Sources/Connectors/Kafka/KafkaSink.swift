@@ -18,11 +18,15 @@ package final class KafkaSink: Sink {
   private let context: ConnectorContext
 
   private var writer: MessageWriter?
-  private var sender: RecordSender?
+  private(set) var sender: RecordSender?
   private var checkpoints: TargetTopic?
   private var watermarks: WatermarkRecords
   /// What was stored before: what is promised stays promised.
   private var promised = EventTime.distantPast
+  /// The topics that are known to have been written to, by this sink and those before it.
+  private var written: Set<String> = []
+  /// How many topics the directory had when all of them were noted.
+  private var told = 0
   private var epoch: UInt64 = 0
   private var isBroken = false
 
@@ -51,12 +55,15 @@ package final class KafkaSink: Sink {
     if let warning = try topic.check(directory.cleanupPolicy(of: settings.checkpointTopic)) {
       context.logger.warning("\(warning)")
     }
-    let found = try topic.read()
+    let content = try topic.read()
+    let found = content.checkpoint
     epoch = try found?.nextEpoch(at: topic.place) ?? 1
     promised = found?.watermark.map { EventTime(microseconds: $0) } ?? .distantPast
     // A checkpoint may hold one that its readers were not told.
     let told = EventTime(microseconds: promised.microseconds == .min ? .min : promised.microseconds - 1)
     watermarks = WatermarkRecords(interval: settings.watermarkInterval, after: told)
+    written = content.topics
+    if settings.watermarkInterval != nil { try directory.find(content.topics) }
     sender = RecordSender(settings, context, writer, directory)
     self.writer = writer
     return found.map { Position(text: $0.position, token: $0.token) }
@@ -83,6 +90,7 @@ package final class KafkaSink: Sink {
         try writer.flush()
       }
       Failpoint.hit("kafka.before_checkpoint")
+      try rememberTopics(of: sender.directory, in: checkpoints, with: writer)
       let record = CheckpointRecord(
         checkpoint, pipeline: context.pipeline, sink: context.name, epoch: epoch, written: WallClock.microseconds())
       let key = CheckpointRecord.key(pipeline: context.pipeline, sink: context.name)
@@ -98,6 +106,23 @@ package final class KafkaSink: Sink {
       throw error
     }
     return Receipt(outcomes: sender.takeOutcomes())
+  }
+
+  /// Notes, in the transaction of their first messages, the topics that are written to: whoever goes on tells their readers
+  /// how far it has come, also where nothing more is written.
+  private func rememberTopics(
+    of directory: TopicDirectory, in checkpoints: TargetTopic, with writer: MessageWriter
+  ) throws {
+    let topics = directory.all
+    // They only get more, and those that were found are among those that were written to.
+    guard topics.count > told else { return }
+    for topic in topics.sorted(by: { $0.name < $1.name }) where written.insert(topic.name).inserted {
+      let record = WrittenTopic(pipeline: context.pipeline, sink: context.name)
+      let (key, value) = (record.key(of: topic.name), WrittenTopic.value)
+      try writer.send(
+        checkpoints, partition: CheckpointTopic.partition, key: key.span.bytes, value: value.span.bytes)
+    }
+    told = topics.count
   }
 
   package func close() async {

@@ -35,6 +35,7 @@ package struct KafkaSinkDefinition: SinkDefinition {
     if context.badRowPolicy == .quarantine { try directory.reserve(settings.quarantineTopic(of: context.pipeline)) }
     var planned: Set<String> = []
     for table in tables {
+      if let problem = settings.raw?.problem(of: table, settings.encoding) { throw problem }
       let name = try directory.plannedName(of: table.name)
       if planned.insert(name).inserted { describe(name, directory, settings, &plan) }
       if settings.encoding.keyColumns[table.name] == nil, table.key.isEmpty {
@@ -48,7 +49,7 @@ package struct KafkaSinkDefinition: SinkDefinition {
       if let warning = try checkpoints.check(directory.cleanupPolicy(of: settings.checkpointTopic)) {
         plan.warnings.append(warning)
       }
-      plan.checkpoint = try checkpoints.read().map { Position(text: $0.position, token: $0.token) }
+      plan.checkpoint = try checkpoints.read().checkpoint.map { Position(text: $0.position, token: $0.token) }
     } else {
       plan.statements.append("make the compacted topic \(settings.checkpointTopic)")
       if settings.newTopics.maker == .nobody {

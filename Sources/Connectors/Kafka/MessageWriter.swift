@@ -71,12 +71,16 @@ final class MessageWriter {
     }
   }
 
+  /// - Parameter timestamp: milliseconds since 1970; 0: now.
   func send(
-    _ topic: TargetTopic, partition: Int32, key: RawSpan?, value: RawSpan?, headers: consuming KafkaHeaders
+    _ topic: TargetTopic, partition: Int32, key: RawSpan?, value: RawSpan?, headers: consuming KafkaHeaders,
+    timestamp: Int64
   ) throws {
     if began == nil { try begin() }
     transactionBytes += (key?.byteCount ?? 0) + (value?.byteCount ?? 0) + headers.byteCount
-    while let error = producer.produce(topic.topic, partition: partition, key: key, value: value, headers: &headers) {
+    while let error = producer.produce(
+      topic.topic, partition: partition, key: key, value: value, headers: &headers, timestamp: timestamp)
+    {
       try wait(error, topic, bytes: value?.byteCount ?? 0)
     }
   }

@@ -201,7 +201,7 @@ final class RecordSender {
         partition = 0
       }
     }
-    if headers != nil || record.headerName != nil {
+    if headers != nil || record.headerName != nil || record.headers != nil || record.timestamp != 0 {
       try sendWithHeaders(record, bytes, topic, partition, part, batch)
     } else {
       try writer.send(topic, partition: partition, key: key, value: value)
@@ -218,10 +218,15 @@ final class RecordSender {
     if let name = record.headerName, let value = record.headerValue {
       list.append(span.extracting(name), span.extracting(value))
     }
+    if var rest = record.headers {
+      while let header = EncodedHeader.next(&rest, in: span) {
+        list.append(span.extracting(header.name), span.extracting(header.value))
+      }
+    }
     headers?.append(to: &list, record, part, batch)
     try writer.send(
       topic, partition: partition, key: span.part(record.key),
-      value: span.part(record.value), headers: list)
+      value: span.part(record.value), headers: list, timestamp: record.timestamp)
   }
 
   private func route(_ slot: Int, _ batch: Batch) throws -> TableRoute {
@@ -256,7 +261,8 @@ final class RecordSender {
 
   /// Sets a change aside that cannot be sent, in the group's transaction; or stops.
   private func setAside(_ index: Int, _ failure: Failure, _ part: TransactionPart, _ batch: Batch) throws {
-    guard context.badRowPolicy == .quarantine else { throw failure }
+    // What does not fit a table is about all of its rows.
+    guard context.badRowPolicy == .quarantine, failure.code != .configuration else { throw failure }
     let topic = try directory.topic(madeOf: quarantine.topicName)
     try quarantine.send(index, failure, part, batch, to: topic, with: writer)
     outcomes[table(of: batch.changes[index], batch), default: Outcome()].quarantined += 1
@@ -292,8 +298,9 @@ extension RawSpan {
 }
 
 extension EncodedRecord {
-  /// Bytes of key, value and header.
+  /// Bytes of key, value and headers.
   fileprivate var byteCount: Int {
     (key?.count ?? 0) + (value?.count ?? 0) + (headerName?.count ?? 0) + (headerValue?.count ?? 0)
+      + (headers?.count ?? 0)
   }
 }

@@ -61,13 +61,21 @@ final class TopicDirectory {
     uses[settings.checkpointTopic] = .checkpoint
   }
 
-  /// Topics that were written to.
+  /// Topics that were written to, and those that were found.
   var all: [TargetTopic] { topics.values.filter { $0.name != settings.checkpointTopic } }
 
   /// Asks the cluster what topics there are.
   func load() throws {
     known = try retrying("ask for the topics") { milliseconds throws(KafkaError) in
       try producer.topics(milliseconds: milliseconds)
+    }
+  }
+
+  /// Takes in topics that were written to before, where they are still there: of a topic that is gone there are no readers.
+  func find(_ names: Set<String>) throws {
+    for name in names.sorted() where name != settings.checkpointTopic && topics[name] == nil {
+      guard let partitions = known[name], partitions > 0 else { continue }
+      topics[name] = TargetTopic(try handle(of: name), partitions: partitions)
     }
   }
 

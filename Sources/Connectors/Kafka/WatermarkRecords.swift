@@ -6,7 +6,8 @@ import Pipeline
 /// Tells the readers of every partition how far the changes have come: `{"op":"watermark","ts_us":…,"pos":…}`.
 ///
 /// A reader of one partition that meets it has everything up to that time. It goes with the checkpoint, in the same
-/// transaction, to each partition of each topic that the sink has written to since it was opened.
+/// transaction, to each partition of each topic that the sink has ever written to: a reader that waits for all partitions
+/// gets on where a table is quiet, too.
 struct WatermarkRecords {
   /// The key of the record, so that a compacted topic takes it and keeps the newest.
   static let key = Array(#"{"op":"watermark"}"#.utf8)

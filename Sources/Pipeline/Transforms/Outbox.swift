@@ -1,75 +1,177 @@
 import Change
-import Logging
 
 /// Leads the rows of an outbox table to a table for each kind of aggregate, as Debezium's outbox event router does; its
-/// options have that router's names.
+/// options have that router's names and defaults.
 ///
 /// An application inserts its events into one table, in the transaction that they tell of, and may delete them at once:
 /// inserts pass, deletes are left out. The key of an event is its aggregate's id, so that the events of one aggregate stay in
-/// order in one partition; a SQL target wants `mode: append`.
+/// order in one partition; a SQL target wants `mode: append`. What the router makes a message's value and headers of are
+/// columns here: a sink of messages that writes columns as they are makes the same messages of them.
 struct Outbox: Verb {
   let name = "outbox"
   let summary = "Leads the rows of an outbox table to a table for each kind of aggregate."
   let options = [
     Option("table", .list(.string), isRequired: true, "The outbox table."),
-    Option("table.field.event.id", .string, default: "id", "The column with the event's id."),
+    Option(
+      "table.field.event.id", .string, default: "id", "The column with the event's id; behind the verb it is `id`."),
     Option("table.field.event.key", .string, default: "aggregateid", "The column that becomes the key."),
-    Option("table.field.event.type", .string, default: "type", "The column with the event's type."),
-    Option("table.field.event.payload", .string, default: "payload", "The column with the event."),
-    Option("table.fields.additional", .list(.string), "Columns that go along."),
+    Option(
+      "table.field.event.payload", .string, default: "payload",
+      "The column with the event; behind the verb it is `payload`."),
+    Option("table.field.event.timestamp", .string, "A column with the event's time, which goes along."),
+    Option(
+      "table.fields.additional.placement", .list(.string),
+      "Columns that go along, as column:placement or column:placement:alias, with commas; header: a column of the alias; "
+        + "envelope: a member of a JSON object around the payload."),
+    Option(
+      "table.expand.json.payload", .boolean, default: "false",
+      "Whether a text that is a JSON object or list becomes JSON."),
+    Option(
+      "table.op.invalid.behavior", .choice(Outbox.UpdatePolicy.allCases.map(\.rawValue)), default: "warn",
+      "What an update of the outbox does: leave it out with a warning or an error in the log, or stop."),
     Option("route.by.field", .string, default: "aggregatetype", "The column whose value says where the event goes."),
     Option(
-      "route.topic.regex", .string, default: "(.*)", "A regular expression that the whole value matches."),
+      "route.topic.regex", .string, default: "(?<routedByValue>.*)",
+      "A regular expression that the whole value matches."),
     Option(
-      "route.topic.replacement", .string, default: "outbox.$1", "The schema.table; $1 to $9 are the captures."),
+      "route.topic.replacement", .string, default: "outbox.event.${routedByValue}",
+      "The schema.table, cut at the first dot; $1 to $9 are the captures, ${name} those with names, $${name} in YAML."),
     Option(
-      "table.op.invalid.behavior", .choice(["warn", "fatal"]), default: "warn",
-      "What an update of the outbox does: leave it out with a warning, or stop."),
+      "route.tombstone.on.empty.payload", .boolean, default: "false",
+      "Whether a payload of nothing but blanks becomes NULL, and none gets an envelope."),
   ]
 
+  enum UpdatePolicy: String, CaseIterable { case warn, error, fatal }
+
   func definition(_ block: OptionBlock) throws(Failure) -> any TransformDefinition {
+    let named = { (option: String) in
+      OutboxColumn(name: block.string(option) ?? "", option: option, place: block.place(of: option))
+    }
     let pattern = block.string("route.topic.regex") ?? ""
+    var timestamp: OutboxColumn?
+    if block.has("table.field.event.timestamp") { timestamp = named("table.field.event.timestamp") }
+    return OutboxDefinition(
+      tables: try TransformTables(block), key: named("table.field.event.key"), id: named("table.field.event.id"),
+      payload: named("table.field.event.payload"), timestamp: timestamp,
+      additional: try Outbox.additional(block), routeBy: named("route.by.field"), pattern: pattern,
+      template: try Outbox.template(pattern, block),
+      expandsPayload: block.boolean("table.expand.json.payload") ?? false,
+      nullsEmptyPayload: block.boolean("route.tombstone.on.empty.payload") ?? false,
+      updates: block.string("table.op.invalid.behavior").flatMap { UpdatePolicy(rawValue: $0) } ?? .warn)
+  }
+
+  private static func template(_ pattern: String, _ block: OptionBlock) throws(Failure) -> NameTemplate {
+    let place = block.place(of: "route.topic.replacement")
+    var names: [String: Int] = [:]
+    var captures = 0
     do {
       _ = try Regex(pattern)
+      // With an empty alternative it matches the empty text, and tells the captures that it has.
+      if let match = try Regex("\(pattern)|").wholeMatch(in: "") {
+        captures = match.output.count - 1
+        for (number, capture) in match.output.enumerated() { if let name = capture.name { names[name] = number } }
+      }
     } catch {
       throw Failure(
         .configuration, "\"route.topic.regex\" is not a regular expression", at: block.place(of: "route.topic.regex"),
         cause: "\(error)")
     }
-    guard let template = NameTemplate(block.string("route.topic.replacement") ?? "") else {
+    let text = block.string("route.topic.replacement") ?? ""
+    guard let template = NameTemplate(text, captures: names) else {
+      let known = names.keys.sorted().map { "${\($0)}" }.joined(separator: ", ")
       throw Failure(
-        .configuration, "\"route.topic.replacement\" must be of the form schema.table, with captures $0 to $9",
-        at: block.place(of: "route.topic.replacement"))
+        .configuration,
+        "\"route.topic.replacement\" must be of the form schema.table, with captures $0 to $9"
+          + (known.isEmpty ? "" : " or \(known)"), at: place,
+        hint: "in YAML a literal \"${\" is written \"$${\"")
     }
-    let named = { (option: String) in
-      OutboxColumn(name: block.string(option) ?? "", option: option, place: block.place(of: option))
+    if let highest = template.highestCapture, highest > captures {
+      throw Failure(
+        .configuration,
+        "\"route.topic.replacement\" names capture $\(highest), and \"route.topic.regex\" has \(captures)", at: place)
     }
-    let fields = ["key", "id", "type", "payload"].map { named("table.field.event.\($0)") }
-    let additional = block.strings("table.fields.additional").map {
-      OutboxColumn(name: $0.text, option: "table.fields.additional", place: $0.place.description)
+    return template
+  }
+
+  /// Reads `column:header,column:envelope:alias`, in one text or in several.
+  private static func additional(_ block: OptionBlock) throws(Failure) -> [OutboxField] {
+    let option = "table.fields.additional.placement"
+    var fields: [OutboxField] = []
+    for (text, place) in block.strings(option) {
+      for entry in text.split(separator: ",", omittingEmptySubsequences: false) {
+        let parts = entry.split(separator: ":", omittingEmptySubsequences: false).map { $0.trimming() }
+        guard (2...3).contains(parts.count), !parts.contains("") else {
+          throw Failure(
+            .configuration, "\"\(option)\" takes column:placement or column:placement:alias", at: "\(place)",
+            hint: "for example \"type:header:eventType,version:envelope\"")
+        }
+        guard let placement = OutboxField.Placement(rawValue: parts[1].lowercased()) else {
+          throw Failure(
+            .configuration,
+            "a column is placed in the header or in the envelope, not in \(NearestName.quoted(parts[1]))",
+            at: "\(place)",
+            hint: parts[1] == "partition" ? "the sink's `partition_by: columns` chooses the partition" : "")
+        }
+        fields.append(
+          OutboxField(
+            column: OutboxColumn(name: parts[0], option: option, place: "\(place)"), placement: placement,
+            alias: parts.count == 3 ? parts[2] : parts[0]))
+      }
     }
-    return OutboxDefinition(
-      tables: try TransformTables(block), columns: fields + additional, routeBy: named("route.by.field"),
-      pattern: pattern, template: template,
-      stopsAtUpdates: block.string("table.op.invalid.behavior") == "fatal")
+    return fields
   }
 }
 
-private struct OutboxColumn: Sendable {
+extension Substring {
+  fileprivate func trimming() -> String {
+    var rest = self
+    while rest.first?.isWhitespace == true { rest.removeFirst() }
+    while rest.last?.isWhitespace == true { rest.removeLast() }
+    return String(rest)
+  }
+}
+
+struct OutboxColumn: Sendable {
   let name: String
   /// What says so.
   let option: String
   let place: String
+
+  /// Its index in the outbox.
+  func index(in schema: TableSchema) throws(Failure) -> Int {
+    guard let index = schema.column(named: name) else {
+      let near = NearestName.suggestion(for: name, in: schema.columns.map(\.name))
+      throw Failure(
+        .configuration,
+        "`outbox` needs column \(NearestName.quoted(name)), which table \"\(schema.name)\" does not have\(near)",
+        at: place, hint: "`\(option)` says what the column is called")
+    }
+    return index
+  }
 }
 
-private struct OutboxDefinition: TransformDefinition {
+/// A column of the outbox that goes along with its events.
+struct OutboxField: Sendable {
+  enum Placement: String, Sendable { case header, envelope }
+
+  let column: OutboxColumn
+  let placement: Placement
+  let alias: String
+}
+
+struct OutboxDefinition: TransformDefinition {
   let tables: TransformTables
-  /// The key comes first.
-  let columns: [OutboxColumn]
+  let key: OutboxColumn
+  let id: OutboxColumn
+  let payload: OutboxColumn
+  let timestamp: OutboxColumn?
+  let additional: [OutboxField]
   let routeBy: OutboxColumn
   let pattern: String
   let template: NameTemplate
-  let stopsAtUpdates: Bool
+  let expandsPayload: Bool
+  let nullsEmptyPayload: Bool
+  let updates: Outbox.UpdatePolicy
 
   /// Those of the events.
   var makesTables: Bool { true }
@@ -80,183 +182,5 @@ private struct OutboxDefinition: TransformDefinition {
     } catch {
       throw Failure(.internal, "a pattern that was checked is none", cause: "\(error)")
     }
-  }
-}
-
-/// The tables that the events of one version of the outbox go to.
-private final class OutboxRoutes {
-  /// More kinds of aggregates than an application has; a value that is none, such as an id, would make a table for each row.
-  static let limit = 4096
-
-  let projection: Projection
-  /// The column whose value says where an event goes.
-  let routeBy: Int
-  private var known: [(value: [UInt8], schema: TableSchema)] = []
-
-  init(projection: Projection, routeBy: Int) {
-    self.projection = projection
-    self.routeBy = routeBy
-  }
-
-  func schema(
-    for cell: Cell, in arena: [UInt8], make: (String) throws(Failure) -> TableName
-  ) throws(Failure) -> TableSchema {
-    let range = cell.range
-    for route in known where OutboxRoutes.isEqual(route.value, arena, range) { return route.schema }
-    guard known.count < OutboxRoutes.limit else {
-      throw Failure(
-        .limit, "the outbox has events for more than \(OutboxRoutes.limit) kinds of aggregates",
-        at: "table \"\(projection.target.name)\"", hint: "\"route.by.field\" names a column with few values")
-    }
-    let schema = projection.target.named(try make(String(decoding: arena[range], as: UTF8.self)))
-    known.append((Array(arena[range]), schema))
-    return schema
-  }
-
-  private static func isEqual(_ value: [UInt8], _ arena: [UInt8], _ range: Range<Int>) -> Bool {
-    guard value.count == range.count else { return false }
-    for index in value.indices where value[index] != arena[range.lowerBound + index] { return false }
-    return true
-  }
-}
-
-private final class OutboxTransform: Transform {
-  private let definition: OutboxDefinition
-  private let pattern: Regex<AnyRegexOutput>
-  private let logger: Logger
-  private let badRows: BadRowPolicy
-  private var plans = SchemaPlans<OutboxRoutes?>()
-  private let gatherer = RowGatherer()
-  private var routes: [OutboxRoutes?] = []
-
-  init(_ definition: OutboxDefinition, pattern: Regex<AnyRegexOutput>, _ context: TransformContext) {
-    self.definition = definition
-    self.pattern = pattern
-    logger = context.logger
-    badRows = context.badRowPolicy
-  }
-
-  /// What every table of events looks like; its name is known when an event comes.
-  func schema(for schema: TableSchema, origin: TableName) throws(Failure) -> TableSchema {
-    try routes(schema)?.projection.target ?? schema
-  }
-
-  private func routes(_ schema: TableSchema) throws(Failure) -> OutboxRoutes? {
-    try plans.plan(for: schema) { schema throws(Failure) in
-      guard definition.tables.includes(schema.name) else { return nil }
-      var columns: [(index: Int, name: String)] = []
-      for name in definition.columns {
-        let index = try column(name, of: schema)
-        if !columns.contains(where: { $0.index == index }) { columns.append((index, schema.columns[index].name)) }
-      }
-      var eventColumns = schema.columns
-      if let key = columns.first?.index { eventColumns[key].isNullable = false }
-      let event = TableSchema(
-        name: schema.name, columns: eventColumns, key: columns.prefix(1).map(\.index), keyIsPrimary: false,
-        indexes: [], version: schema.version)
-      let routeBy = try column(definition.routeBy, of: schema)
-      guard schema.columns[routeBy].type.isTextual else {
-        throw Failure(
-          .configuration,
-          "`outbox` routes by column \"\(definition.routeBy.name)\" of table \"\(schema.name)\", which is no text",
-          at: definition.routeBy.place)
-      }
-      return OutboxRoutes(projection: Projection(event, columns), routeBy: routeBy)
-    }
-  }
-
-  private func column(_ column: OutboxColumn, of schema: TableSchema) throws(Failure) -> Int {
-    guard let index = schema.column(named: column.name) else {
-      let near = NearestName.suggestion(for: column.name, in: schema.columns.map(\.name))
-      throw Failure(
-        .configuration,
-        "`outbox` needs column \(NearestName.quoted(column.name)), which table \"\(schema.name)\" does not have\(near)",
-        at: column.place, hint: "`\(column.option)` says what the column is called")
-    }
-    return index
-  }
-
-  /// The outbox itself is no table of the target.
-  func change(_ change: SchemaChange, origin: TableName) throws(Failure) -> SchemaChange? {
-    definition.tables.includes(change.table) ? nil : change
-  }
-
-  /// Only its own row says what an event's table is called: whether a `mask` behind this verb hides its key is not known of
-  /// one that was set aside.
-  func hides(_ table: TableName) -> Bool { definition.tables.includes(table) }
-
-  func apply(to draft: BatchDraft, from schemas: [TableSchema]) throws(Failure) {
-    routes.removeAll(keepingCapacity: true)
-    for (index, schema) in schemas.enumerated() {
-      routes.append(draft.schemas[index] === schema ? nil : try routes(schema))
-    }
-    guard routes.contains(where: { $0 != nil }) else { return }
-    try leaveOutWhatIsNoEvent(draft)
-    var targets = [UInt16?](repeating: nil, count: draft.changes.count)
-    var isRejected = false
-    for (index, change) in draft.changes.enumerated() where change.operation != .schema {
-      guard let routes = routes[Int(change.schema)] else { continue }
-      do throws(Failure) {
-        targets[index] = try target(of: change, routes, draft)
-      } catch {
-        guard badRows == .quarantine, error.code == .badValue else { throw error }
-        draft.reject(index, of: schemas[Int(change.schema)], error)
-        isRejected = true
-      }
-    }
-    let projections = (0..<draft.schemas.count).map { index in
-      index < routes.count ? routes[index]?.projection : nil
-    }
-    gatherer.gather(draft, projections, widths: schemas.map(\.columns.count))
-    for (index, target) in targets.enumerated() {
-      if let target { draft.changes[index].schema = target }
-    }
-    guard isRejected else { return }
-    draft.judge { change, index in
-      let isEvent =
-        change.operation != .schema && Int(change.schema) < routes.count && routes[Int(change.schema)] != nil
-      return isEvent && targets[index] == nil ? .setAside : .keep
-    }
-  }
-
-  private func leaveOutWhatIsNoEvent(_ draft: BatchDraft) throws(Failure) {
-    var updates = 0
-    draft.filter { change in
-      guard change.operation != .schema, routes[Int(change.schema)] != nil else { return true }
-      if change.operation == .update { updates += 1 }
-      return change.operation == .insert || change.operation == .read
-    }
-    guard updates > 0 else { return }
-    if definition.stopsAtUpdates {
-      throw Failure(
-        .badValue, "an event in the outbox was updated", at: definition.tables.text,
-        hint: "events are inserted and deleted; `table.op.invalid.behavior: warn` leaves updates out")
-    }
-    logger.warning("updates of the outbox are left out", metadata: ["updates": "\(updates)"])
-  }
-
-  /// The index of the schema that an event gets.
-  private func target(of change: RowChange, _ routes: OutboxRoutes, _ draft: BatchDraft) throws(Failure) -> UInt16 {
-    let origin = draft.accounts.origins[Int(change.schema)]
-    let cell = draft.cells[Int(change.after) + routes.routeBy]
-    let key = draft.cells[Int(change.after) + (routes.projection.sources.first ?? 0)]
-    guard cell.tag == .text, cell.length > 0, key.hasValue else {
-      throw Failure(
-        .badValue, "an event in the outbox has no key, or no value that says where it goes", at: "table \"\(origin)\"")
-    }
-    let schema = try routes.schema(for: cell, in: draft.arena) { value throws(Failure) in
-      // A pattern from a text has no code that could throw.
-      guard let match = try? pattern.wholeMatch(in: value) else {
-        throw Failure(
-          .badValue, "an event in the outbox has a value that \"route.topic.regex\" does not match",
-          at: "table \"\(origin)\"")
-      }
-      return definition.template.name(match.output.map { $0.substring ?? "" })
-    }
-    if let known = draft.schemas.firstIndex(where: { $0 === schema }) { return UInt16(known) }
-    guard draft.schemas.count < Int(UInt16.max) else {
-      throw Failure(.limit, "one batch has events for too many tables", at: "table \"\(origin)\"")
-    }
-    return draft.add(schema, origin: origin)
   }
 }

@@ -41,57 +41,6 @@ struct Route: Verb {
   }
 }
 
-/// `warehouse.$1`: literal text and the numbers of captures, for both halves of a name.
-struct NameTemplate: Sendable {
-  private enum Piece: Sendable {
-    case text(String)
-    case capture(Int)
-  }
-
-  private let namespace: [Piece]
-  private let table: [Piece]
-
-  /// Nil when the text has not exactly one dot, an empty half, or a `$` before anything but a digit.
-  init?(_ text: String) {
-    let halves = text.split(separator: ".", omittingEmptySubsequences: false)
-    guard halves.count == 2, !halves.contains(where: \.isEmpty), let first = NameTemplate.pieces(halves[0]),
-      let second = NameTemplate.pieces(halves[1])
-    else { return nil }
-    (namespace, table) = (first, second)
-  }
-
-  var highestCapture: Int? {
-    (namespace + table).compactMap { if case .capture(let number) = $0 { number } else { nil } }.max()
-  }
-
-  func name(_ captures: [Substring]) -> TableName {
-    TableName(namespace: NameTemplate.text(namespace, captures), table: NameTemplate.text(table, captures))
-  }
-
-  private static func pieces(_ text: Substring) -> [Piece]? {
-    var pieces: [Piece] = []
-    var rest = text
-    while let dollar = rest.firstIndex(of: "$") {
-      if dollar > rest.startIndex { pieces.append(.text(String(rest[..<dollar]))) }
-      rest = rest[rest.index(after: dollar)...]
-      guard let digit = rest.first, digit.isASCII, let number = digit.wholeNumberValue else { return nil }
-      pieces.append(.capture(number))
-      rest = rest.dropFirst()
-    }
-    if !rest.isEmpty { pieces.append(.text(String(rest))) }
-    return pieces
-  }
-
-  private static func text(_ pieces: [Piece], _ captures: [Substring]) -> String {
-    pieces.map { piece in
-      switch piece {
-      case .text(let text): text
-      case .capture(let number): captures.indices.contains(number) ? String(captures[number]) : ""
-      }
-    }.joined()
-  }
-}
-
 private struct RouteDefinition: TransformDefinition {
   let from: String
   let template: NameTemplate

@@ -9,8 +9,12 @@ struct Projection {
   let run: Int?
 
   init(_ schema: TableSchema, _ columns: [(index: Int, name: String)]) {
-    target = schema.projected(columns)
-    let sources = columns.map(\.index)
+    self.init(to: schema.projected(columns), from: columns.map(\.index))
+  }
+
+  /// - Parameter sources: where each column of `target` comes from.
+  init(to target: TableSchema, from sources: [Int]) {
+    self.target = target
     self.sources = sources
     let first = sources.first ?? 0
     run = zip(sources, first...).allSatisfy { $0 == $1 } ? first : nil
@@ -24,7 +28,7 @@ final class RowGatherer {
 
   /// Writes the cells that stay, row by row, into the buffer of a batch before, which then belongs to this one.
   func gather(_ draft: BatchDraft, _ projections: [Projection?], widths: [Int]) {
-    // No row gets longer, so they fit; the cells that are there are all written over.
+    // Most rows get no longer, so they fit; the cells that are there are all written over.
     spare.reserve(draft.cells.count)
     var end = 0
     for index in draft.changes.indices where draft.changes[index].operation != .schema {
@@ -46,8 +50,9 @@ final class RowGatherer {
 
   @inline(__always)
   private func copy(_ draft: BatchDraft, _ first: Int, _ projection: Projection?, _ width: Int, to end: Int) -> Int {
-    // Only where two images share their cells.
-    if end + width > spare.count { spare.reserve(2 * (end + width)) }
+    // Only where two images share their cells, or a column is there twice.
+    let length = max(width, projection?.sources.count ?? 0)
+    if end + length > spare.count { spare.reserve(2 * (end + length)) }
     if let projection, projection.run == nil {
       for (offset, source) in projection.sources.enumerated() { spare[end + offset] = draft.cells[first + source] }
       return end + projection.sources.count

@@ -14,12 +14,12 @@ static inline rd_kafka_resp_err_t freshet_kafka_produce(
   return rd_kafka_last_error();
 }
 
-/* The same with headers, of which the message takes hold only when it is accepted. The variadic call and the unions of
+/* The same with headers and a time in milliseconds, 0: now; of the headers the message takes hold only when it is accepted. The variadic call and the unions of
    its array form are not imported. */
 static inline rd_kafka_resp_err_t freshet_kafka_produce_with_headers(
     rd_kafka_t *client, rd_kafka_topic_t *topic, int32_t partition, const void *value, size_t value_size,
-    const void *key, size_t key_size, rd_kafka_headers_t *headers) {
-  rd_kafka_vu_t arguments[6];
+    const void *key, size_t key_size, rd_kafka_headers_t *headers, int64_t timestamp) {
+  rd_kafka_vu_t arguments[7];
   memset(arguments, 0, sizeof(arguments));
   arguments[0].vtype = RD_KAFKA_VTYPE_RKT;
   arguments[0].u.rkt = topic;
@@ -35,7 +35,9 @@ static inline rd_kafka_resp_err_t freshet_kafka_produce_with_headers(
   arguments[4].u.i = RD_KAFKA_MSG_F_COPY;
   arguments[5].vtype = RD_KAFKA_VTYPE_HEADERS;
   arguments[5].u.headers = headers;
-  rd_kafka_error_t *error = rd_kafka_produceva(client, arguments, 6);
+  arguments[6].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
+  arguments[6].u.i64 = timestamp;
+  rd_kafka_error_t *error = rd_kafka_produceva(client, arguments, 7);
   if (!error) return RD_KAFKA_RESP_ERR_NO_ERROR;
   rd_kafka_resp_err_t code = rd_kafka_error_code(error);
   rd_kafka_error_destroy(error);

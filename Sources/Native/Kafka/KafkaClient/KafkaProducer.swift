@@ -54,16 +54,17 @@ package final class KafkaProducer {
     return nil
   }
 
-  /// The same with headers, which are used up only when the message is taken.
+  /// The same with headers, which are used up only when the message is taken, and a time in milliseconds since 1970; 0: now.
   package func produce(
-    _ topic: KafkaTopic, partition: Int32, key: RawSpan?, value: RawSpan?, headers: inout KafkaHeaders
+    _ topic: KafkaTopic, partition: Int32, key: RawSpan?, value: RawSpan?, headers: inout KafkaHeaders, timestamp: Int64
   ) -> KafkaError? {
     let (keyAddress, keySize) = KafkaProducer.address(of: key)
     let (valueAddress, valueSize) = KafkaProducer.address(of: value)
     var code = RD_KAFKA_RESP_ERR_NO_ERROR
     headers.offer { list in
       code = unsafe freshet_kafka_produce_with_headers(
-        handle.client, topic.topic, partition, valueAddress, valueSize, keyAddress, keySize, list)
+        handle.client, topic.topic, partition, valueAddress, valueSize, keyAddress, keySize, list,
+        timestamp)
       return code == RD_KAFKA_RESP_ERR_NO_ERROR
     }
     guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { return KafkaError(code) }
