@@ -125,7 +125,8 @@ import Testing
       addresses.insert(address(of: batch))
       #expect(batch.cells.first { $0.tag == .text }.map(batch.text(of:)) == "row \(round * 1_000)")
     }
-    #expect(addresses.count < 8)
+    // How many are in use in turns is the allocator's business, too; 48 would be a new one each time.
+    #expect(addresses.count < 24)
     #expect(!addresses.contains(address(of: kept)))
     #expect(kept.arena == copy.arena && kept.cells == copy.cells)
     #expect(shared == sharedCopy)
