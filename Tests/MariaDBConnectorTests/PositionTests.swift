@@ -39,6 +39,22 @@ struct PositionTests {
     #expect(position.prepared.first?.start.gtids == (try GTIDSet("0-1-3")))
   }
 
+  @Test func `a stored commit time is one that a clock shows`() throws {
+    let token = try position("0-1-42", "binlog.000004", 1234).token
+    for (time, isOne) in [
+      ("1700000000000000", true), ("253402300799999999", true), ("253402300800000000", false), ("-1", false),
+      ("\(Int64.max)", false),
+    ] {
+      let text = token.replacingOccurrences(of: "\"v\":1", with: "\"v\":1,\"committed\":\"\(time)\"")
+      if isOne {
+        #expect(try MariaDBPosition(token: text).committed.microseconds == Int64(time))
+      } else {
+        let failure = #expect(throws: Failure.self) { try MariaDBPosition(token: text) }
+        #expect(failure?.code == .corruptState)
+      }
+    }
+  }
+
   @Test func `a damaged or foreign token is refused`() throws {
     let token = try position("0-1-42", "binlog.000004", 1234).token
     for end in 0..<token.utf8.count {

@@ -225,6 +225,18 @@ struct SyntheticLogTests {
     #expect(set.contains("22222222-2222-2222-2222-222222222222:1-4") && set.contains("tag:5"), "\(set)")
   }
 
+  @Test func `a tagged GTID with a commit time that no clock shows is damage`() throws {
+    var body: [UInt8] = [1 << 1, 0, 0]
+    body += [1 << 1] + (0..<16).map { _ in 0x11 << 1 }
+    body += [2 << 1, 5 << 2]
+    // A number of eight bytes behind the first.
+    body += [6 << 1, 0xff] + [UInt8](repeating: 0xff, count: 7) + [0x7f]
+    var log = Log("8.4.0")
+    log.append(42, body)
+    let failure = #expect(throws: Failure.self) { try log.decoded() }
+    #expect(failure?.code == .corruptLog && failure?.message.contains("commit time") == true, "\(failure as Any)")
+  }
+
   @Test func `temporal types of before MySQL 5.6 are read`() throws {
     let noon = (12 * 3600 + 34 * 60 + 56) * 1_000_000
     let longest = (838 * 3600 + 59 * 60 + 59) * 1_000_000

@@ -33,19 +33,8 @@ import Testing
     }
   }
 
-  private static func withDirectory(_ body: (String) async throws -> Void) async throws {
-    let directory = FileManager.default.temporaryDirectory.appending(path: "freshet-changed-\(UUID().uuidString)").path
-    do {
-      try await body(directory)
-    } catch {
-      try FileManager.default.removeItem(atPath: directory)
-      throw error
-    }
-    try FileManager.default.removeItem(atPath: directory)
-  }
-
   @Test func windowsComeAndGoWhereThePipelineRests() async throws {
-    try await ChangedWindowsTests.withDirectory { directory in
+    try await withStateDirectory { directory in
       let (target, alone) = (MemoryTarget(), MemoryTarget())
       let (w, v, u) = (
         ChangedWindowsTests.window("w"), ChangedWindowsTests.window("v"),
@@ -71,7 +60,7 @@ import Testing
   }
 
   @Test func aWindowOfTheSameNameMustBeTheSame() async throws {
-    try await ChangedWindowsTests.withDirectory { directory in
+    try await withStateDirectory { directory in
       let target = MemoryTarget()
       try await ChangedWindowsTests.run([ChangedWindowsTests.window("w")], 14, into: target, directory)
       let failure = await #expect(throws: Failure.self) {
@@ -84,7 +73,7 @@ import Testing
 
   /// A sink has results that the stored state has not told: they must be told again as they were.
   @Test func aPipelineThatWasKilledGoesOnWithItsOwnWindowsFirst() async throws {
-    try await ChangedWindowsTests.withDirectory { directory in
+    try await withStateDirectory { directory in
       let target = MemoryTarget()
       let (w, v) = (ChangedWindowsTests.window("w"), ChangedWindowsTests.window("v"))
       try await ChangedWindowsTests.run([w], 14, into: target, directory)

@@ -88,11 +88,14 @@ private struct RemoteSourceDefinition: SourceDefinition {
   }
 }
 
-private struct RemoteSource: Source {
+private final class RemoteSource: Source {
   let log: MemoryLog
   let server: Server
+  private let arithmetic = Arithmetic()
 
-  var coverage: any PositionCoverage { MemorySource(log: log, batchBytes: 1, transactionsPerBatch: 1).coverage }
+  init(log: MemoryLog, server: Server) { (self.log, self.server) = (log, server) }
+
+  var coverage: any PositionCoverage { arithmetic }
 
   func run(from checkpoints: [Position?], into output: any SourceOutput, control: SourceControl) async throws {
     var places = checkpoints
@@ -101,6 +104,7 @@ private struct RemoteSource: Source {
         server.refusals.withLock { $0 += 1 }
         throw Failure(.unreachable, "the server does not answer")
       }
+      arithmetic.knowsServer.withLock { $0 = true }
       let relay = Relay(output: output)
       try await MemorySource(log: log, batchBytes: 1 << 19, transactionsPerBatch: .max).run(
         from: places, into: relay,
@@ -108,6 +112,21 @@ private struct RemoteSource: Source {
       if let last = relay.last.withLock(\.self) { places = [last] }
       try await Task.sleep(nanoseconds: 1_000_000)
     }
+  }
+}
+
+/// That of a source which has to know its server: what comes of another one seems to be far behind.
+private final class Arithmetic: PositionCoverage {
+  let knowsServer = Mutex(false)
+  private let own = MemorySource(log: MemoryLog(), batchBytes: 1, transactionsPerBatch: 1).coverage
+
+  func covers(_ mark: LogMark, isSnapshot: Bool, in checkpoint: Position) throws(Failure) -> Bool {
+    guard knowsServer.withLock(\.self) else { return true }
+    return try own.covers(mark, isSnapshot: isSnapshot, in: checkpoint)
+  }
+
+  func hasReached(_ checkpoint: Position, at position: Position) throws(Failure) -> Bool {
+    try own.hasReached(checkpoint, at: position)
   }
 }
 

@@ -11,17 +11,6 @@ import Testing
     "event_time: happened, max_delay: 5s, allowed_lateness: 20s, window: { tumbling: 30s }, group_by: [status],"
       + " aggregate: { n: count(), total: sum(amount), most: max(amount) }, trigger: { early: 3, late: each }")
 
-  private static func withDirectory(_ body: (String) async throws -> Void) async throws {
-    let directory = FileManager.default.temporaryDirectory.appending(path: "freshet-windows-\(UUID().uuidString)").path
-    do {
-      try await body(directory)
-    } catch {
-      try FileManager.default.removeItem(atPath: directory)
-      throw error
-    }
-    try FileManager.default.removeItem(atPath: directory)
-  }
-
   private static func work(_ seed: UInt64) -> [MemoryTransaction] {
     RandomWindowTests.Workload(seed: seed, transactions: 150, disorder: 20).log
   }
@@ -48,8 +37,12 @@ import Testing
     return run
   }
 
+  private func time(of record: MemoryTarget.Record) -> Int64? {
+    record.after?.lazy.compactMap { if case .timestamp(let time) = $0 { time } else { nil } }.first
+  }
+
   @Test func resultsComeBesideThePlainCopyAndAreAccountedFor() async throws {
-    try await WindowPipelineTests.withDirectory { directory in
+    try await withStateDirectory { directory in
       let target = MemoryTarget()
       let log = WindowPipelineTests.work(1)
       let run = try await WindowPipelineTests.run(log, into: [target], directory)
@@ -58,6 +51,12 @@ import Testing
       #expect(sink.tables["shop.orders"]?.delivered == UInt64(log.reduce(0) { $0 + $1.changes.count }))
       #expect((sink.tables["shop.revenue"]?.delivered ?? 0) > 10)
       #expect(run.report.stages["window"] != nil)
+      let window = try #require(run.report.windows?["revenue"])
+      let times = target.content.journal.filter { $0.table == WindowTrial.orders.name }.compactMap(time)
+      // The latest row, less max_delay.
+      #expect(window.watermarkUs == times.max().map { $0 - 5_000_001 })
+      #expect(window.kept > 0 && window.stateBytes > 0)
+      #expect(window.late == UInt64(target.content.journal.count { $0.table == WindowTrial.late }))
       #expect(target.content.checkpoint?.position.text == "\(log.count)")
     }
   }
@@ -65,10 +64,10 @@ import Testing
   @Test(arguments: 0..<5) func everyResultIsDeliveredOnceWhateverFails(_ seed: Int) async throws {
     let log = WindowPipelineTests.work(UInt64(seed))
     let whole = MemoryTarget()
-    try await WindowPipelineTests.withDirectory { directory in
+    try await withStateDirectory { directory in
       _ = try await WindowPipelineTests.run(log, into: [whole], directory, perBatch: 7)
     }
-    try await WindowPipelineTests.withDirectory { directory in
+    try await withStateDirectory { directory in
       var random = SeededRandom(seed: UInt64(seed))
       let targets = [MemoryTarget(), MemoryTarget()]
       for target in targets {
@@ -91,10 +90,10 @@ import Testing
   @Test func aPipelineGoesOnWhereItEnded() async throws {
     let log = WindowPipelineTests.work(5)
     let whole = MemoryTarget()
-    try await WindowPipelineTests.withDirectory { directory in
+    try await withStateDirectory { directory in
       _ = try await WindowPipelineTests.run(log, into: [whole], directory)
     }
-    try await WindowPipelineTests.withDirectory { directory in
+    try await withStateDirectory { directory in
       let target = MemoryTarget()
       for end in [10, 11, 60, 149, 150, 150] {
         _ = try await WindowPipelineTests.run(Array(log[..<end]), into: [target], directory, groupBytes: 1 << 20)
@@ -106,10 +105,10 @@ import Testing
   @Test func aSinkThatKeepsNoCheckpointGoesOnWithTheOthers() async throws {
     let log = WindowPipelineTests.work(8)
     let whole = MemoryTarget()
-    try await WindowPipelineTests.withDirectory { directory in
+    try await withStateDirectory { directory in
       _ = try await WindowPipelineTests.run(log, into: [whole], directory)
     }
-    try await WindowPipelineTests.withDirectory { directory in
+    try await withStateDirectory { directory in
       let target = MemoryTarget()
       var told: [TransformedRow] = []
       for end in [50, 100, 150] {
@@ -127,7 +126,7 @@ import Testing
   }
 
   @Test func aStateThatIsGoneIsRefusedAndNotReplacedByNothing() async throws {
-    try await WindowPipelineTests.withDirectory { directory in
+    try await withStateDirectory { directory in
       let target = MemoryTarget()
       let log = WindowPipelineTests.work(6)
       _ = try await WindowPipelineTests.run(Array(log[..<50]), into: [target], directory)
@@ -141,7 +140,7 @@ import Testing
   }
 
   @Test func aStateOfAnotherDefinitionIsRefused() async throws {
-    try await WindowPipelineTests.withDirectory { directory in
+    try await withStateDirectory { directory in
       let target = MemoryTarget()
       let log = WindowPipelineTests.work(7)
       _ = try await WindowPipelineTests.run(Array(log[..<50]), into: [target], directory)
@@ -155,7 +154,7 @@ import Testing
   }
 
   @Test func windowsThatAreNewBeginWhereTheSinksAre() async throws {
-    try await WindowPipelineTests.withDirectory { directory in
+    try await withStateDirectory { directory in
       let target = MemoryTarget()
       let log = (1...40).map { number in
         WindowTrial.transaction(

@@ -9,17 +9,6 @@ import Testing
 
 /// Snapshots, and windows over them, that are broken off anywhere, by sinks that fail and by pipelines that are ended, again and again.
 @Suite(.timeLimit(.minutes(60))) struct WindowSnapshotTests {
-  private static func withDirectory(_ body: (String) async throws -> Void) async throws {
-    let directory = FileManager.default.temporaryDirectory.appending(path: "freshet-\(UUID().uuidString)").path
-    do {
-      try await body(directory)
-    } catch {
-      try FileManager.default.removeItem(atPath: directory)
-      throw error
-    }
-    try FileManager.default.removeItem(atPath: directory)
-  }
-
   private struct Trial {
     let logs: [SnapshotLog]
     let targets = [MemoryTarget(), MemoryTarget()]
@@ -233,7 +222,7 @@ import Testing
     }
     let (rows, commit) = (works.flatMap(\.rows.values), works.map(\.commit).max() ?? 0)
     let written = works.reduce(into: [:]) { $0.merge(Trial.changes(of: $1)) { $1 } }
-    try await withDirectory { directory in
+    try await withStateDirectory { directory in
       let trial = Trial(logs: logs, block: block, directory: directory, idleAfter: idleAfter, isThird: isThird)
       if isLate { try await trial.breakOffLate(&random) } else { try await trial.breakOff(&random) }
       try await trial.end(at: commit)

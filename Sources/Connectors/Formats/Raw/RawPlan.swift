@@ -16,7 +16,9 @@ final class RawPlan {
   private(set) var problem: Failure?
   /// The column of the key; none where the table has no key.
   private(set) var key = FixedArray<Int>([])
+  private(set) var keyForm: CellForm?
   private(set) var value = 0
+  private(set) var valueForm: CellForm?
   private(set) var headers: [Header] = []
   private(set) var timestamp: Int?
 
@@ -38,6 +40,8 @@ final class RawPlan {
         "the key of a raw message is one column, and the table's has \(keys.count)", "`key_columns` names one")
     }
     key = FixedArray(keys)
+    keyForm = keys.first.map { CellForm(schema.columns[$0].type) }
+    valueForm = CellForm(schema.columns[value].type)
     if let name = options.timestamp {
       let index = try column(name, "timestamp")
       switch schema.columns[index].type {

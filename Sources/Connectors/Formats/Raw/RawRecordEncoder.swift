@@ -107,17 +107,15 @@ package final class RawRecordEncoder: RecordEncoder {
     var record = EncodedRecord(topic: 0..<0)
     record.change = index
     (record.row, record.otherRow) = (images.first, images.other)
-    if plan.key.count > 0 {
+    if let form = plan.keyForm {
       let column = plan.key[0]
       let cell = images.cell(column, row.cells)
       guard cell.hasValue else { throw BadValue(column: column, reason: "the key has no value here") }
-      let form = CellForm(plan.schema.columns[column].type)
       record.key = RawRecordEncoder.append(cell, form, row.arena, to: &writer)
     }
-    if hasValue {
+    if hasValue, let form = plan.valueForm {
       let cell = images.cell(plan.value, row.cells)
       guard cell.isKnown else { throw BadValue(column: plan.value, reason: "the log does not hold this column") }
-      let form = CellForm(plan.schema.columns[plan.value].type)
       if cell.hasValue { record.value = RawRecordEncoder.append(cell, form, row.arena, to: &writer) }
     }
     let start = writer.count
