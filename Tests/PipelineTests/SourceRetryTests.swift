@@ -41,6 +41,33 @@ import Testing
     #expect(Shop.keys(target).sorted() == [7, 8, 1_000_000, 2_000_000, 3_000_000, 20_000_000])
   }
 
+  /// The first that comes behind the outage is its own: until then the sink compares places.
+  @Test func whatASourceBringsFirstIsComparedAsTheObjectKnowsThatReadsIt() async throws {
+    let (a, b) = (Shop.log(1...3), MemoryLog([SourceRetryTests.insert(7, at: 500)]))
+    let server = Server()
+    let target = MemoryTarget()
+    let definition = PipelineDefinition(
+      name: "shop",
+      sources: [
+        .init(name: "a", definition: MemorySourceDefinition(log: a)),
+        .init(name: "b", definition: RemoteSourceDefinition(log: b, server: server)),
+      ], order: OrderSettings(idleAfter: 50_000_000),
+      sinks: [.init(name: "copy", definition: MemorySinkDefinition(target: target))],
+      stateDirectory: SourceRetryTests.state())
+    let run = PipelineRun(definition: definition, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    let task = Task { try await run.run(until: .never) }
+    try await eventually { Shop.keys(target).count == 4 }
+    server.isDown.withLock { $0 = true }
+    try await eventually { server.refusals.withLock { $0 > 1 } }
+    b.append(contentsOf: [SourceRetryTests.insert(8, at: 25_000)])
+    server.isDown.withLock { $0 = false }
+    b.append(contentsOf: [SourceRetryTests.insert(9, at: 26_000)])
+    try await eventually { Shop.keys(target).contains(9) }
+    run.requestStop()
+    try await task.value
+    #expect(Shop.keys(target).sorted() == [7, 8, 9, 1_000_000, 2_000_000, 3_000_000])
+  }
+
   @Test func aSourceThatNobodyHasEverReachedIsToldAtOnce() async throws {
     let server = Server()
     server.isDown.withLock { $0 = true }
