@@ -189,7 +189,7 @@ import Testing
     var output = WindowTrial.Output()
     let windows = WindowSet(try WindowTrial.definitions(block))
     try RememberTests.run(windows, work.log, into: &output)
-    let bytes = windows.encode([])
+    let bytes = try windows.encode([])
     for end in stride(from: 0, to: bytes.count, by: 3) {
       let other = WindowSet(try WindowTrial.definitions(block))
       #expect(failure { _ = try other.decode(Array(bytes[..<end]), panes: 0, log: nil) }?.code == .corruptState)

@@ -68,6 +68,14 @@ final class EntryTable {
   }
   @inline(__always) func changes(_ entry: UInt32) -> Int { Int(peek(entry)[EntryTable.changes] & 0xffff_ffff) }
 
+  /// Counts changes since the last pane, at most so many as there is room for.
+  @inline(__always) @discardableResult static func count(_ changes: UInt64, in words: Words) -> Int {
+    let count = words[EntryTable.changes] & 0xffff_ffff
+    let sum = min(count &+ changes, 0xffff_ffff)
+    words[EntryTable.changes] &+= sum &- count
+    return Int(sum)
+  }
+
   /// Adds an entry of a window and group, without a state.
   func insert(end: Int64, group: UInt32) -> UInt32 {
     let entry = insert()

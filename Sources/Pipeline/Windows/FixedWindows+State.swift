@@ -2,7 +2,8 @@ import Change
 
 extension FixedWindows {
   /// Writes every window with its groups, in their order. No transaction is open, so nothing is pending.
-  func encode(to writer: inout StateWriter) {
+  func encode(to writer: inout StateWriter) throws(Failure) {
+    try closeSlices()
     writer.append(spans.count)
     writer.append(passedCount)
     for span in spans {

@@ -22,6 +22,9 @@ final class FixedWindows: WindowState {
   let table: EntryTable
   let places: EntryPlaces
   private let bounds: WindowBounds
+  private let slices: WindowSlices
+  /// Whether rows are added together by their slices. All windows of a slice that is open are still to come.
+  @exclusivity(unchecked) private var isSliced: Bool
   let definition: WindowDefinition
   let budget: StateBudget
 
@@ -46,10 +49,18 @@ final class FixedWindows: WindowState {
     table = EntryTable(budget, stride: renderer.stride)
     places = EntryPlaces(budget)
     bounds = WindowBounds(plan.definition)
+    slices = WindowSlices(layout, isNeeded: !bounds.isSingle)
+    isSliced = !bounds.isSingle && FixedWindows.isSliced(plan)
+  }
+
+  /// Where a number of changes is waited for, or the order of the rows counts, each goes into its windows itself.
+  private static func isSliced(_ plan: WindowPlan) -> Bool {
+    if case .changes = plan.definition.early { return false }
+    return plan.measures.allSatisfy(\.isSliced)
   }
 
   var byteCount: Int { table.byteCount + places.byteCount + groups.byteCount + blocks.inUse + fixedByteCount }
-  var fixedByteCount: Int { spans.capacity * MemoryLayout<Span>.stride + pending.capacity * 4 }
+  var fixedByteCount: Int { spans.capacity * MemoryLayout<Span>.stride + pending.capacity * 4 + slices.byteCount }
   var entryCount: Int { table.count }
 
   func add(
@@ -61,6 +72,7 @@ final class FixedWindows: WindowState {
       if row.time < recentEnd - bounds.size || row.time >= recentEnd { recentEnd = bounds.end(of: row.time) }
       try add(row, group, end: recentEnd, clock, late)
     } else {
+      if isSliced, try addToSlice(row, group, clock) { return }
       bounds.ends(of: row.time, into: &ends)
       // Most rows lie in the windows of the row before.
       recentSpan = firstSpan
@@ -70,6 +82,32 @@ final class FixedWindows: WindowState {
       }
     }
     groups.removeIfUnused(group)
+  }
+
+  @inline(__always) private func addToSlice(
+    _ row: AccumulatorLayout.Row, _ group: UInt32, _ clock: WindowClock
+  ) throws(Failure) -> Bool {
+    let end = bounds.sliceEnd(of: row.time)
+    guard end - 1 > clock.watermark else { return false }
+    return try slices.add(row, group: group, end: end) { (sum) throws(Failure) in try pour(sum) }
+  }
+
+  private func pour(_ sum: WindowSlices.Sum) throws(Failure) {
+    try budget.settle()
+    bounds.ends(of: sum.end - 1, into: &ends)
+    for end in ends {
+      let entry = find(sum.group, end: end)
+      precondition(entry != EntryTable.none, "the first row of a slice has gone into each of its windows")
+      let words = table.words(entry)
+      try layout.merge(sum.state, into: words + renderer.stateOffset)
+      words[EntryTable.rows] &+= sum.rows
+      EntryTable.count(sum.changes, in: words)
+    }
+  }
+
+  /// Gives the windows what their slices hold: they are about to be read.
+  @inline(__always) func closeSlices() throws(Failure) {
+    try slices.close { (sum) throws(Failure) in try pour(sum) }
   }
 
   @inline(__always) private func add(
@@ -86,8 +124,7 @@ final class FixedWindows: WindowState {
     let words = table.words(entry)
     try layout.add(row, to: words + renderer.stateOffset)
     words[EntryTable.rows] &+= UInt64(bitPattern: row.sign)
-    words[EntryTable.changes] &+= 1
-    let changes = Int(words[EntryTable.changes] & 0xffff_ffff)
+    let changes = EntryTable.count(1, in: words)
     if changes == 1 { spans[span(end)].changed += 1 }
     let isPassed = end - 1 <= clock.watermark
     if isPassed {
@@ -151,8 +188,10 @@ final class FixedWindows: WindowState {
     return entry
   }
 
-  func rebind(_ plan: WindowPlan) {
+  func rebind(_ plan: WindowPlan) throws(Failure) {
+    try closeSlices()
     layout.measures = plan.measures
+    isSliced = !bounds.isSingle && FixedWindows.isSliced(plan)
     renderer.plan = plan
   }
 
@@ -177,6 +216,7 @@ final class FixedWindows: WindowState {
   func fire(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
     try pass(clock, to: writer)
     if case .every(let period) = definition.early, WindowBounds.isMultiple(clock.now, of: period) {
+      try closeSlices()
       for index in passedCount..<spans.count { try tellChanged(index, .early, clock, writer) }
     }
     if case .every(let period) = definition.late, WindowBounds.isMultiple(clock.now, of: period) {
@@ -200,6 +240,8 @@ final class FixedWindows: WindowState {
 
   /// Tells the windows that are complete now.
   func pass(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
+    guard passedCount < spans.count, spans[passedCount].end - 1 <= clock.watermark else { return }
+    try closeSlices()
     while passedCount < spans.count, spans[passedCount].end - 1 <= clock.watermark {
       let index = passedCount
       passedCount += 1

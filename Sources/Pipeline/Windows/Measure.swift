@@ -11,6 +11,8 @@ final class Measure {
   let fraction: Double
   /// The first word of the state.
   let offset: Int
+  /// Of the argument: how many digits its type has at most; `Int.max`: it has no such number.
+  private let digits: Int
   /// Of the results: digits behind the point.
   let scale: Int
   let result: ColumnSchema
@@ -27,7 +29,7 @@ final class Measure {
     fraction = aggregate.fraction
     self.offset = offset
     guard let expression = aggregate.argument else {
-      (column, evaluator, columns, form, scale) = (nil, nil, [], .exact(scale: 0), 0)
+      (column, evaluator, columns, form, digits, scale) = (nil, nil, [], .exact(scale: 0), 0, 0)
       result = Measure.counting(aggregate.name)
       return
     }
@@ -52,6 +54,12 @@ final class Measure {
         hint: "convert it: \(function.rawValue)(cast(… as decimal(18, 4)))")
     }
     self.form = form
+    digits =
+      switch type {
+      case .integer, .year: 20
+      case .decimal(let precision, _, _): precision
+      default: .max
+      }
     columns = program.columns
     if case .column(let name, .row) = expression.form {
       (column, evaluator) = (schema.column(named: name), nil)
@@ -105,6 +113,17 @@ final class Measure {
     switch function {
     case .count, .sum, .avg, .stddev: false
     case .distinct, .min, .max, .first, .last, .percentile: true
+    }
+  }
+
+  /// Whether values can be added together, in any order, before they are added to what there is: a million of them do not
+  /// overflow.
+  var isSliced: Bool {
+    switch function {
+    case .count: true
+    case .sum, .avg: digits <= 31
+    case .stddev: digits <= 15
+    case .distinct, .min, .max, .first, .last, .percentile: false
     }
   }
 

@@ -11,6 +11,8 @@ struct WindowBounds {
   private let every: Int64
   private let offset: Int64
   private let isCumulative: Bool
+  /// Every bound of a window is a multiple of it, moved by the offset.
+  private let slice: Int64
   /// Each time lies in exactly one window.
   let isSingle: Bool
 
@@ -22,6 +24,9 @@ struct WindowBounds {
     case .cumulative(let size, let every): (self.size, self.every, isSingle, isCumulative) = (size, every, false, true)
     case .session(let gap): (size, every, isSingle, isCumulative) = (gap, gap, true, false)
     }
+    var (divisor, rest) = (size, every)
+    while rest != 0 { (divisor, rest) = (rest, divisor % rest) }
+    slice = divisor
   }
 
   @inline(__always) static func floor(_ value: Int64, _ period: Int64) -> Int64 {
@@ -40,6 +45,9 @@ struct WindowBounds {
 
   /// The end of the one window that a time lies in.
   @inline(__always) func end(of time: Int64) -> Int64 { WindowBounds.floor(time - offset, size) + offset + size }
+
+  /// The end of the time around this one that lies in the same windows.
+  @inline(__always) func sliceEnd(of time: Int64) -> Int64 { WindowBounds.floor(time - offset, slice) + offset + slice }
 
   func start(ofEnd end: Int64) -> Int64 {
     isCumulative ? WindowBounds.floor(end - 1 - offset, size) + offset : end - size

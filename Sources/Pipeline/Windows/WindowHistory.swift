@@ -67,7 +67,9 @@ final class WindowHistory: Sendable {
       state.lastLog = chosen.log
     } else if let least, known.count == checkpoints.count {
       // The windows are new: they begin where the sources do, and must do so again after a crash.
-      try state.store.append(log: least, panes: 0) { WindowSet(definitions, sources: sources).encode([], to: &$0) }
+      try state.store.append(log: least, panes: 0) { (state) throws(Failure) in
+        try WindowSet(definitions, sources: sources).encode([], to: &state)
+      }
     }
     start = chosen.map(\.log)
     isBehindResults = chosen.map { chosen in known.contains { WindowPosition($0).panes > chosen.panes } } ?? false
@@ -168,7 +170,9 @@ final class WindowHistory: Sendable {
       }
       if state.store.isOfOthers(beginning) {
         // What they tell from here on follows from this place, also after a crash.
-        try state.store.append(log: beginning.log, panes: beginning.panes) { windows.encode(results, to: &$0) }
+        try state.store.append(log: beginning.log, panes: beginning.panes) { (state) throws(Failure) in
+          try windows.encode(results, to: &state)
+        }
         try state.store.remove { (generation) throws(Failure) in generation.number == beginning.number }
       }
       return WindowReplay(coverage.log, catchUp: state.mayRepeat ? catchUp : nil, results: results)
@@ -200,7 +204,9 @@ final class WindowHistory: Sendable {
       }
       let told = isFirst ? results.filter { $0.transactions.contains { WindowPosition.isPane($0.mark) } } : []
       let panes = windows.panes - UInt64(told.reduce(0) { $0 + $1.transactions.count(where: \.ends) })
-      try state.store.append(log: log, panes: panes) { windows.encode(told, to: &$0) }
+      try state.store.append(log: log, panes: panes) { (state) throws(Failure) in
+        try windows.encode(told, to: &state)
+      }
       // No sink is at a place that only an earlier one fits: nothing was told since.
       if windows.isInsideSnapshot { try forgetEarlier(&state, panes: panes) }
       (state.lastLog, state.lastPanes) = (log, windows.panes)

@@ -128,7 +128,7 @@ final class WindowOperator {
     }
     plan.keepTables(of: old)
     guard let state else { return }
-    state.rebind(plan)
+    try state.rebind(plan)
     adopt(plan, state)
   }
 

@@ -2,15 +2,15 @@ package import Change
 
 extension WindowSet {
   /// The whole state as bytes, for a small one.
-  package func encode(_ results: [Batch]) -> [UInt8] {
+  package func encode(_ results: [Batch]) throws(Failure) -> [UInt8] {
     var state = StateWriter()
-    encode(results, to: &state)
+    try encode(results, to: &state)
     return state.bytes
   }
 
   /// Writes the whole state. No transaction is open.
   /// - Parameter results: what the state has told already, and no sink was given.
-  func encode(_ results: [Batch], to state: inout StateWriter) {
+  func encode(_ results: [Batch], to state: inout StateWriter) throws(Failure) {
     precondition(!isInsideTransaction && !writer.isOpen, "a state is stored between two transactions")
     state.append(clock)
     state.append(writer.latestCommit.microseconds)
@@ -19,7 +19,7 @@ extension WindowSet {
     for window in operators {
       let start = state.count
       state.append(window.definition.fingerprint)
-      window.encode(sources, to: &state)
+      try window.encode(sources, to: &state)
       lengths.append(state.count - start)
     }
     state.append(results.count)
@@ -69,7 +69,7 @@ extension WindowSet {
 
 extension WindowOperator {
   /// - Parameter sources: their names, by which a stored state knows them.
-  func encode(_ sources: [String], to writer: inout StateWriter) {
+  func encode(_ sources: [String], to writer: inout StateWriter) throws(Failure) {
     for value in [clock.now, clock.watermark, clock.firstChange] { writer.append(value) }
     writer.append(sources.count)
     for (index, name) in sources.enumerated() {
@@ -82,7 +82,7 @@ extension WindowOperator {
     writer.append(plan == nil ? 0 : 1)
     guard let plan, let state else { return }
     plan.schema.encode(to: &writer)
-    state.encode(to: &writer)
+    try state.encode(to: &writer)
     completion?.encode(to: &writer)
   }
 

@@ -28,7 +28,7 @@ protocol WindowState: AnyObject {
   /// Tells what the rows of a snapshot have brought about, from the stored state alone.
   func endSnapshot(_ clock: WindowClock, to writer: PaneWriter) throws(Failure)
   /// Rows come by another version of the table's schema.
-  func rebind(_ plan: WindowPlan)
-  func encode(to writer: inout StateWriter)
+  func rebind(_ plan: WindowPlan) throws(Failure)
+  func encode(to writer: inout StateWriter) throws(Failure)
   func decode(from reader: inout StateReader) throws(Failure)
 }
