@@ -58,11 +58,13 @@ struct WindowStore {
 
   /// Stores a state durably; from here on a sink may go beyond it.
   /// - Parameter state: writes it.
-  mutating func append(log: Position?, panes: UInt64, _ state: (inout StateWriter) -> Void) throws(Failure) {
+  mutating func append(
+    log: Position?, panes: UInt64, _ state: (inout StateWriter) throws(Failure) -> Void
+  ) throws(Failure) {
     let number = (generations.last?.number ?? 0) + 1
     let temporary = "\(directory)/new"
     defer { unlink(temporary) }  // Of a state that could not be stored; one that was has another name.
-    try write(to: temporary) { content in
+    try write(to: temporary) { (content) throws(Failure) in
       content.append(WindowStore.magic)
       content.append(WindowStore.version)
       content.append(definitions.count)
@@ -71,7 +73,7 @@ struct WindowStore {
       content.append(log?.text ?? "")
       content.append(log?.token ?? "")
       content.append(panes)
-      state(&content)
+      try state(&content)
     }
     Failpoint.hit("windows.before_rename")
     guard rename(temporary, path(number)) == 0 else { throw WindowStore.fault("cannot name", temporary) }
@@ -86,12 +88,12 @@ struct WindowStore {
     Set(generation.fingerprints) != Set(definitions.map(\.fingerprint))
   }
 
-  private func write(to path: String, _ body: (inout StateWriter) -> Void) throws(Failure) {
+  private func write(to path: String, _ body: (inout StateWriter) throws(Failure) -> Void) throws(Failure) {
     let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw WindowStore.fault("cannot create", path) }
     defer { close(file) }
     var writer = StateWriter(file: file, path: path)
-    body(&writer)
+    try body(&writer)
     try writer.finish()
     guard fsync(file) == 0 else { throw WindowStore.fault("cannot write", path) }
   }
