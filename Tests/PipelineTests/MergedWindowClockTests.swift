@@ -24,7 +24,7 @@ import Testing
       told.append(try take(step, number, windows))
       // What is stored and read again in between goes on alike.
       let copy = WindowSet(try WindowTrial.definitions(WindowTrial.block(block)), sources: ["north", "south"])
-      _ = try copy.decode(windows.encode([]), panes: windows.panes, log: windows.log)
+      try copy.decode(windows.encode([]), panes: windows.panes, log: windows.log)
       #expect(try copy.encode([]) == windows.encode([]))
     }
     if let until { told.append(texts(try windows.advance(to: EventTime(microseconds: until * 1_000_000)))) }

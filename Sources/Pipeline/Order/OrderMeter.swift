@@ -9,8 +9,13 @@ package struct OrderReading: Sendable {
   package var isIdle = false
   /// Since when the others wait for it, nanoseconds of the monotonic clock; nil: they do not.
   package var holdsSince: UInt64?
-  /// Time that the others have waited for it, in nanoseconds.
+  /// Time that the others have waited for it before, in nanoseconds.
   package var heldNanoseconds: UInt64 = 0
+
+  /// Time that the others have waited for it until now, in nanoseconds.
+  package func held(at now: UInt64) -> UInt64 {
+    heldNanoseconds + (holdsSince.map { now > $0 ? now - $0 : 0 } ?? 0)
+  }
 }
 
 /// The time that the order of several sources has taken since the pipeline started, over all attempts.

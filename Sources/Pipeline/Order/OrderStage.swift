@@ -37,8 +37,8 @@ final class OrderStage {
   private var lastSent: UInt64 = 0
   /// When each source was warned of last; 0: never.
   private var warned: [UInt64]
-  /// Since when the others wait for each source; nil: they do not.
-  private var held: [UInt64?]
+  /// The source that the others wait for.
+  @exclusivity(unchecked) private var hold: SourceHold
 
   /// Nanoseconds between two batches that only say how far the sources are.
   private static let emptyInterval: UInt64 = 1_000_000_000
@@ -68,10 +68,11 @@ final class OrderStage {
     everywhere = order.lanes.map(\.everywhere)
     repeats = everywhere.contains { $0 != nil }
     warned = Array(repeating: 0, count: order.lanes.count)
-    held = Array(repeating: nil, count: order.lanes.count)
+    hold = SourceHold(meters.sources)
   }
 
   func run() async throws {
+    defer { hold.end() }
     do {
       meters.order.begin()
       for source in meters.sources {
@@ -171,6 +172,7 @@ final class OrderStage {
     while !mustFlush, !order.hasRisen, let run = order.nextRun() {
       let (isLarge, standsAlone) = shape(of: run)
       if isLarge || standsAlone || (run.isWholeBatch && builder.isEmpty) { break }
+      hold.end()
       try noteBreak(run)
       try append(run)
       hasLeft = true
@@ -183,6 +185,7 @@ final class OrderStage {
   private var mustFlush: Bool { builder.isFull || (order.inside != nil && !builder.isEmpty) }
 
   private func leave(_ run: CommitOrder.Run) async throws {
+    hold.end()
     if order.hasRisen {
       try await flush()
       try await advance()
@@ -369,23 +372,8 @@ final class OrderStage {
   /// Names the source that the others wait for.
   private func noteHolder() {
     let now = MonotonicTime.now()
-    for lane in order.lanes.indices {
-      let isHolder = lane == order.holder
-      let since = held[lane]
-      guard isHolder != (since != nil) else {
-        if let since { warnOfHolder(lane, since: since, now: now) }
-        continue
-      }
-      held[lane] = isHolder ? now : nil
-      meters.sources[lane].update { reading in
-        reading.order.holdsSince = isHolder ? now : nil
-        if let since { reading.order.heldNanoseconds += now &- since }
-      }
-    }
-  }
-
-  private func warnOfHolder(_ lane: Int, since: UInt64, now: UInt64) {
-    guard now &- since >= 10_000_000_000,
+    hold.note(order.holder, now: now)
+    guard let (lane, since) = hold.current, now &- since >= 10_000_000_000,
       warned[lane] == 0 || now &- warned[lane] >= OrderStage.warningInterval
     else { return }
     warned[lane] = now

@@ -1,4 +1,5 @@
 import Change
+import Flow
 package import Foundation
 
 /// The summary of a run as `--report` writes it. Its JSON names are stable: these, in snake case.
@@ -187,7 +188,7 @@ extension PipelineReport.Source {
     guard status.sources.count > 1 else { return }
     late = reading.order.late
     idle = reading.order.isIdle
-    heldSeconds = Double(reading.order.heldNanoseconds) / 1e9
+    heldSeconds = Double(reading.order.held(at: MonotonicTime.now())) / 1e9
   }
 }
 

@@ -38,6 +38,14 @@ package struct PipelineStatus: Sendable {
     return sum
   }
 
+  /// The source that all others have been waiting for, for more than a second.
+  /// - Parameter now: nanoseconds of the monotonic clock.
+  package func holder(at now: UInt64) -> String? {
+    sources.first { source in
+      source.reading.order.holdsSince.map { now > $0 && now - $0 > 1_000_000_000 } ?? false
+    }?.name
+  }
+
   /// How much a source's clock is behind the one that is furthest ahead, in microseconds, as far as the least delays tell.
   package func clockSkew(of source: Source) -> Int64? {
     guard sources.count > 1, let mine = source.reading.leastDelay else { return nil }

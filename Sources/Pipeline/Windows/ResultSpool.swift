@@ -14,8 +14,8 @@ final class ResultSpool {
   private var file: Int32 = -1
   private var end = 0
   /// Bytes of the results that wait in memory, roughly.
-  private var waiting = 0
-  /// From how many bytes on the next go to the file.
+  private(set) var waiting = 0
+  /// How many bytes may wait in memory; the next go to the file.
   var limit = Int.max
 
   init(_ budget: StateBudget) { self.budget = budget }
@@ -24,15 +24,14 @@ final class ResultSpool {
 
   /// Takes a batch of results in. What cannot be stored stays in memory, and the budget tells why when it is settled.
   func hold(_ batch: Batch) -> Result {
-    waiting += batch.arena.count + batch.cells.count * MemoryLayout<Cell>.stride
-    waiting += batch.changes.count * MemoryLayout<RowChange>.stride
-    guard waiting > limit else { return .batch(batch) }
-    do throws(Failure) {
-      return try store(batch)
-    } catch {
-      budget.fail(error)
-      return .batch(batch)
+    let size =
+      batch.arena.count + batch.cells.count * MemoryLayout<Cell>.stride
+      + batch.changes.count * MemoryLayout<RowChange>.stride
+    if size > limit - waiting {
+      do throws(Failure) { return try store(batch) } catch { budget.fail(error) }
     }
+    waiting += size
+    return .batch(batch)
   }
 
   private func store(_ batch: Batch) throws(Failure) -> Result {

@@ -67,8 +67,8 @@ final class WindowHistory: Sendable {
       state.lastLog = chosen.log
     } else if let least, known.count == checkpoints.count {
       // The windows are new: they begin where the sources do, and must do so again after a crash.
-      try state.store.append(log: least, panes: 0) { (state) throws(Failure) in
-        try WindowSet(definitions, sources: sources).encode([], to: &state)
+      try state.store.append(log: least, panes: 0) { (content) throws(Failure) in
+        try WindowSet(definitions, sources: sources).encode([], to: &content)
       }
     }
     start = chosen.map(\.log)
@@ -157,25 +157,25 @@ final class WindowHistory: Sendable {
   /// Where the state is that was stored last.
   var stored: Position? { state.withLock { $0.store.generations.last?.log } }
 
-  /// Gives the windows the state that they begin with.
+  /// Gives the windows the state that they begin with; they hold the results that came with it.
   /// - Parameter catchUp: leaves out what the state has.
   /// - Returns: what tells how it lies to what comes.
   func restore(_ windows: WindowSet, _ catchUp: CatchUp?) throws(Failure) -> WindowReplay {
     try state.withLock { (state) throws(Failure) in
       guard let beginning = state.beginning.take() else {
-        return WindowReplay(coverage.log, catchUp: nil, results: [])
+        return WindowReplay(coverage.log, catchUp: nil)
       }
-      let results = try state.store.state(of: beginning) { (reader) throws(Failure) in
+      try state.store.state(of: beginning) { (reader) throws(Failure) in
         try windows.decode(from: &reader, panes: beginning.panes, log: beginning.log)
       }
       if state.store.isOfOthers(beginning) {
         // What they tell from here on follows from this place, also after a crash.
-        try state.store.append(log: beginning.log, panes: beginning.panes) { (state) throws(Failure) in
-          try windows.encode(results, to: &state)
+        try state.store.append(log: beginning.log, panes: beginning.panes) { (content) throws(Failure) in
+          try windows.encode(windows.held.reversed(), to: &content)
         }
         try state.store.remove { (generation) throws(Failure) in generation.number == beginning.number }
       }
-      return WindowReplay(coverage.log, catchUp: state.mayRepeat ? catchUp : nil, results: results)
+      return WindowReplay(coverage.log, catchUp: state.mayRepeat ? catchUp : nil)
     }
   }
 
@@ -184,7 +184,7 @@ final class WindowHistory: Sendable {
   /// The first one is stored before any sink is given anything: so no sink is ever without a state that it can begin from.
   /// It holds the results that go with it: a sink may stop between them and the rows that they follow from.
   /// - Parameters:
-  ///   - results: what was not given to the sinks yet.
+  ///   - results: what the windows have returned last, and was not given to the sinks yet.
   ///   - isNeeded: it is time to, whatever the time is.
   ///   - place: where the state is, when that is not where the log is.
   func keep(
@@ -202,10 +202,10 @@ final class WindowHistory: Sendable {
         state.lastStored = now
         return
       }
-      let told = isFirst ? results.filter { $0.transactions.contains { WindowPosition.isPane($0.mark) } } : []
-      let panes = windows.panes - UInt64(told.reduce(0) { $0 + $1.transactions.count(where: \.ends) })
-      try state.store.append(log: log, panes: panes) { (state) throws(Failure) in
-        try windows.encode(told, to: &state)
+      let told = isFirst ? windows.told(results) : []
+      let panes = try windows.panes(before: told)
+      try state.store.append(log: log, panes: panes) { (content) throws(Failure) in
+        try windows.encode(told, to: &content)
       }
       // No sink is at a place that only an earlier one fits: nothing was told since.
       if windows.isInsideSnapshot { try forgetEarlier(&state, panes: panes) }

@@ -18,15 +18,10 @@ final class WindowReplay {
   private(set) var hasBegun = false
   /// What was promised so far, also while the windows could not be told.
   private(set) var watermark = EventTime.distantPast
-  /// Results that belong to the state, or follow from it alone, for when the log has come to its place.
-  private var results: [Batch]
 
-  /// - Parameters:
-  ///   - catchUp: leaves out what the state has; nil: all that comes is new.
-  ///   - results: those that came with the state.
-  init(_ coverage: any PositionCoverage, catchUp: CatchUp?, results: [Batch]) {
+  /// - Parameter catchUp: leaves out what the state has; nil: all that comes is new.
+  init(_ coverage: any PositionCoverage, catchUp: CatchUp?) {
     self.coverage = coverage
-    self.results = results
     self.catchUp = catchUp
   }
 
@@ -65,22 +60,6 @@ final class WindowReplay {
 
   /// The windows get something.
   func begin() { hasBegun = true }
-
-  /// Results that follow from the state alone, to be taken with those that came with it.
-  func hold(_ more: [Batch]) { results += more }
-
-  /// How many results came with the state, or follow from it, and have not been taken.
-  var resultCount: UInt64 { results.reduce(0) { $0 + UInt64($1.transactions.count(where: \.ends)) } }
-
-  /// The results that came with the state, once, for the place that the sinks have come to.
-  func takeResults(at log: Position) -> [Batch] {
-    defer { results = [] }
-    return results.map { batch in
-      Batch.relabel(
-        batch, transactions: batch.transactions,
-        position: WindowPosition(log: log, panes: WindowPosition(batch.position).panes).position)
-    }
-  }
 
   func isInsideSnapshot(_ position: Position?) throws(Failure) -> Bool {
     guard let position else { return false }

@@ -4,13 +4,13 @@ extension WindowSet {
   /// The whole state as bytes, for a small one.
   package func encode(_ results: [Batch]) throws(Failure) -> [UInt8] {
     var state = StateWriter()
-    try encode(results, to: &state)
+    try encode(results.map { .batch($0) }, to: &state)
     return state.bytes
   }
 
   /// Writes the whole state. No transaction is open.
   /// - Parameter results: what the state has told already, and no sink was given.
-  func encode(_ results: [Batch], to state: inout StateWriter) throws(Failure) {
+  func encode(_ results: [ResultSpool.Result], to state: inout StateWriter) throws(Failure) {
     precondition(!isInsideTransaction && !writer.isOpen, "a state is stored between two transactions")
     state.append(clock)
     state.append(writer.latestCommit.microseconds)
@@ -23,21 +23,21 @@ extension WindowSet {
       lengths.append(state.count - start)
     }
     state.append(results.count)
-    for batch in results { batch.encode(to: &state) }
+    for result in results { try writer.spool.load(result).encode(to: &state) }
     if isInsideSnapshot { state.append(1) }
     // For whoever has other windows, and passes over these.
     state.append(list: lengths)
   }
 
   /// Reads a state from bytes.
-  package func decode(_ bytes: [UInt8], panes: UInt64, log: Position?) throws(Failure) -> [Batch] {
+  package func decode(_ bytes: [UInt8], panes: UInt64, log: Position?) throws(Failure) {
     var reader = StateReader(bytes)
-    return try decode(from: &reader, panes: panes, log: log)
+    try decode(from: &reader, panes: panes, log: log)
   }
 
   /// Reads a state into windows that have none. A window that it does not have begins here; one that it has besides is over.
-  /// - Returns: the results that came with it.
-  func decode(from reader: inout StateReader, panes: UInt64, log: Position?) throws(Failure) -> [Batch] {
+  /// The results that came with it are held.
+  func decode(from reader: inout StateReader, panes: UInt64, log: Position?) throws(Failure) {
     let lengths = try reader.takeLastList()
     let clock = try reader.integer()
     let latestCommit = try reader.integer()
@@ -53,17 +53,17 @@ extension WindowSet {
         try reader.skip(reader.left - end)
       }
     }
-    var results: [Batch] = []
-    var behind = panes
+    var results: [ResultSpool.Result] = []
+    var count: UInt64 = 0
     for _ in 0..<(try reader.count(least: 8)) {
       let batch = try Batch.decode(from: &reader)
-      behind += UInt64(batch.transactions.count(where: \.ends))
-      results.append(batch)
+      count += UInt64(batch.transactions.count(where: \.ends))
+      results.append(writer.spool.hold(batch))
     }
+    hold(results, count: count)
     if !reader.isAtEnd, try reader.integer() == 1 { beginSnapshot() }
     guard reader.isAtEnd else { throw StateReader.damaged("goes on behind its end") }
-    restore(clock: clock, panes: behind, log: log, latestCommit: latestCommit)
-    return results
+    restore(clock: clock, panes: panes + count, log: log, latestCommit: latestCommit)
   }
 }
 

@@ -11,7 +11,12 @@ package final class WindowSet {
   let operators: [WindowOperator]
   private let budget: StateBudget
   /// What is to follow what was returned last, for which there was no room in memory; the next one at the end.
-  private var following: [ResultSpool.Result] = []
+  private(set) var following: [ResultSpool.Result] = []
+  /// Results that belong to the state that was restored, or follow from it alone, for when the log has come to its place;
+  /// the next one at the end. Few of them are in memory.
+  var held: [ResultSpool.Result] = []
+  /// How many transactions these are.
+  package internal(set) var heldCount: UInt64 = 0
   let writer: PaneWriter
   var clock = Int64.min
   private let draft = BatchDraft()
@@ -97,8 +102,8 @@ package final class WindowSet {
   /// What follows the batches that were returned last; nil: nothing more does.
   package func next() throws(Failure) -> Batch? {
     if let result = following.popLast() { return try writer.spool.load(result) }
-    // A transaction that goes on may have results there already.
-    if writer.isEmpty { try writer.spool.empty() }
+    // A transaction that goes on may have results there already, and so may the state that was restored.
+    if writer.isEmpty, held.isEmpty { try writer.spool.empty() }
     return nil
   }
 
@@ -131,8 +136,7 @@ package final class WindowSet {
   }
 
   /// Takes a batch in of which either every transaction ends, or none does.
-  /// - Parameter count: of results that belong to the state, and are still to come.
-  func takePiece(_ batch: consuming Batch, before count: UInt64 = 0) throws(Failure) -> [Batch] {
+  func takePiece(_ batch: consuming Batch) throws(Failure) -> [Batch] {
     writer.log = WindowPosition(batch.position).log
     try tables.check(batch)
     for window in operators { try window.prepare(batch) }
@@ -153,7 +157,7 @@ package final class WindowSet {
     }
     try settle()
     let isOpen = isInsideTransaction
-    pass([.batch(passedOn(batch, panes: panes - count))], into: &results)
+    pass([.batch(passedOn(batch, panes: panes - heldCount))], into: &results)
     if !isOpen { pass(writer.take(), into: &results) }
     return results
   }

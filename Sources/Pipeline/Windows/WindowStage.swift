@@ -79,10 +79,12 @@ struct WindowStage: Sendable {
       try await check()
       let windows = WindowSet(
         definitions, sources: sources, memoryLimit: memoryLimit, directory: stateDirectory + "/windows.state")
+      // Before the state is read, which may hold back more results than there is memory for.
+      windows.resultLimit = max(4 << 20, memoryLimit / 8)
       let replay = try history.restore(windows, try await resume.catchUpOfState())
       if history.isBehindResults, windows.isInsideSnapshot, try !replay.isInsideSnapshot(windows.log) {
         // The results that a sink has of it say so: what was held back was told at the place of this state.
-        replay.hold(try endSnapshot(windows))
+        try endSnapshotAhead(windows)
       }
       if replay.isLevel { try await beginLevel(windows, history, replay) }
       while try await pass(windows, history, replay) { meter.set(windows.readings) }
@@ -116,7 +118,7 @@ struct WindowStage: Sendable {
           if sources.count == 1, !replay.hasBegun { try await beginLevel(windows, history, replay) }
           try await take(piece, isSent: false, windows, history, replay)
         case .some(let news):
-          try await send([windows.passOver(piece, before: replay.resultCount)])
+          try await send([windows.passOver(piece)])
           if sources.count == 1 {
             try await beginLevel(windows, history, replay, at: WindowPosition(piece.position).log)
           }
@@ -239,6 +241,10 @@ struct WindowStage: Sendable {
     try windows.endSnapshot(behind: promised(windows) ?? .distantPast)
   }
 
+  private func endSnapshotAhead(_ windows: WindowSet) throws(Failure) {
+    try windows.endSnapshotAhead(behind: promised(windows) ?? .distantPast)
+  }
+
   /// Stores the state, and tells everything that has become due.
   private func endSnapshot(_ windows: WindowSet, _ history: WindowHistory) async throws {
     try history.keep(windows, [], sinks: sinks, isNeeded: true)
@@ -264,11 +270,11 @@ struct WindowStage: Sendable {
     let mayBeInside = wasInside || !replay.hasBegun || hasSnapshot
     try replay.reach(place)
     var isSent = isSent
-    if replay.isLevel, replay.resultCount > 0, !news.endsInsideTransaction {
+    if replay.isLevel, windows.heldCount > 0, !news.endsInsideTransaction {
       // One of several sources has brought something new before another one came to the place of the state.
-      if !isSent { try await send([windows.passOver(copy news, before: replay.resultCount)]) }
+      if !isSent { try await send([windows.passOver(copy news)]) }
       isSent = true
-      try await send(replay.takeResults(at: place))
+      try await sendHeld(windows, at: place)
     }
     var isInside = try mayBeInside && (replay.isInsideSnapshot(place) || !haveAgreed(on: place, windows, hasSnapshot))
     // What is new before the place of the state is reached comes in an order that no other run has.
@@ -278,7 +284,7 @@ struct WindowStage: Sendable {
       // Where the state is not level, no result follows before all that has come is in a stored state.
       if replay.isLevel { try await beginSnapshot(windows) } else { windows.beginSnapshot() }
     }
-    var results = try windows.takePiece(news, before: replay.resultCount)
+    var results = try windows.takePiece(news)
     if isSent, let rows = results.firstIndex(where: { !$0.transactions.contains { WindowPosition.isPane($0.mark) } }) {
       results.remove(at: rows)
     }
@@ -288,7 +294,7 @@ struct WindowStage: Sendable {
       let isNeeded = ends || wasInside != windows.isInsideSnapshot || endsLevelling
       try history.keep(windows, results, sinks: sinks, isNeeded: isNeeded)
       if endsLevelling { meter.addStoredSnapshot() }
-    } else if !history.isBehindResults, replay.resultCount == 0, let own = try replay.place(at: place) {
+    } else if !history.isBehindResults, windows.heldCount == 0, let own = try replay.place(at: place) {
       // One source may bring the state level while another one brings somebody else.
       try history.keep(windows, [], sinks: sinks, isNeeded: endsLevelling, at: own)
       if endsLevelling { meter.addStoredSnapshot() }
@@ -302,7 +308,7 @@ struct WindowStage: Sendable {
     _ piece: Batch, _ windows: WindowSet, _ history: WindowHistory, _ replay: WindowReplay
   ) async throws {
     let (place, isOpen) = (WindowPosition(piece.position).log, piece.endsInsideTransaction)
-    try await send([windows.passOver(piece, before: replay.resultCount)])
+    try await send([windows.passOver(piece)])
     guard !isOpen else { return }
     try replay.reach(place)
     if replay.isLevel { try await beginLevel(windows, history, replay, at: place) }
@@ -316,21 +322,25 @@ struct WindowStage: Sendable {
     guard let log = windows.log else { return }
     let ends = try windows.isInsideSnapshot && !replay.isInsideSnapshot(log) && haveAgreed(on: log, windows)
     // With the place of the state that is stored, which the results follow from: what was taken in since is in none yet.
-    if ends, !replay.hasBegun { replay.hold(try endSnapshot(windows)) }
+    if ends, !replay.hasBegun { try endSnapshotAhead(windows) }
     if let place { windows.writer.log = place }
     if ends, replay.hasBegun {
       try history.keep(windows, [], sinks: sinks, isNeeded: true)
-      replay.hold(try endSnapshot(windows))
+      try endSnapshotAhead(windows)
     }
-    try await send(replay.takeResults(at: place ?? log), windows)
+    try await sendHeld(windows, at: place ?? log)
   }
 
   /// Sends results, and those that follow them.
   private func send(_ results: [Batch], _ windows: WindowSet) async throws {
     try await send(results)
     while let batch = try windows.next() { try await send([batch]) }
-    // The first state that is stored holds the results that go with it, all of them.
-    if !windows.isInsideTransaction, windows.log != nil { windows.resultLimit = max(4 << 20, memoryLimit / 8) }
+  }
+
+  /// Sends what the windows have held, one by one, for the place that the sinks have come to.
+  private func sendHeld(_ windows: WindowSet, at place: Position) async throws {
+    while let batch = try windows.nextHeld(at: place) { try await send([batch]) }
+    try await send([], windows)
   }
 
   private func send(_ batches: [Batch]) async throws {

@@ -49,7 +49,7 @@ struct Progress {
         metadata["\(source.name).rows"] = "\(source.reading.rows)"
         if let position = source.reading.position { metadata["\(source.name).position"] = "\(position.text)" }
       }
-      if let holder = ProgressText.holder(status) { metadata["waiting_for"] = "\(holder)" }
+      if let holder = status.holder(at: MonotonicTime.now()) { metadata["waiting_for"] = "\(holder)" }
     }
     logger.info("progress", metadata: metadata)
   }
@@ -64,9 +64,10 @@ enum ProgressText {
     parts.append("\(grouped(status.source.rows)) rows")
     let queued = status.sinks.reduce(0) { $0 + $1.reading.queuedRows }
     let copies = status.source.snapshot.map { $0.tablesDone < $0.tables } ?? false
+    let holder = status.holder(at: MonotonicTime.now())
     if rowsPerSecond == 0, queued == 0, !copies {
       // The lag of the last row, hours ago perhaps, says nothing about now.
-      parts.append("no changes")
+      parts.append(holder.map { "waiting for \($0)" } ?? "no changes")
       return parts.joined(separator: "  ")
     }
     parts.append("\(grouped(UInt64(max(0, rowsPerSecond))))/s")
@@ -74,19 +75,11 @@ enum ProgressText {
       parts.append("lag \(milliseconds(lag)) ms")
     }
     if queued > 0 { parts.append("\(grouped(UInt64(queued))) waiting") }
-    if let holder = holder(status) { parts.append("waiting for \(holder)") }
+    if let holder { parts.append("waiting for \(holder)") }
     if copies, let snapshot = status.source.snapshot {
       parts.append("snapshot \(self.snapshot(snapshot, seconds: status.seconds))")
     }
     return parts.joined(separator: "  ")
-  }
-
-  /// The source that all others have been waiting for, for more than a second.
-  static func holder(_ status: PipelineStatus) -> String? {
-    let now = MonotonicTime.now()
-    return status.sources.first { source in
-      source.reading.order.holdsSince.map { now > $0 && now - $0 > 1_000_000_000 } ?? false
-    }?.name
   }
 
   /// `45 % (2 of 5 tables), 0:35 left`; the estimate may be off, so a copy that goes on never claims more than 99 %.
