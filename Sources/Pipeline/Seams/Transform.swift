@@ -26,10 +26,13 @@ package protocol Transform: AnyObject {
   /// A table's name behind this transform.
   func name(for table: TableName) -> TableName
 
-  /// Notes that a table of the source has this name behind the transform. `plan` calls this with every table; while changes
-  /// flow, the transform itself does it, in the order of the log.
+  /// Notes that a table has this name behind the transform. `plan` calls this with every table; while changes flow, the
+  /// transform itself does it, in the order of the log.
+  /// - Parameters:
+  ///   - table: its name in front of the transform, which tables that were merged before have in common.
+  ///   - origin: its name at the source.
   /// - Throws: `.configuration` when another table has the name, and must not share it.
-  func claim(_ name: TableName, for origin: TableName) throws(Failure)
+  func claim(_ name: TableName, for table: TableName, of origin: TableName) throws(Failure)
 
   /// Whether the verb hides values of a table that has this name in front of it. What earlier transforms set aside of such a
   /// table then goes without values.
@@ -55,7 +58,7 @@ extension Transform {
 
   package func name(for table: TableName) -> TableName { table }
 
-  package func claim(_ name: TableName, for origin: TableName) throws(Failure) {}
+  package func claim(_ name: TableName, for table: TableName, of origin: TableName) throws(Failure) {}
 
   package func hides(_ table: TableName) -> Bool { false }
 

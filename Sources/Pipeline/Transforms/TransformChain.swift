@@ -27,8 +27,9 @@ package final class TransformChain {
   package func schema(for schema: TableSchema) throws(Failure) -> TableSchema {
     var result = schema
     for transform in transforms {
+      let table = result.name
       result = try transform.schema(for: result, origin: schema.name)
-      try transform.claim(result.name, for: schema.name)
+      try transform.claim(result.name, for: table, of: schema.name)
     }
     return result
   }
@@ -43,8 +44,9 @@ package final class TransformChain {
       try definition.tables.check(results.map(\.name), areAll: areAll, logger)
       if definition.makesTables { areAll = false }
       for index in tables.indices {
+        let table = results[index].name
         results[index] = try transform.schema(for: results[index], origin: tables[index].name)
-        try transform.claim(results[index].name, for: tables[index].name)
+        try transform.claim(results[index].name, for: table, of: tables[index].name)
       }
       try transform.checkNames()
     }
