@@ -27,15 +27,21 @@ extension DefinitionReader {
       return nil
     }
     let block = OptionBlock(entry.value, options: verb.options)
-    let found = block.problems
-    problems += found
+    var found = BlockProblems(block)
+    let definition = verb.definition(block, &found)
+    return finish(definition, found, block)
+  }
+
+  /// What was read of a block; nil when anything is wrong with it, which is told.
+  mutating func finish<Definition>(
+    _ definition: Definition?, _ found: BlockProblems, _ block: OptionBlock
+  ) -> Definition? {
+    problems += found.failures.map { $0.at(block.place) }
     guard found.isEmpty else { return nil }
-    do {
-      return try verb.definition(block)
-    } catch {
-      problems.append(error.at(block.place))
-      return nil
+    if definition == nil {
+      problems.append(Failure(.internal, "a block cannot be read, and nobody says why", at: block.place))
     }
+    return definition
   }
 
   private func described(_ node: OptionNode) -> String {

@@ -34,21 +34,14 @@ extension DefinitionReader {
 
   private mutating func readWindow(_ node: OptionNode) -> WindowDefinition? {
     let block = OptionBlock(node, options: WindowOptions.all)
-    let found = block.problems
-    problems += found
-    guard found.isEmpty else { return nil }
+    var found = BlockProblems(block)
     if let name = block.string("name"), !PipelineOptions.isName(name) {
-      problems.append(
+      found.noteUnreadable(
         Failure(
           .configuration, "\(NearestName.quoted(name)) cannot be a name", at: block.place(of: "name"),
           hint: "a name has 1 to 64 letters, digits, \"_\", \"-\" and \".\", and begins with a letter or digit"))
-      return nil
     }
-    do {
-      return try WindowOptions.definition(block)
-    } catch {
-      problems.append(error.at(block.place))
-      return nil
-    }
+    let definition = WindowOptions.definition(block, &found)
+    return finish(definition, found, block)
   }
 }

@@ -55,7 +55,7 @@ package struct PipelineProblems: Error {
   init(_ failure: Failure) { failures = [failure] }
 
   /// Sorts by place; a failure of a flag comes last.
-  init(_ failures: [Failure]) {
+  package init(_ failures: [Failure]) {
     precondition(!failures.isEmpty, "problems hold something")
     self.failures = failures.enumerated().sorted { left, right in
       let (first, second) = (PipelineProblems.order(left.element), PipelineProblems.order(right.element))

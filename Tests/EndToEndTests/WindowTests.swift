@@ -27,6 +27,7 @@ import Testing
       windows:
         - { name: revenue, \(common), aggregate: { orders: count(), total: sum(amount), most: max(amount) } }
         - { name: steps, \(common), accumulation: retracting, aggregate: { orders: count(), cents: sum(amount * 100) } }
+      \(WindowKinds.entries)
       sinks:
         - { name: copy, type: sqlite, path: "\(directory.appending("copy.db"))" }
         - { name: second, type: sqlite, path: "\(directory.appending("second.db"))" }
@@ -51,6 +52,15 @@ import Testing
     #expect(number > 500)
     for database in ["copy.db", "second.db"] {
       try WindowShop.expectResults(in: directory.appending(database), of: server)
+      try WindowKinds.expectResults(in: directory.appending(database), of: [server], someAreLate: true)
+    }
+    // Of the results on the way, too, there are the same as in a run over the same log that nobody kills.
+    let calm = try TemporaryDirectory(prefix: "freshet-window-calm")
+    let process = try FreshetProcess(
+      ["run", try WindowTests.pipeline(server, in: calm), "--until", "now"], log: calm.appending("run.log"))
+    #expect(process.wait(seconds: 120) == 0, "\(process.messages)")
+    for database in ["copy.db", "second.db"] {
+      try WindowKinds.expectEqualResults(in: directory.appending(database), and: calm.appending("copy.db"))
     }
   }
 }

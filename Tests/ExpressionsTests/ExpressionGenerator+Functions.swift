@@ -100,7 +100,8 @@ extension ExpressionGenerator {
 
   private mutating func repeated(_ depth: Int) -> Text {
     let value = make(.text, depth: depth)
-    switch Int.random(in: 0..<4, using: &random) {
+    switch Int.random(in: 0..<6, using: &random) {
+    case 4...5: return replaced(value)
     case 0: return text("reverse(", value, ")")
     case 1: return text("repeat(", value, ", ", pick(["0", "1", "2", "3", "-1", "g"]), ")")
     case 2: return text("concat_ws(", pick([text("','"), text("s"), text("''")]), ", ", value, ", ", shown(depth), ")")
@@ -108,6 +109,19 @@ extension ExpressionGenerator {
       return text(
         "concat_ws(', ', ", value, ", ", make(.text, depth: depth), ", null, ", make(.text, depth: depth), ")")
     }
+  }
+
+  private mutating func replaced(_ value: Text) -> Text {
+    let pattern = pick([
+      "'^a'", "'[0-9]+'", "'(b)(.)?c'", "'ü|x$'", "'^$'", "'x*'", "'\\w\\s'", "'((a)|(b)|ü)+'", "'.'", "'(?=a)'",
+      "'(.)(.)'",
+      "'(?<=a)b'", "'(?i)A|É'", "'b\\K.'", "'(a)?(b)?(c)?(d)?(e)?(f)?(g)?(h)?(i)?(j)?.'", "'$'", "'\\b'", "'[^a-z]'",
+    ])
+    let replacement = pick([
+      text("''"), text("'-'"), text("'[\\0]'"), text("'\\2\\1'"), text("'\\9\\3é\\é'"), text("'\\\\\\x\\'"), text("s"),
+      text("null"),
+    ])
+    return text("regexp_replace(", value, ", ", pattern, ", ", replacement, ")")
   }
 
   mutating func time(_ depth: Int) -> Text {

@@ -23,6 +23,10 @@ import Testing
     ("amount = status", "1:8", "cannot be compared"), ("status and true", "1:1", "a condition is needed"),
     ("at > 'yesterday'", "1:6", "not a date"), ("change.oper = 'x'", "1:8", "no field"),
     ("orders.id", "1:1", "neither"), ("status regexp '('", "1:15", "regular expression"),
+    ("regexp_replace(status, '(', '')", "1:24", "regular expression"),
+    ("regexp_replace(status, status, '')", "1:24", "in quotes"),
+    ("regexp_replace(id, 'a', '')", "1:16", "text is needed"),
+    ("regexp_replace(status, 'a')", "1:1", "takes 3 arguments"),
     ("cast(id as foo)", "1:12", "unknown type"), ("left(status)", "1:1", "takes 2 arguments"),
     ("id in ()", "1:8", "expected a value"), ("2nd", "1:2", "followed by a letter"), ("a || b", "1:3", "unexpected"),
     ("case when id then 1", "1:20", "expected `end`"), ("at + 1", "1:1", "needs numbers"),
@@ -139,6 +143,7 @@ import Testing
       "try_cast(a as time)", "try_cast(a as date)", "sha256(a)", "concat(a, a)", "a < 'b'", "trim(a)",
       "reverse(a)", "repeat(a, 3)", "concat_ws(a, a, a)", "trim(both 'a' from a)", "trim(trailing a from concat(a, a))",
       "position('b' in a)", "locate('a', a, 2)", "locate(a, a, 3)", "substring(a from -2 for 1)",
+      "regexp_replace('a1b', '[0-9]', a)", "regexp_replace('xay', '(a)', concat(a, a))",
     ]
     for _ in 0..<200 {
       var bytes: [UInt8] = []
@@ -153,13 +158,17 @@ import Testing
       let row = Row([("a", .text(length: 0))], after: [.bytes(bytes)])
       for call in calls { _ = try row.value(call) }
       // Not UTF-8: refused, not matched.
-      if String(validating: bytes, as: UTF8.self) == nil { #expect(row.failure("a regexp 'a'")?.code == .limit) }
+      if String(validating: bytes, as: UTF8.self) == nil {
+        #expect(row.failure("a regexp 'a'")?.code == .limit)
+        #expect(row.failure("regexp_replace(a, 'a', '')")?.code == .limit)
+      }
     }
   }
 
   @Test func aPatternThatBacktracksWithoutEndIsGivenUp() throws {
     let row = Row([("a", .text(length: 0))], after: [.text(String(repeating: "a", count: 40) + "b")])
     #expect(row.failure("a regexp '^(a|a)*$|^(a+)+$'")?.code == .limit)
+    #expect(row.failure("regexp_replace(a, '^(a|a)*$|^(a+)+$', '')")?.code == .limit)
   }
 
   @Test func aTextThatGrowsTooLongIsRefused() throws {
@@ -167,6 +176,7 @@ import Testing
     for times in ["100000000", "id", "18446744073709551615"] {
       #expect(row.failure("repeat(status, \(times))")?.code == .limit)
     }
+    #expect(row.failure("regexp_replace(lpad('', 4000000, 'x'), 'x', '12345')")?.code == .limit)
     #expect(row.failure("concat_ws(lpad('', 4000000, 'x'), 1, 2, 3, 4, 5, 6)")?.code == .limit)
     var text = "concat(status, status, status, status)"
     for _ in 0..<10 { text = "replace(\(text), 'd', '\(String(repeating: "d", count: 200))')" }

@@ -157,13 +157,16 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
 
   static let transforms = [
     WrongFile(
-      topLine: "transforms: [{ mask: { table: t } }]", "p.yaml:4:22: \"columns\" is missing"),
+      topLine: "transforms: [{ mask: { table: t } }]", "p.yaml:4:22: \"columns\" is missing",
+      "p.yaml:4:31: \"t\" is the name of no table"),
     WrongFile(
       topLine: "transforms: [{ maks: {} }]", "p.yaml:4:16: unknown verb \"maks\" (did you mean \"mask\"?)"),
     WrongFile(
-      topLine: "transforms: [{ filter: { table: t } }]", "p.yaml:4:24: \"where\" is missing"),
+      topLine: "transforms: [{ filter: { table: t } }]", "p.yaml:4:24: \"where\" is missing",
+      "p.yaml:4:33: \"t\" is the name of no table"),
     WrongFile(
       topLine: "transforms: [{ compute: { table: t, columns: a } }]",
+      "p.yaml:4:34: \"t\" is the name of no table",
       "p.yaml:4:46: \"columns\" must be a block of columns and expressions"),
     WrongFile(
       topLine: "transforms: [mask]",
@@ -188,19 +191,20 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
       "p.yaml:4:44: \"to\" names capture $2, and \"from\" has 1"),
     WrongFile(
       topLine: "transforms: [{ mask: { table: t, columns: { a: hsh } } }]",
+      "p.yaml:4:31: \"t\" is the name of no table",
       "p.yaml:4:48: \"hsh\" is no way to mask a column (did you mean \"hash\"?)"),
     WrongFile(
       topLine: "transforms: [{ mask: { table: t, columns: { a: hash }, secret: short } }]",
-      "p.yaml:4:64: `hash` needs a \"secret\" of at least 16 bytes"),
+      "p.yaml:4:31: \"t\" is the name of no table", "p.yaml:4:64: `hash` needs a \"secret\" of at least 16 bytes"),
     WrongFile(
       topLine: "transforms: [{ mask: { table: t, columns: { a: { truncate: -1 } } } }]",
-      "p.yaml:4:60: \"truncate\" must be an integer from 0 to 65535"),
+      "p.yaml:4:31: \"t\" is the name of no table", "p.yaml:4:60: \"truncate\" must be an integer from 0 to 65535"),
     WrongFile(
       topLine: "transforms: [{ project: { table: t, include: a, exclude: b } }]",
-      "p.yaml:4:58: \"include\" and \"exclude\" exclude each other"),
+      "p.yaml:4:34: \"t\" is the name of no table", "p.yaml:4:58: \"include\" and \"exclude\" exclude each other"),
     WrongFile(
       topLine: "transforms: [{ project: { table: t, rename: [a, b] } }]",
-      "p.yaml:4:45: \"rename\" must be a block of names, not a list"),
+      "p.yaml:4:34: \"t\" is the name of no table", "p.yaml:4:45: \"rename\" must be a block of names, not a list"),
   ]
 
   static let patterns = [

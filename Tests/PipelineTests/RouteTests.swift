@@ -44,6 +44,38 @@ struct RouteTests {
     #expect(rows.map(\.table.description) == Array(repeating: "shop.orders", count: 3))
   }
 
+  @Test func aMergedTableIsOneForTheRulesBehind() throws {
+    let changes: [MemoryChange] = (1...3).map { .insert(RouteTests.table("orders_\($0)"), [.int(Int64($0)), .null]) }
+    let blocks =
+      "{ route: { from: 'shop\\.orders_[0-9]', to: 'all.orders', merge: true } },"
+      + " { route: { from: 'all\\.(.*)', to: 'copy.$1' } }, { route: { from: 'copy\\.(.*)', to: 'last.$1' } }"
+    let created = SchemaChange(
+      kind: .create, table: RouteTests.table("orders_4").name, before: nil, after: RouteTests.table("orders_4"),
+      statement: "")
+    let chain = try TransformTrial.chain(blocks)
+    for _ in 0..<2 {
+      let rows = TransformTrial.rows(
+        try chain.apply(to: TransformTrial.batch([changes, [.schema(created)] + changes])))
+      #expect(rows.map(\.table.description) == Array(repeating: "last.orders", count: 7))
+    }
+    let tables = (1...3).map { RouteTests.table("orders_\($0)") }
+    #expect(
+      try TransformTrial.chain(blocks).schemas(for: tables, areAll: true).map(\.name.description)
+        == Array(repeating: "last.orders", count: 3))
+    // It still meets another table, and a part of it still does not take it away.
+    let other: [MemoryChange] = [
+      .insert(
+        TableSchema(name: TableName(namespace: "copy", table: "orders"), columns: Shop.orders.columns, key: [0]),
+        [.int(9), .null])
+    ]
+    let met = failure { _ = try TransformTrial.apply(blocks, changes + other) }
+    #expect(met?.message == "`route` leads \"shop.orders_1\" and \"copy.orders\" to the same name \"copy.orders\"")
+    #expect(met?.place == "p.yaml:4:123")
+    let truncated = SchemaChange(
+      kind: .truncate, table: RouteTests.table("orders_1").name, before: nil, after: nil, statement: "")
+    #expect(failure { _ = try chain.apply(to: TransformTrial.batch([[.schema(truncated)]])) }?.code == .schemaChange)
+  }
+
   @Test func aTableThatKeepsItsNameMeetsOneThatGetsIt() throws {
     let changes: [MemoryChange] = ["orders", "old"].map { .insert(RouteTests.table($0), [.int(1), .null]) }
     #expect(

@@ -136,18 +136,22 @@ extension Checker {
   func regexp(
     _ value: CheckedNode, _ pattern: CheckedNode, _ isNegated: Bool, at place: SourcePlace
   ) throws(Failure) -> CheckedNode {
+    return try apply(
+      .regexp, [try asText(value)], ValueType.truth(value), immediate: isNegated ? 1 : 0,
+      resource: .pattern(try compiled(pattern)), at: place)
+  }
+
+  /// A regular expression that is written as a literal.
+  /// - Parameter groups: how many groups of it are asked for.
+  func compiled(_ pattern: CheckedNode, groups: Int = 0) throws(Failure) -> Pattern {
     guard pattern.type.kind == .text, let bytes = pattern.constant?.bytes else {
       throw failure("a regular expression is a text in quotes", at: pattern.place)
     }
-    let compiled: Pattern
     do throws(Failure) {
-      compiled = try Pattern(String(decoding: bytes, as: UTF8.self))
+      return try Pattern(String(decoding: bytes, as: UTF8.self), groups: groups)
     } catch {
       throw error.at("\(pattern.place)")
     }
-    return try apply(
-      .regexp, [try asText(value)], ValueType.truth(value), immediate: isNegated ? 1 : 0,
-      resource: .pattern(compiled), at: place)
   }
 
   /// A text operand; JSON counts as its text.

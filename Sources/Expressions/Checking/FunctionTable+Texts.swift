@@ -87,6 +87,13 @@ extension FunctionTable {
       let isNullable = operands.contains { $0.type.isNullable }
       return try checker.apply(.replace, operands, ValueType(.text, isNullable: isNullable), at: place)
     },
+    "regexp_replace": Entry(arguments: 3...3) { (checker, values, place) throws(Failure) in
+      let operands = [try checker.asText(values[0]), try checker.asText(values[2])]
+      let isNullable = operands.contains { $0.type.isNullable }
+      return try checker.apply(
+        .replacePattern, operands, ValueType(.text, isNullable: isNullable),
+        resource: .pattern(try checker.compiled(values[1], groups: 9)), at: place)
+    },
     "hex": digest(.hex), "sha256": digest(.sha256),
   ]
 

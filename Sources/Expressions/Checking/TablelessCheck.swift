@@ -36,7 +36,10 @@ struct TablelessCheck {
     let place = expression.place
     let any = checker.text("", at: place)
     switch expression.form {
-    case .call(let name, let arguments): try checker.checkCall(name, arguments.count, at: place)
+    case .call(let name, let arguments):
+      try checker.checkCall(name, arguments.count, at: place)
+      guard name == "regexp_replace", case .literal = arguments[1].form else { return }
+      _ = try checker.compiled(try checker.check(arguments[1]))
     case .like(_, _, let escape, let isNegated): _ = try checker.like(any, any, escape, isNegated, at: place)
     case .regexp(_, let pattern, let isNegated):
       guard case .literal = pattern.form else { return }

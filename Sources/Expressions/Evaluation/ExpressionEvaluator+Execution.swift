@@ -158,6 +158,7 @@ extension ExpressionEvaluator {
       .replace, .left, .right, .substring, .padStart, .padEnd, .find, .jsonPath, .hex, .sha256:
       applyText(opcode, instruction)
     case .findFrom, .reverse, .repeatText, .concatSeparated, .trimText: applyWholeText(opcode, instruction)
+    case .replacePattern: replaceMatches(instruction)
     case .toMoment, .roundMoment, .roundTime, .dateField, .shiftMoment, .truncateMoment, .formatMoment, .toDate,
       .lastDay, .unixTime, .fromUnixTime, .difference:
       applyMoment(opcode, instruction)

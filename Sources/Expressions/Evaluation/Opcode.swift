@@ -61,6 +61,8 @@ enum Opcode: UInt8, Sendable {
   /// Immediate: bit 0 for `not`; the escape character above bit 8.
   case like
   case regexp
+  /// What replaces is the second operand.
+  case replacePattern
   case lower, upper, trim, trimStart, trimEnd, byteLength, characterLength
   case concat, replace, left, right, substring, padStart, padEnd, find
   /// The second text in the first, from the character whose number is the third operand.

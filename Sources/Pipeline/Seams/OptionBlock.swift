@@ -65,7 +65,7 @@ package struct OptionBlock: Sendable {
 
   /// A missing required value as a failure with its place.
   package func require<Value>(_ value: Value?, _ name: String) throws(Failure) -> Value {
-    guard let value else { throw Failure(.configuration, "\"\(name)\" is missing", at: place) }
+    guard let value else { throw Failure(.configuration, "\"\(name)\" is missing", at: place(of: name)) }
     return value
   }
 

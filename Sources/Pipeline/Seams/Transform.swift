@@ -19,6 +19,9 @@ package protocol Transform: AnyObject {
   /// - Throws: `.configuration` when the verb does not suit the table, or a column is missing.
   func schema(for schema: TableSchema, origin: TableName) throws(Failure) -> TableSchema
 
+  /// Everything that can be told at once of what `schema(for:origin:)` refuses; empty where it refuses nothing.
+  func problems(of schema: TableSchema, origin: TableName) -> [Failure]
+
   /// Once `schema(for:origin:)` was asked for all tables that there are.
   /// - Throws: `.configuration` when a column is named that none of them has.
   func checkNames() throws(Failure)
@@ -26,10 +29,13 @@ package protocol Transform: AnyObject {
   /// A table's name behind this transform.
   func name(for table: TableName) -> TableName
 
-  /// Notes that a table of the source has this name behind the transform. `plan` calls this with every table; while changes
-  /// flow, the transform itself does it, in the order of the log.
+  /// Notes that a table has this name behind the transform. `plan` calls this with every table; while changes flow, the
+  /// transform itself does it, in the order of the log.
+  /// - Parameters:
+  ///   - table: its name in front of the transform, which tables that were merged before have in common.
+  ///   - origin: its name at the source.
   /// - Throws: `.configuration` when another table has the name, and must not share it.
-  func claim(_ name: TableName, for origin: TableName) throws(Failure)
+  func claim(_ name: TableName, for table: TableName, of origin: TableName) throws(Failure)
 
   /// Whether the verb hides values of a table that has this name in front of it. What earlier transforms set aside of such a
   /// table then goes without values.
@@ -51,11 +57,20 @@ package protocol Transform: AnyObject {
 }
 
 extension Transform {
+  package func problems(of schema: TableSchema, origin: TableName) -> [Failure] {
+    do {
+      _ = try self.schema(for: schema, origin: origin)
+      return []
+    } catch {
+      return [error]
+    }
+  }
+
   package func checkNames() throws(Failure) {}
 
   package func name(for table: TableName) -> TableName { table }
 
-  package func claim(_ name: TableName, for origin: TableName) throws(Failure) {}
+  package func claim(_ name: TableName, for table: TableName, of origin: TableName) throws(Failure) {}
 
   package func hides(_ table: TableName) -> Bool { false }
 
@@ -112,8 +127,10 @@ package protocol Verb: Sendable {
   var summary: String { get }
   var options: [Option] { get }
 
-  /// Reads a block whose keys and types were already checked against `options`.
-  func definition(_ block: OptionBlock) throws(Failure) -> any TransformDefinition
+  /// Reads a block to its end.
+  /// - Parameter problems: gets everything that is wrong with it; it has what is wrong with the keys and the types already.
+  /// - Returns: nil when a value is missing, which `problems` tells. With any problem it is used by nobody.
+  func definition(_ block: OptionBlock, _ problems: inout BlockProblems) -> (any TransformDefinition)?
 }
 
 /// A checked block of `transforms:`; makes as many transforms as there are attempts.

@@ -13,16 +13,17 @@ struct Cast: Verb {
     MissingColumns.option,
   ]
 
-  func definition(_ block: OptionBlock) throws(Failure) -> any TransformDefinition {
+  func definition(_ block: OptionBlock, _ problems: inout BlockProblems) -> (any TransformDefinition)? {
     var columns: [ComputedColumn] = []
-    for entry in try block.columnTypes("columns", hint: "columns: { amount: \"decimal(12,2)\", note: bigint }") {
+    let hint = "columns: { amount: \"decimal(12,2)\", note: bigint }"
+    for entry in block.columnTypes("columns", hint: hint, &problems) {
       let value = Expression.quotedName(entry.key)
+      guard let expression = problems.value(try Expression.cast(of: value, to: entry.value)) else { continue }
       columns.append(
         ComputedColumn(
-          name: entry.key, expression: try Expression.cast(of: value, to: entry.value),
-          place: entry.value.place.description, isMade: true))
+          name: entry.key, expression: expression, place: entry.value.place.description, isMade: true))
     }
-    let tables = try TransformTables(block)
+    let tables = TransformTables(block, &problems)
     return CastDefinition(tables: tables, columns: columns, missing: MissingColumns(block, tables))
   }
 }
@@ -45,15 +46,18 @@ private struct CastDefinition: TransformDefinition {
 }
 
 extension OptionBlock {
-  /// The entries of a block of names and types.
-  func columnTypes(_ option: String, hint: String) throws(Failure) -> [OptionNode.Entry] {
+  /// The entries of a block of names and types; none where it is no such block.
+  func columnTypes(_ option: String, hint: String, _ problems: inout BlockProblems) -> [OptionNode.Entry] {
     guard let node = node(option), case .map(let entries) = node.content, !entries.isEmpty else {
-      throw Failure(
-        .configuration, "\"\(option)\" must be a block of names and types", at: place(of: option), hint: hint)
+      problems.note(
+        Failure(
+          .configuration, "\"\(option)\" must be a block of names and types", at: place(of: option), hint: hint))
+      return []
     }
     var names: Set<String> = []
     for entry in entries where !names.insert(entry.key.lowercased()).inserted {
-      throw Failure(.configuration, "\(NearestName.quoted(entry.key)) is written twice", at: entry.keyPlace)
+      problems.note(
+        Failure(.configuration, "\(NearestName.quoted(entry.key)) is written twice", at: entry.keyPlace))
     }
     return entries
   }

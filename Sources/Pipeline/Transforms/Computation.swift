@@ -79,6 +79,16 @@ final class Computation {
     before = after
   }
 
+  /// What is wrong with one column.
+  static func problems(of column: ComputedColumn, _ schema: TableSchema, verb: String) -> [Failure] {
+    do throws(Failure) {
+      _ = try Computation(schema, ComputedColumns(columns: [column]), verb: verb)
+      return []
+    } catch {
+      return [error]
+    }
+  }
+
   private static func refusing(
     _ rows: RefusedRows?, _ schema: TableSchema
   ) throws(Failure) -> (rows: RefusedRows, evaluator: ExpressionEvaluator)? {

@@ -14,26 +14,34 @@ struct Compute: Verb {
     Option("columns", .anything, isRequired: true, "A block: the name of a column, and its expression, as in SQL."),
   ]
 
-  func definition(_ block: OptionBlock) throws(Failure) -> any TransformDefinition {
+  func definition(_ block: OptionBlock, _ problems: inout BlockProblems) -> (any TransformDefinition)? {
+    let tables = TransformTables(block, &problems)
     guard let node = block.node("columns"), case .map(let entries) = node.content, !entries.isEmpty else {
-      throw Failure(
-        .configuration, "\"columns\" must be a block of columns and expressions", at: block.place(of: "columns"),
-        hint: "columns: { total: \"price * quantity\" }")
+      problems.note(
+        Failure(
+          .configuration, "\"columns\" must be a block of columns and expressions", at: block.place(of: "columns"),
+          hint: "columns: { total: \"price * quantity\" }"))
+      return nil
     }
     var columns: [ComputedColumn] = []
+    var names: Set<String> = []
     for entry in entries {
-      guard let text = entry.value.text else {
-        throw Failure(
-          .configuration, "an expression is expected here, not \(entry.value.described)", at: entry.value.place)
+      if !names.insert(entry.key.lowercased()).inserted {
+        problems.note(
+          Failure(.configuration, "column \(NearestName.quoted(entry.key)) is computed twice", at: entry.keyPlace))
       }
-      guard !columns.contains(where: { $0.name.lowercased() == entry.key.lowercased() }) else {
-        throw Failure(.configuration, "column \(NearestName.quoted(entry.key)) is computed twice", at: entry.keyPlace)
+      guard let text = entry.value.text else {
+        problems.note(
+          Failure(
+            .configuration, "an expression is expected here, not \(entry.value.described)", at: entry.value.place))
+        continue
       }
       let place = entry.value.place.description
-      columns.append(
-        ComputedColumn(name: entry.key, expression: try Expression.parse(text, in: place), place: place))
+      if let expression = problems.value(try Expression.parse(text, in: place)) {
+        columns.append(ComputedColumn(name: entry.key, expression: expression, place: place))
+      }
     }
-    return ComputeDefinition(tables: try TransformTables(block), columns: columns)
+    return ComputeDefinition(tables: tables, columns: columns)
   }
 }
 

@@ -34,6 +34,18 @@ final class ComputeTransform: Transform {
     try computation(schema)?.target ?? schema
   }
 
+  /// Of each column for itself; of all together where each is right.
+  func problems(of schema: TableSchema, origin: TableName) -> [Failure] {
+    do throws(Failure) {
+      _ = try computation(schema)
+      return []
+    } catch {
+      guard let computed = try? columns(schema) else { return [error] }  // what it throws is what was caught
+      let found = computed.columns.flatMap { Computation.problems(of: $0, schema, verb: verb) }
+      return found.isEmpty ? [error] : found
+    }
+  }
+
   func checkNames() throws(Failure) { try warnings?.checkNames() }
 
   private func computation(_ schema: TableSchema) throws(Failure) -> Computation? {

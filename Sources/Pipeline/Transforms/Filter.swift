@@ -14,11 +14,12 @@ struct Filter: Verb {
     Option("where", .string, isRequired: true, "A condition over the columns, as in SQL's WHERE."),
   ]
 
-  func definition(_ block: OptionBlock) throws(Failure) -> any TransformDefinition {
-    let text = try block.require(block.string("where"), "where")
+  func definition(_ block: OptionBlock, _ problems: inout BlockProblems) -> (any TransformDefinition)? {
     let place = block.place(of: "where")
-    return FilterDefinition(
-      condition: try Expression.parse(text, in: place), place: place, tables: try TransformTables(block))
+    let tables = TransformTables(block, &problems)
+    guard let text = block.string("where"), let condition = problems.value(try Expression.parse(text, in: place))
+    else { return nil }
+    return FilterDefinition(condition: condition, place: place, tables: tables)
   }
 }
 

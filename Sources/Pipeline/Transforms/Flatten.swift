@@ -19,31 +19,38 @@ struct Flatten: Verb {
     MissingColumns.option,
   ]
 
-  func definition(_ block: OptionBlock) throws(Failure) -> any TransformDefinition {
-    let column = try block.require(block.string("column"), "column")
+  func definition(_ block: OptionBlock, _ problems: inout BlockProblems) -> (any TransformDefinition)? {
+    // One that is missing was told.
+    let column = block.string("column") ?? "?"
     let prefix = block.string("prefix") ?? "\(column)_"
     var fields: [ComputedColumn] = []
-    for entry in try block.columnTypes("fields", hint: "fields: { city: text, geo.lat: double }") {
+    var taken: Set<String> = []
+    for entry in block.columnTypes("fields", hint: "fields: { city: text, geo.lat: double }", &problems) {
       let names = entry.key.split(separator: ".", omittingEmptySubsequences: false)
       guard !names.contains(where: \.isEmpty), !entry.key.contains("\"") else {
-        throw Failure(
-          .configuration, "\(NearestName.quoted(entry.key)) is not the path of a field", at: entry.keyPlace,
-          hint: "names with dots between them; `compute` takes any other path")
+        problems.note(
+          Failure(
+            .configuration, "\(NearestName.quoted(entry.key)) is not the path of a field", at: entry.keyPlace,
+            hint: "names with dots between them; `compute` takes any other path"))
+        continue
       }
       let name = prefix + names.joined(separator: "_")
-      guard !fields.contains(where: { $0.name.lowercased() == name.lowercased() }) else {
-        throw Failure(
-          .configuration, "two fields would get the name \(NearestName.quoted(name))", at: entry.keyPlace)
+      if !taken.insert(name.lowercased()).inserted {
+        problems.note(
+          Failure(
+            .configuration, "two fields would get the name \(NearestName.quoted(name))", at: entry.keyPlace))
       }
+      guard let expression = problems.value(try Flatten.field(names, of: column, entry.value)) else { continue }
       fields.append(
-        ComputedColumn(
-          name: name, expression: try Flatten.field(names, of: column, entry.value),
-          place: entry.value.place.description, isMade: true))
+        ComputedColumn(name: name, expression: expression, place: entry.value.place.description, isMade: true))
     }
-    let tables = try TransformTables(block)
+    let tables = TransformTables(block, &problems)
+    guard let notObjects = problems.value(try Flatten.notObjects(column, at: block.place(of: "column"))) else {
+      return nil
+    }
     return FlattenDefinition(
       tables: tables, column: column, columnPlace: block.place(of: "column"), fields: fields,
-      notObjects: try Flatten.notObjects(column, at: block.place(of: "column")), keeps: block.boolean("keep") ?? false,
+      notObjects: notObjects, keeps: block.boolean("keep") ?? false,
       missing: MissingColumns(block, tables))
   }
 

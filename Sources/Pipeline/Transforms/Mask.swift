@@ -17,28 +17,34 @@ struct Mask: Verb {
     MissingColumns.option,
   ]
 
-  func definition(_ block: OptionBlock) throws(Failure) -> any TransformDefinition {
+  func definition(_ block: OptionBlock, _ problems: inout BlockProblems) -> (any TransformDefinition)? {
+    let tables = TransformTables(block, &problems)
     guard let node = block.node("columns"), case .map(let entries) = node.content, !entries.isEmpty else {
-      throw Failure(
-        .configuration, "\"columns\" must be a block of columns and what to do with them",
-        at: block.place(of: "columns"), hint: "columns: { email: hash, card: last4 }")
+      problems.note(
+        Failure(
+          .configuration, "\"columns\" must be a block of columns and what to do with them",
+          at: block.place(of: "columns"), hint: "columns: { email: hash, card: last4 }"))
+      return nil
     }
     var rules: [MaskRule] = []
+    var names: Set<String> = []
     for entry in entries {
-      let rule = MaskRule(column: entry.key, action: try MaskAction(entry.value), place: entry.keyPlace.description)
-      guard !rules.contains(where: { $0.column.lowercased() == rule.column.lowercased() }) else {
-        throw Failure(
-          .configuration, "column \(NearestName.quoted(entry.key)) is masked twice in one block", at: entry.keyPlace)
+      if !names.insert(entry.key.lowercased()).inserted {
+        problems.note(
+          Failure(
+            .configuration, "column \(NearestName.quoted(entry.key)) is masked twice in one block",
+            at: entry.keyPlace))
       }
-      rules.append(rule)
+      guard let action = problems.value(try MaskAction(entry.value)) else { continue }
+      rules.append(MaskRule(column: entry.key, action: action, place: entry.keyPlace.description))
     }
     let secret = block.string("secret").map { Secret($0) }
     if rules.contains(where: { $0.action == .hash }), (secret?.reveal().utf8.count ?? 0) < 16 {
-      throw Failure(
-        .configuration, "`hash` needs a \"secret\" of at least 16 bytes", at: block.place(of: "secret"),
-        hint: "secret: \"${MASK_SECRET}\"; whoever has it can check guesses, so keep it out of the file")
+      problems.note(
+        Failure(
+          .configuration, "`hash` needs a \"secret\" of at least 16 bytes", at: block.place(of: "secret"),
+          hint: "secret: \"${MASK_SECRET}\"; whoever has it can check guesses, so keep it out of the file"))
     }
-    let tables = try TransformTables(block)
     return MaskDefinition(
       tables: tables, rules: rules, secret: secret ?? Secret(""), missing: MissingColumns(block, tables))
   }

@@ -14,12 +14,13 @@ struct Only: Verb {
       "What passes: insert, update, delete, read (a snapshot's rows), truncate, drop."),
   ]
 
-  func definition(_ block: OptionBlock) throws(Failure) -> any TransformDefinition {
+  func definition(_ block: OptionBlock, _ problems: inout BlockProblems) -> (any TransformDefinition)? {
     let names = block.strings("operations").map(\.text)
-    guard !names.isEmpty else {
-      throw Failure(.configuration, "\"operations\" lets nothing pass", at: block.place(of: "operations"))
+    if names.isEmpty {
+      problems.note(
+        Failure(.configuration, "\"operations\" lets nothing pass", at: block.place(of: "operations")))
     }
-    return OnlyDefinition(tables: try TransformTables(block), operations: OperationSet(names))
+    return OnlyDefinition(tables: TransformTables(block, &problems), operations: OperationSet(names))
   }
 }
 

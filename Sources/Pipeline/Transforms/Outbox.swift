@@ -43,24 +43,29 @@ struct Outbox: Verb {
 
   enum UpdatePolicy: String, CaseIterable { case warn, error, fatal }
 
-  func definition(_ block: OptionBlock) throws(Failure) -> any TransformDefinition {
+  func definition(_ block: OptionBlock, _ problems: inout BlockProblems) -> (any TransformDefinition)? {
     let named = { (option: String) in
       OutboxColumn(name: block.string(option) ?? "", option: option, place: block.place(of: option))
     }
     let pattern = block.string("route.topic.regex") ?? ""
     var timestamp: OutboxColumn?
     if block.has("table.field.event.timestamp") { timestamp = named("table.field.event.timestamp") }
+    let tables = TransformTables(block, &problems)
+    let additional = Outbox.additional(block, &problems)
+    guard let template = Outbox.template(pattern, block, &problems) else { return nil }
     return OutboxDefinition(
-      tables: try TransformTables(block), key: named("table.field.event.key"), id: named("table.field.event.id"),
+      tables: tables, key: named("table.field.event.key"), id: named("table.field.event.id"),
       payload: named("table.field.event.payload"), timestamp: timestamp,
-      additional: try Outbox.additional(block), routeBy: named("route.by.field"), pattern: pattern,
-      template: try Outbox.template(pattern, block),
+      additional: additional, routeBy: named("route.by.field"), pattern: pattern,
+      template: template,
       expandsPayload: block.boolean("table.expand.json.payload") ?? false,
       nullsEmptyPayload: block.boolean("route.tombstone.on.empty.payload") ?? false,
       updates: block.string("table.op.invalid.behavior").flatMap { UpdatePolicy(rawValue: $0) } ?? .warn)
   }
 
-  private static func template(_ pattern: String, _ block: OptionBlock) throws(Failure) -> NameTemplate {
+  private static func template(
+    _ pattern: String, _ block: OptionBlock, _ problems: inout BlockProblems
+  ) -> NameTemplate? {
     let place = block.place(of: "route.topic.replacement")
     var names: [String: Int] = [:]
     var captures = 0
@@ -72,45 +77,54 @@ struct Outbox: Verb {
         for (number, capture) in match.output.enumerated() { if let name = capture.name { names[name] = number } }
       }
     } catch {
-      throw Failure(
-        .configuration, "\"route.topic.regex\" is not a regular expression", at: block.place(of: "route.topic.regex"),
-        cause: "\(error)")
+      problems.note(
+        Failure(
+          .configuration, "\"route.topic.regex\" is not a regular expression",
+          at: block.place(of: "route.topic.regex"), cause: "\(error)"))
+      return nil
     }
     let text = block.string("route.topic.replacement") ?? ""
     guard let template = NameTemplate(text, captures: names) else {
       let known = names.keys.sorted().map { "${\($0)}" }.joined(separator: ", ")
-      throw Failure(
-        .configuration,
-        "\"route.topic.replacement\" must be of the form schema.table, with captures $0 to $9"
-          + (known.isEmpty ? "" : " or \(known)"), at: place,
-        hint: "in YAML a literal \"${\" is written \"$${\"")
+      problems.note(
+        Failure(
+          .configuration,
+          "\"route.topic.replacement\" must be of the form schema.table, with captures $0 to $9"
+            + (known.isEmpty ? "" : " or \(known)"), at: place,
+          hint: "in YAML a literal \"${\" is written \"$${\""))
+      return nil
     }
     if let highest = template.highestCapture, highest > captures {
-      throw Failure(
-        .configuration,
-        "\"route.topic.replacement\" names capture $\(highest), and \"route.topic.regex\" has \(captures)", at: place)
+      problems.note(
+        Failure(
+          .configuration,
+          "\"route.topic.replacement\" names capture $\(highest), and \"route.topic.regex\" has \(captures)",
+          at: place))
     }
     return template
   }
 
   /// Reads `column:header,column:envelope:alias`, in one text or in several.
-  private static func additional(_ block: OptionBlock) throws(Failure) -> [OutboxField] {
+  private static func additional(_ block: OptionBlock, _ problems: inout BlockProblems) -> [OutboxField] {
     let option = "table.fields.additional.placement"
     var fields: [OutboxField] = []
     for (text, place) in block.strings(option) {
       for entry in text.split(separator: ",", omittingEmptySubsequences: false) {
         let parts = entry.split(separator: ":", omittingEmptySubsequences: false).map { $0.trimming() }
         guard (2...3).contains(parts.count), !parts.contains("") else {
-          throw Failure(
-            .configuration, "\"\(option)\" takes column:placement or column:placement:alias", at: "\(place)",
-            hint: "for example \"type:header:eventType,version:envelope\"")
+          problems.note(
+            Failure(
+              .configuration, "\"\(option)\" takes column:placement or column:placement:alias", at: place,
+              hint: "for example \"type:header:eventType,version:envelope\""))
+          continue
         }
         guard let placement = OutboxField.Placement(rawValue: parts[1].lowercased()) else {
-          throw Failure(
-            .configuration,
-            "a column is placed in the header or in the envelope, not in \(NearestName.quoted(parts[1]))",
-            at: "\(place)",
-            hint: parts[1] == "partition" ? "the sink's `partition_by: columns` chooses the partition" : "")
+          problems.note(
+            Failure(
+              .configuration,
+              "a column is placed in the header or in the envelope, not in \(NearestName.quoted(parts[1]))", at: place,
+              hint: parts[1] == "partition" ? "the sink's `partition_by: columns` chooses the partition" : ""))
+          continue
         }
         fields.append(
           OutboxField(

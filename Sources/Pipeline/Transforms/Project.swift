@@ -13,32 +13,39 @@ struct Project: Verb {
     MissingColumns.option,
   ]
 
-  func definition(_ block: OptionBlock) throws(Failure) -> any TransformDefinition {
+  func definition(_ block: OptionBlock, _ problems: inout BlockProblems) -> (any TransformDefinition)? {
     if block.has("include"), block.has("exclude") {
-      throw Failure(
-        .configuration, "\"include\" and \"exclude\" exclude each other", at: block.place(of: "exclude"))
+      problems.note(
+        Failure(
+          .configuration, "\"include\" and \"exclude\" exclude each other", at: block.place(of: "exclude")))
     }
     let names = { (option: String) in block.strings(option).map { PlacedName(text: $0.text, place: "\($0.place)") } }
-    let renames = try Project.renames(block)
-    let tables = try TransformTables(block)
+    let renames = Project.renames(block, &problems)
+    let tables = TransformTables(block, &problems)
     return ProjectDefinition(
       tables: tables, include: block.has("include") ? names("include") : nil, exclude: names("exclude"),
       rename: renames, order: names("order"), missing: MissingColumns(block, tables), place: block.place,
       includePlace: block.place(of: "include"))
   }
 
-  private static func renames(_ block: OptionBlock) throws(Failure) -> [(old: PlacedName, new: String)] {
+  private static func renames(
+    _ block: OptionBlock, _ problems: inout BlockProblems
+  ) -> [(old: PlacedName, new: String)] {
     guard let node = block.node("rename") else { return [] }
     guard case .map(let entries) = node.content else {
-      throw Failure(
-        .configuration, "\"rename\" must be a block of names, not \(node.described)", at: node.place,
-        hint: "rename: { old: new }")
+      problems.note(
+        Failure(
+          .configuration, "\"rename\" must be a block of names, not \(node.described)", at: node.place,
+          hint: "rename: { old: new }"))
+      return []
     }
     var renames: [(old: PlacedName, new: String)] = []
     for entry in entries {
       guard let new = entry.value.text, !new.isEmpty, !renames.contains(where: { $0.old.text == entry.key }) else {
-        throw Failure(
-          .configuration, "the new name of \(NearestName.quoted(entry.key)) must be one text", at: entry.value.place)
+        problems.note(
+          Failure(
+            .configuration, "the new name of \(NearestName.quoted(entry.key)) must be one text", at: entry.value.place))
+        continue
       }
       renames.append((PlacedName(text: entry.key, place: "\(entry.keyPlace)"), new))
     }

@@ -15,29 +15,39 @@ struct Route: Verb {
       "Whether several tables may get the same name: shards of one table, told apart by their keys."),
   ]
 
-  func definition(_ block: OptionBlock) throws(Failure) -> any TransformDefinition {
-    let from = try block.require(block.string("from"), "from")
-    let to = try block.require(block.string("to"), "to")
-    let captures: Int
-    do {
-      _ = try Regex(from)
-      // With an empty alternative it matches the empty text, and tells how many captures it has.
-      captures = try Regex("\(from)|").wholeMatch(in: "").map { $0.output.count - 1 } ?? 0
-    } catch {
-      throw Failure(
-        .configuration, "\"from\" is not a regular expression", at: block.place(of: "from"), cause: "\(error)")
+  func definition(_ block: OptionBlock, _ problems: inout BlockProblems) -> (any TransformDefinition)? {
+    let from = block.string("from")
+    let captures = problems.value(from) { from throws(Failure) in
+      try Route.captures(of: from, at: block.place(of: "from"))
     }
-    guard let template = NameTemplate(to) else {
+    let place = block.place(of: "to")
+    guard let to = block.string("to"), let template = problems.value(try Route.template(to, at: place)),
+      let from, let captures
+    else { return nil }
+    if let highest = template.highestCapture, highest > captures {
+      problems.note(
+        Failure(.configuration, "\"to\" names capture $\(highest), and \"from\" has \(captures)", at: place))
+    }
+    return RouteDefinition(from: from, template: template, merges: block.boolean("merge") ?? false, place: place)
+  }
+
+  private static func captures(of pattern: String, at place: String) throws(Failure) -> Int {
+    do {
+      _ = try Regex(pattern)
+      // With an empty alternative it matches the empty text, and tells how many captures it has.
+      return try Regex("\(pattern)|").wholeMatch(in: "").map { $0.output.count - 1 } ?? 0
+    } catch {
+      throw Failure(.configuration, "\"from\" is not a regular expression", at: place, cause: "\(error)")
+    }
+  }
+
+  private static func template(_ text: String, at place: String) throws(Failure) -> NameTemplate {
+    guard let template = NameTemplate(text) else {
       throw Failure(
-        .configuration, "\"to\" must be of the form schema.table, with captures $0 to $9", at: block.place(of: "to"),
+        .configuration, "\"to\" must be of the form schema.table, with captures $0 to $9", at: place,
         hint: "for example from: \"shop\\\\.(.*)\", to: \"warehouse.$1\"")
     }
-    if let highest = template.highestCapture, highest > captures {
-      throw Failure(
-        .configuration, "\"to\" names capture $\(highest), and \"from\" has \(captures)", at: block.place(of: "to"))
-    }
-    return RouteDefinition(
-      from: from, template: template, merges: block.boolean("merge") ?? false, place: block.place(of: "to"))
+    return template
   }
 }
 

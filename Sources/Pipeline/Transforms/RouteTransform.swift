@@ -11,21 +11,29 @@ final class RouteTransform: Transform {
   private let logger: Logger
   private var names: [TableName: TableName] = [:]
   private var schemas = SchemaPlans<TableSchema>()
-  /// The tables of the source that have each name here: one, unless they are merged.
-  private var owners: [TableName: Set<TableName>] = [:]
+  /// The tables that have each name here: one, unless they are merged.
+  private var owners: [TableName: [Owner]] = [:]
   /// What the schema changes of the batch do to names, in log order, until `apply` comes to them.
   private var moves: [Move] = []
   /// By schema, whether its name is known to belong to its table.
   private var isClaimed: [Bool] = []
 
+  private struct Owner {
+    /// Its name in front of this transform.
+    let table: TableName
+    /// Its name at the source; of tables that were merged before, that of any.
+    let origin: TableName
+  }
+
   /// What a schema change does to names.
   private struct Move {
     let kind: SchemaChange.Kind
-    /// The source's name, and the name here, before the change.
+    /// The source's name, the one in front of this transform, and the one behind it, before the change.
     let source: TableName
+    let incoming: TableName
     let table: TableName
-    /// The name here behind the change, and the source's.
-    let claim: (name: TableName, origin: TableName)?
+    /// Behind the change, the name here and who has it.
+    let claim: (name: TableName, owner: Owner)?
     let isOfPart: Bool
   }
 
@@ -69,15 +77,22 @@ final class RouteTransform: Transform {
     }
   }
 
-  func claim(_ name: TableName, for origin: TableName) throws(Failure) {
-    guard let known = owners[name] else { return owners[name] = [origin] }
-    if known.contains(origin) { return }
+  func claim(_ name: TableName, for table: TableName, of origin: TableName) throws(Failure) {
+    try claim(name, Owner(table: table, origin: origin))
+  }
+
+  private func claim(_ name: TableName, _ owner: Owner) throws(Failure) {
+    guard let known = owners[name] else { return owners[name] = [owner] }
+    // Tables that an earlier verb has made of one, or one of several, belong together already.
+    if known.contains(where: { $0.table == owner.table || $0.origin == owner.origin }) { return }
+    let origin = owner.origin
     guard merges else {
       throw Failure(
-        .configuration, "`route` leads \"\(known.min() ?? origin)\" and \"\(origin)\" to the same name \"\(name)\"",
+        .configuration,
+        "`route` leads \"\(known.lazy.map(\.origin).min() ?? origin)\" and \"\(origin)\" to the same name \"\(name)\"",
         at: place, hint: "give them different names, or set `merge: true` when their rows belong together")
     }
-    owners[name, default: []].insert(origin)
+    owners[name, default: []].append(owner)
   }
 
   // MARK: Changes
@@ -99,10 +114,11 @@ final class RouteTransform: Transform {
           metadata: ["table": "\(table)", "part": "\(change.table)", "columns": "\(kept.joined(separator: ", "))"])
       }
     }
+    var claim: (TableName, Owner)?
+    if let after = change.after { claim = (name(for: after.name), Owner(table: after.name, origin: origin)) }
     moves.append(
       Move(
-        kind: change.kind, source: origin, table: table, claim: routed.after.map { ($0.name, origin) },
-        isOfPart: isOfPart))
+        kind: change.kind, source: origin, incoming: change.table, table: table, claim: claim, isOfPart: isOfPart))
     return routed
   }
 
@@ -135,7 +151,7 @@ final class RouteTransform: Transform {
           forgetClaims(schemas.count)
         } else if !isClaimed[Int(change.schema)] {
           let index = Int(change.schema)
-          try claim(draft.schemas[index].name, for: draft.accounts.origins[index])
+          try claim(draft.schemas[index].name, for: schemas[index].name, of: draft.accounts.origins[index])
           isClaimed[index] = true
         }
       }
@@ -151,15 +167,16 @@ final class RouteTransform: Transform {
   private func move(_ move: Move) throws(Failure) {
     // Another table may come to have the name, also within the same statement.
     if move.kind == .drop || move.kind == .rename, !move.isOfPart { owners[move.table] = nil }
-    if let claim = move.claim { try self.claim(claim.name, for: claim.origin) }
+    if let claim = move.claim { try self.claim(claim.name, claim.owner) }
   }
 
   /// A snapshot that begins anew empties all tables of the source in one transaction: then a merged one is empty, too, when
   /// all parts of it that are known are among them. Any other truncation is one of a part.
   private func checkTruncations(_ moves: ArraySlice<Move>, isSnapshot: Bool) throws(Failure) {
     for move in moves where move.kind == .truncate && move.isOfPart {
-      let emptied = Set(moves.lazy.filter { $0.kind == .truncate && $0.table == move.table }.map(\.source))
-      guard isSnapshot, hasOneSource, owners[move.table]?.isSubset(of: emptied) ?? true else {
+      let emptied = Set(moves.lazy.filter { $0.kind == .truncate && $0.table == move.table }.map(\.incoming))
+      let isWhole = owners[move.table]?.allSatisfy { emptied.contains($0.table) } ?? true
+      guard isSnapshot, hasOneSource, isWhole else {
         throw refusal(move.kind, move.source, move.table)
       }
     }

@@ -1,6 +1,13 @@
 package import Change
 import Logging
 
+/// A table behind transforms, before any row of it has come.
+package struct ShapedTable {
+  package internal(set) var name: TableName
+  /// Nil where a transform refuses the table.
+  package internal(set) var schema: TableSchema?
+}
+
 /// A pipeline's transforms in their order: a batch in, the batch that the sinks get out.
 ///
 /// *Thread*: one at a time. *Cost*: a batch that nobody else holds is changed in place; see ``BatchDraft``.
@@ -27,8 +34,9 @@ package final class TransformChain {
   package func schema(for schema: TableSchema) throws(Failure) -> TableSchema {
     var result = schema
     for transform in transforms {
+      let table = result.name
       result = try transform.schema(for: result, origin: schema.name)
-      try transform.claim(result.name, for: schema.name)
+      try transform.claim(result.name, for: table, of: schema.name)
     }
     return result
   }
@@ -37,18 +45,55 @@ package final class TransformChain {
   /// - Parameter areAll: whether no other tables can come.
   /// - Throws: `.configuration` for a name in a block that no table, and no column, has.
   package func schemas(for tables: [TableSchema], areAll: Bool) throws(Failure) -> [TableSchema] {
-    var results = tables
+    var problems: [Failure] = []
+    let planned = plan(tables, areAll: areAll, &problems)
+    if let first = problems.first { throw first }
+    return planned.compactMap(\.schema)
+  }
+
+  /// What the sinks get of the tables that there are, in their order, and everything that is wrong with that.
+  package func plan(_ tables: [TableSchema], areAll: Bool, _ problems: inout [Failure]) -> [ShapedTable] {
+    var results = tables.map { ShapedTable(name: $0.name, schema: $0) }
     var areAll = areAll
     for (definition, transform) in zip(definitions, transforms) {
-      try definition.tables.check(results.map(\.name), areAll: areAll, logger)
+      problems += TransformChain.failure {
+        () throws(Failure) in try definition.tables.check(results.map(\.name), areAll: areAll, logger)
+      }
       if definition.makesTables { areAll = false }
       for index in tables.indices {
-        results[index] = try transform.schema(for: results[index], origin: tables[index].name)
-        try transform.claim(results[index].name, for: tables[index].name)
+        problems += lead(&results[index], through: transform, origin: tables[index].name)
       }
-      try transform.checkNames()
+      // A name that only a table has that is left out is not missing.
+      guard results.allSatisfy({ $0.schema != nil }) else { continue }
+      problems += TransformChain.failure { () throws(Failure) in try transform.checkNames() }
     }
     return results
+  }
+
+  private func lead(_ table: inout ShapedTable, through transform: any Transform, origin: TableName) -> [Failure] {
+    let name = table.name
+    table.name = transform.name(for: name)
+    guard let schema = table.schema else { return [] }
+    var problems = transform.problems(of: schema, origin: origin)
+    guard problems.isEmpty else {
+      table.schema = nil
+      return problems
+    }
+    problems += TransformChain.failure { () throws(Failure) in
+      let result = try transform.schema(for: schema, origin: origin)
+      table = ShapedTable(name: result.name, schema: result)
+      try transform.claim(result.name, for: name, of: origin)
+    }
+    return problems
+  }
+
+  private static func failure(_ body: () throws(Failure) -> Void) -> [Failure] {
+    do throws(Failure) {
+      try body()
+      return []
+    } catch {
+      return [error]
+    }
   }
 
   /// What a table is called behind all transforms.

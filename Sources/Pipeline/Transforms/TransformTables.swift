@@ -14,15 +14,17 @@ package struct TransformTables: Sendable {
   /// For a block that says otherwise which tables it is about.
   static let all = TransformTables([])
 
-  /// - Parameter block: has the option `table`.
-  /// - Throws: `.configuration` for a name that no table can have.
-  init(_ block: OptionBlock) throws(Failure) {
+  /// - Parameters:
+  ///   - block: has the option `table`.
+  ///   - problems: gets the names that no table can have.
+  init(_ block: OptionBlock, _ problems: inout BlockProblems) {
     let written = block.strings("table")
     self.init(written.isEmpty ? [(block.string("table") ?? "*", block.location)] : written)
     for pattern in patterns where TransformTables.isName(pattern.text) && !pattern.text.contains(".") {
-      throw Failure(
-        .configuration, "\(NearestName.quoted(pattern.text)) is the name of no table", at: pattern.place.description,
-        hint: "name it with its schema, as schema.table, or write \"*.\(pattern.text)\"")
+      problems.note(
+        Failure(
+          .configuration, "\(NearestName.quoted(pattern.text)) is the name of no table", at: pattern.place,
+          hint: "name it with its schema, as schema.table, or write \"*.\(pattern.text)\""))
     }
   }
 

@@ -123,7 +123,7 @@ extension PlannedWindow {
     var plans: [PlannedWindow] = []
     for definition in definitions {
       let table = tables.first { $0.name == definition.from }
-      if table == nil, areAll { throw missing(definition, tables) }
+      if table == nil, areAll { throw missing(definition, tables.map(\.name)) }
       plans.append(
         PlannedWindow(definition, try table.map { table throws(Failure) in try WindowPlan(definition, table) }))
     }
@@ -132,8 +132,21 @@ extension PlannedWindow {
     return plans
   }
 
-  private static func missing(_ definition: WindowDefinition, _ tables: [TableSchema]) -> Failure {
-    let near = NearestName.suggestion(for: definition.from.description, in: tables.map(\.name.description))
+  /// Everything that is wrong with windows over tables as they are behind the transforms, but for what a table that these
+  /// refuse would have been.
+  package static func problems(
+    of definitions: [WindowDefinition], over tables: [ShapedTable], areAll: Bool
+  ) -> [Failure] {
+    definitions.flatMap { definition -> [Failure] in
+      guard let table = tables.first(where: { $0.name == definition.from }) else {
+        return areAll ? [missing(definition, tables.map(\.name))] : []
+      }
+      return table.schema.map { WindowPlan.problems(of: definition, $0) } ?? []
+    }
+  }
+
+  private static func missing(_ definition: WindowDefinition, _ tables: [TableName]) -> Failure {
+    let near = NearestName.suggestion(for: definition.from.description, in: tables.map(\.description))
     return Failure(
       .configuration,
       "window \"\(definition.name)\" is over a table \"\(definition.from)\" that does not come\(near)",

@@ -53,38 +53,73 @@ package enum WindowOptions {
       "Keeps what it reads of each row, by key, for a log without the whole row before a change."),
   ]
 
-  /// Reads a block whose keys and types were checked already.
-  package static func definition(_ block: OptionBlock) throws(Failure) -> WindowDefinition {
-    let name = try block.require(block.string("name"), "name")
-    let from = try table(try block.require(block.string("from"), "from"), nil, block.place(of: "from"))
-    let kind = try kind(block)
+  /// Reads a block to its end.
+  /// - Parameter problems: gets everything that is wrong with it; it has what is wrong with the keys and the types already.
+  /// - Returns: nil when a value is missing, which `problems` tells. With any problem it is used by nobody.
+  package static func definition(_ block: OptionBlock, _ problems: inout BlockProblems) -> WindowDefinition? {
+    let name = block.string("name")
+    let from = problems.value(block.string("from")) { name throws(Failure) in
+      try WindowOptions.table(name, nil, block.place(of: "from"))
+    }
+    let kind = kind(block, &problems)
+    let aggregates = aggregates(block, &problems)
+    // Where `from` is wrong, nothing is compared with it.
+    let beside = from ?? TableName(namespace: "?", table: "?")
+    let tablePlace = block.place(of: block.has("table") ? "table" : "name")
+    let table = problems.value(block.string("table") ?? name) { name throws(Failure) in
+      try WindowOptions.table(name, beside, tablePlace)
+    }
+    var timing = Timing()
+    timing.read(block, &problems)
+    let tooLate = tooLate(block, beside, name, &problems)
+    check(block, kind, &problems)
+    guard let name, let from, let kind, let table else { return nil }
     var definition = WindowDefinition(
-      name: name, from: from, kind: kind, groupBy: block.strings("group_by").map(\.text),
-      aggregates: try aggregates(block), tooLate: .table(TableName(namespace: from.namespace, table: "\(name)_late")),
-      table: try table(block.string("table") ?? name, from, block.place(of: "table")), fingerprint: "",
-      place: block.place)
+      name: name, from: from, kind: kind, groupBy: block.strings("group_by").map(\.text), aggregates: aggregates,
+      tooLate: tooLate, table: table, fingerprint: "", place: block.place)
     for option in ["from", "event_time", "remember"] { definition.optionPlaces[option] = block.place(of: option) }
     for column in block.strings("group_by") {
       definition.optionPlaces["group_by \(column.text)"] = column.place.description
     }
     definition.eventTime = block.string("event_time")
-    definition.maximumDelay = try microseconds(block, "max_delay") ?? 0
-    definition.idleAfter = try microseconds(block, "idle_after")
-    definition.allowedLateness = try microseconds(block, "allowed_lateness") ?? 0
-    definition.offset = try block.block("window").flatMap { window throws(Failure) in try offset(window) } ?? 0
+    definition.maximumDelay = timing.maximumDelay
+    definition.idleAfter = timing.idleAfter
+    definition.allowedLateness = timing.allowedLateness
+    definition.offset = timing.offset
+    (definition.early, definition.late) = (timing.early, timing.late)
     definition.accumulation =
       block.string("accumulation").flatMap(WindowDefinition.Accumulation.init) ?? .accumulating
     definition.replaces = block.boolean("instead") ?? false
     definition.remembers = block.boolean("remember") ?? false
-    try readTrigger(block, into: &definition)
-    try readLate(block, into: &definition)
-    try check(block, definition)
+    checkTables(block, definition, &problems)
     definition.fingerprint = fingerprint(definition, block)
     return definition
   }
 
-  private static func offset(_ window: OptionBlock) throws(Failure) -> Int64? {
-    window.has("offset") ? try microseconds(window, "offset") : nil
+  /// The options that are times, and what triggers a result.
+  private struct Timing {
+    var maximumDelay: Int64 = 0
+    var idleAfter: Int64?
+    var allowedLateness: Int64 = 0
+    var offset: Int64 = 0
+    var early: WindowDefinition.Early?
+    var late = WindowDefinition.Late.each
+
+    mutating func read(_ block: OptionBlock, _ problems: inout BlockProblems) {
+      maximumDelay = problems.value(try microseconds(block, "max_delay")).flatMap(\.self) ?? 0
+      idleAfter = problems.value(try microseconds(block, "idle_after")).flatMap(\.self)
+      allowedLateness = problems.value(try microseconds(block, "allowed_lateness")).flatMap(\.self) ?? 0
+      if let window = block.block("window"), window.has("offset") {
+        offset = problems.value(try microseconds(window, "offset")).flatMap(\.self) ?? 0
+      }
+      guard let trigger = block.block("trigger") else { return }
+      if let count = trigger.integer("early") {
+        early = .changes(count)
+      } else if trigger.has("early") {
+        early = problems.value(.every(try positive(trigger, "early")))
+      }
+      late = problems.value(try lateTrigger(trigger)) ?? .each
+    }
   }
 
   /// Whole microseconds of a duration.
@@ -104,28 +139,40 @@ package enum WindowOptions {
     return time
   }
 
-  private static func kind(_ block: OptionBlock) throws(Failure) -> WindowDefinition.Kind {
-    let window = try block.require(block.block("window"), "window")
+  private static func kind(_ block: OptionBlock, _ problems: inout BlockProblems) -> WindowDefinition.Kind? {
+    guard let window = block.block("window") else { return nil }
     let names = ["tumbling", "hopping", "cumulative", "session"].filter { window.has($0) }
     guard names.count == 1, let name = names.first else {
-      throw Failure(
-        .configuration, "\"window\" is one of tumbling, hopping, cumulative and session", at: window.place,
-        hint: "window: { tumbling: 1m }")
+      // A kind that is spelled wrong was told.
+      if !names.isEmpty || window.problems.isEmpty {
+        problems.note(
+          Failure(
+            .configuration, "\"window\" is one of tumbling, hopping, cumulative and session", at: window.place,
+            hint: "window: { tumbling: 1m }"))
+      }
+      return nil
     }
-    if name == "tumbling" { return .tumbling(size: try positive(window, name)) }
-    let inner = try window.require(window.block(name), name)
-    if name == "session" { return .session(gap: try positive(inner, "gap")) }
-    let size = try positive(inner, "size")
-    let every = try positive(inner, "every")
+    if name == "tumbling" { return problems.value(try positive(window, name)).map { .tumbling(size: $0) } }
+    guard let inner = window.block(name) else { return nil }
+    if name == "session" { return problems.value(try positive(inner, "gap")).map { .session(gap: $0) } }
+    let size = problems.value(try positive(inner, "size"))
+    let every = problems.value(try positive(inner, "every"))
+    guard let size, let every else { return nil }
+    return problems.value(try overlapping(name, size: size, every: every, inner))
+  }
+
+  private static func overlapping(
+    _ name: String, size: Int64, every: Int64, _ block: OptionBlock
+  ) throws(Failure) -> WindowDefinition.Kind {
     guard every <= size, size / every <= 10_000 else {
       throw Failure(
         .configuration, "\"every\" must be at most \"size\", and at least a ten-thousandth of it",
-        at: inner.place(of: "every"))
+        at: block.place(of: "every"))
     }
     if name == "hopping" { return .hopping(size: size, every: every) }
     guard size % every == 0 else {
       throw Failure(
-        .configuration, "\"size\" must be a multiple of \"every\"", at: inner.place(of: "size"))
+        .configuration, "\"size\" must be a multiple of \"every\"", at: block.place(of: "size"))
     }
     return .cumulative(size: size, every: every)
   }
@@ -144,76 +191,96 @@ package enum WindowOptions {
       .configuration, "a table is expected here, not \(NearestName.quoted(text))", at: place, hint: "schema.table")
   }
 
-  private static func aggregates(_ block: OptionBlock) throws(Failure) -> [Aggregate] {
+  private static func aggregates(_ block: OptionBlock, _ problems: inout BlockProblems) -> [Aggregate] {
     guard let node = block.node("aggregate"), case .map(let entries) = node.content, !entries.isEmpty,
       entries.count <= 60
     else {
-      throw Failure(
-        .configuration, "\"aggregate\" must be a block of 1 to 60 columns and functions",
-        at: block.place(of: "aggregate"),
-        hint: "aggregate: { orders: count(), revenue: sum(amount) }")
+      problems.note(
+        Failure(
+          .configuration, "\"aggregate\" must be a block of 1 to 60 columns and functions",
+          at: block.place(of: "aggregate"), hint: "aggregate: { orders: count(), revenue: sum(amount) }"))
+      return []
     }
     var aggregates: [Aggregate] = []
+    var names: Set<String> = []
     for entry in entries {
+      if !names.insert(entry.key).inserted {
+        problems.note(
+          Failure(.configuration, "\(NearestName.quoted(entry.key)) is written twice", at: entry.keyPlace))
+      }
       guard let text = entry.value.text else {
-        throw Failure(
-          .configuration, "a function of rows is expected here, not \(entry.value.described)", at: entry.value.place)
+        problems.note(
+          Failure(
+            .configuration, "a function of rows is expected here, not \(entry.value.described)", at: entry.value.place))
+        continue
       }
-      guard !aggregates.contains(where: { $0.name == entry.key }) else {
-        throw Failure(.configuration, "\(NearestName.quoted(entry.key)) is written twice", at: entry.keyPlace)
+      let place = entry.value.place.description
+      if let aggregate = problems.value(try Aggregate(name: entry.key, text: text, at: place)) {
+        aggregates.append(aggregate)
       }
-      aggregates.append(try Aggregate(name: entry.key, text: text, at: entry.value.place.description))
     }
     return aggregates
   }
 
-  private static func readTrigger(_ block: OptionBlock, into definition: inout WindowDefinition) throws(Failure) {
-    guard let trigger = block.block("trigger") else { return }
-    if let count = trigger.integer("early") {
-      definition.early = .changes(count)
-    } else if trigger.has("early") {
-      definition.early = .every(try positive(trigger, "early"))
-    }
-    guard let late = trigger.string("late"), late != "each" else { return }
+  private static func lateTrigger(_ trigger: OptionBlock) throws(Failure) -> WindowDefinition.Late {
+    guard let late = trigger.string("late"), late != "each" else { return .each }
     guard let nanoseconds = OptionText.duration(late), nanoseconds >= 1000 else {
       throw Failure(
         .configuration, "\"late\" must be \"each\" or a duration, not \(NearestName.quoted(late))",
         at: trigger.place(of: "late"), hint: OptionText.durationHint)
     }
-    definition.late = .every(Int64(nanoseconds / 1000))
+    return .every(Int64(nanoseconds / 1000))
   }
 
-  private static func readLate(_ block: OptionBlock, into definition: inout WindowDefinition) throws(Failure) {
+  private static func tooLate(
+    _ block: OptionBlock, _ from: TableName, _ name: String?, _ problems: inout BlockProblems
+  ) -> WindowDefinition.TooLate {
     if let late = block.block("late") {
-      let name = try late.require(late.string("table"), "table")
-      definition.tooLate = .table(try table(name, definition.from, late.place(of: "table")))
-    } else if block.string("late") == "stop" {
-      definition.tooLate = .stop
-    } else if block.string("late") == "quarantine" {
-      definition.tooLate = .quarantine
+      let table = problems.value(late.string("table")) { name throws(Failure) in
+        try WindowOptions.table(name, from, late.place(of: "table"))
+      }
+      return table.map { .table($0) } ?? .stop
+    }
+    switch block.string("late") {
+    case "stop": return .stop
+    case "quarantine": return .quarantine
+    default: return .table(TableName(namespace: from.namespace, table: "\(name ?? "")_late"))
     }
   }
 
-  private static func check(_ block: OptionBlock, _ definition: WindowDefinition) throws(Failure) {
+  /// Options that do not go together.
+  private static func check(
+    _ block: OptionBlock, _ kind: WindowDefinition.Kind?, _ problems: inout BlockProblems
+  ) {
     for name in ["max_delay", "idle_after", "allowed_lateness", "late"]
-    where definition.eventTime == nil && block.has(name) {
-      throw Failure(
-        .configuration, "\"\(name)\" needs \"event_time\": commits come in order, and none is late",
-        at: block.place(of: name))
+    where !block.has("event_time") && block.has(name) {
+      problems.note(
+        Failure(
+          .configuration, "\"\(name)\" needs \"event_time\": commits come in order, and none is late",
+          at: block.place(of: name)))
     }
-    if case .session = definition.kind, definition.accumulation == .discarding {
-      throw Failure(
-        .configuration, "sessions cannot be told by what came since: they join and part",
-        at: block.place(of: "accumulation"), hint: "accumulating or retracting")
+    if case .session = kind, block.string("accumulation") == "discarding" {
+      problems.note(
+        Failure(
+          .configuration, "sessions cannot be told by what came since: they join and part",
+          at: block.place(of: "accumulation"), hint: "accumulating or retracting"))
     }
+  }
+
+  private static func checkTables(
+    _ block: OptionBlock, _ definition: WindowDefinition, _ problems: inout BlockProblems
+  ) {
     let others = [definition.from] + (definition.lateTable.map { [$0] } ?? [])
-    guard !others.contains(definition.table), definition.lateTable != definition.from else {
-      throw Failure(.configuration, "the results need a table of their own", at: block.place(of: "table"))
+    if others.contains(definition.table) || definition.lateTable == definition.from {
+      problems.note(
+        Failure(.configuration, "the results need a table of their own", at: block.place(of: "table")))
     }
     for table in definition.tables where table.table.lowercased().hasSuffix(RejectionTable.suffix) {
-      throw Failure(
-        .configuration, "\(NearestName.quoted(table.description)) is the name of a table for rows that were set aside",
-        at: block.place(of: table == definition.table ? "table" : "late"), hint: "choose one with another end")
+      problems.note(
+        Failure(
+          .configuration,
+          "\(NearestName.quoted(table.description)) is the name of a table for rows that were set aside",
+          at: block.place(of: table == definition.table ? "table" : "late"), hint: "choose one with another end"))
     }
   }
 

@@ -24,11 +24,7 @@ final class WindowPlan {
   init(_ definition: WindowDefinition, _ schema: TableSchema) throws(Failure) {
     self.definition = definition
     self.schema = schema
-    guard !definition.remembers || !schema.key.isEmpty else {
-      throw Failure(
-        .configuration, "window \"\(definition.name)\" cannot remember the rows of \"\(schema.name)\": it has no key",
-        at: definition.place(of: "remember"), hint: "give the table a primary key, or leave `remember` out")
-    }
+    try WindowPlan.checkKey(definition, schema)
     timeColumn = try WindowPlan.timeColumn(definition, schema)
     var groups: [Int] = []
     for name in definition.groupBy { groups.append(try WindowPlan.groupColumn(name, definition, schema)) }
@@ -51,6 +47,37 @@ final class WindowPlan {
     }
     if definition.tooLate == .quarantine { quarantine = RejectionTable.schema(beside: definition.from) }
     try checkNames()
+  }
+
+  /// Everything that can be told at once of why a window does not fit its table; empty where it does.
+  static func problems(of definition: WindowDefinition, _ schema: TableSchema) -> [Failure] {
+    do throws(Failure) {
+      _ = try WindowPlan(definition, schema)
+      return []
+    } catch {
+      var problems: [Failure] = []
+      func note(_ body: () throws(Failure) -> Void) {
+        do throws(Failure) { try body() } catch { problems.append(error) }
+      }
+      note { () throws(Failure) in try checkKey(definition, schema) }
+      note { () throws(Failure) in _ = try timeColumn(definition, schema) }
+      for name in definition.groupBy {
+        note { () throws(Failure) in _ = try groupColumn(name, definition, schema) }
+      }
+      for aggregate in definition.aggregates {
+        note { () throws(Failure) in _ = try Measure(aggregate, schema, offset: 0) }
+      }
+      // What only all of it together shows.
+      return problems.isEmpty ? [error] : problems
+    }
+  }
+
+  private static func checkKey(_ definition: WindowDefinition, _ schema: TableSchema) throws(Failure) {
+    guard !definition.remembers || !schema.key.isEmpty else {
+      throw Failure(
+        .configuration, "window \"\(definition.name)\" cannot remember the rows of \"\(schema.name)\": it has no key",
+        at: definition.place(of: "remember"), hint: "give the table a primary key, or leave `remember` out")
+    }
   }
 
   private static func timeColumn(_ definition: WindowDefinition, _ schema: TableSchema) throws(Failure) -> Int? {

@@ -23,6 +23,8 @@ struct PlanCommand: AsyncParsableCommand {
       StandardOutput.write(loaded.redaction(json ? plan.json.text() + "\n" : plan.text))
     } catch let failure as Failure {
       throw loaded.redaction(failure)
+    } catch let problems as PipelineProblems {
+      throw problems
     } catch {
       throw loaded.redaction(Failure(.internal, "an unexpected error ended the plan", cause: "\(error)"))
     }
@@ -60,15 +62,16 @@ struct PipelinePlan {
       let tables = sources.flatMap { $0.plan.tables.map(\.schema) }
       // Where a source does not know its tables, any may come.
       let areAll = sources.allSatisfy { !$0.plan.tables.isEmpty }
-      let transformed = try transformed(tables, areAll: areAll, definition, logger)
+      let shaped = try shaped(tables, areAll: areAll, file, logger)
+      let transformed = definition.transforms.isEmpty ? nil : shaped
       let windows = try PlannedWindow.plans(
-        of: definition.windows, over: transformed ?? tables,
+        of: definition.windows, over: shaped,
         areAll: areAll && !definition.transforms.contains(where: \.makesTables))
       let results = windows.flatMap(\.tables)
       var sinks: [(name: String, plan: SinkPlan)] = []
       for sink in definition.sinks {
         let plan = try await sink.definition.plan(
-          for: PipelinePlan.distinct((transformed ?? tables) + results), context(sink.name))
+          for: PipelinePlan.distinct(shaped + results), context(sink.name))
         sinks.append((sink.name, plan))
       }
       return PipelinePlan(
@@ -76,15 +79,26 @@ struct PipelinePlan {
     }
   }
 
-  private static func transformed(
-    _ tables: [TableSchema], areAll: Bool, _ definition: PipelineDefinition, _ logger: Logger
-  ) throws(Failure) -> [TableSchema]? {
-    if definition.transforms.isEmpty { return nil }
+  /// The tables behind the transforms.
+  /// - Throws: `PipelineProblems`, all that the transforms and windows say of the tables, each place once.
+  private static func shaped(
+    _ tables: [TableSchema], areAll: Bool, _ file: PipelineFile, _ logger: Logger
+  ) throws -> [TableSchema] {
+    let definition = file.definition
     let chain = try TransformChain(
       definition.transforms,
       TransformContext(
         badRowPolicy: definition.badRowPolicy, hasOneSource: definition.sources.count == 1, logger: logger))
-    return try chain.schemas(for: tables, areAll: areAll)
+    var problems: [Failure] = []
+    let planned = chain.plan(tables, areAll: areAll, &problems)
+    problems += PlannedWindow.problems(
+      of: definition.windows, over: planned,
+      areAll: areAll && !definition.transforms.contains(where: \.makesTables))
+    // Of many tables, a block says the same of each.
+    var places: Set<String> = []
+    let told = problems.filter { places.insert($0.place.isEmpty ? $0.message : $0.place).inserted }
+    if !told.isEmpty { throw PipelineProblems(told.map { file.redaction($0) }) }
+    return planned.compactMap(\.schema)
   }
 
   /// Tables that were merged into one are one.

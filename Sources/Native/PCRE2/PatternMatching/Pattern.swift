@@ -7,9 +7,13 @@ package import Change
 package final class Pattern: @unchecked Sendable {
   package static let lengthLimit = 16 << 10
   let code: OpaquePointer
+  /// How many groups a match tells of at most.
+  let groups: Int
 
   /// Errors: `.configuration` with the offset in the pattern.
-  package init(_ text: String) throws(Failure) {
+  /// - Parameter groups: how many of the pattern's groups are asked for; the fewer, the faster is a match.
+  package init(_ text: String, groups: Int = 0) throws(Failure) {
+    self.groups = groups
     guard text.utf8.count <= Pattern.lengthLimit else {
       throw Failure(.configuration, "a regular expression is longer than \(Pattern.lengthLimit) bytes")
     }
