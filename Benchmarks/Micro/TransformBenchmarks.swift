@@ -72,8 +72,18 @@ private struct Step: Sendable {
 
   func definition() throws -> any TransformDefinition {
     guard let verb = Verbs.all.first(where: { $0.name == verb }) else { throw Failure(.usage, "no verb \(verb)") }
-    return try verb.definition(OptionBlock(block, options: verb.options))
+    let options = OptionBlock(block, options: verb.options)
+    return try read(options) { verb.definition(options, &$0) }
   }
+}
+
+/// What a block of a pipeline file says.
+func read<Definition>(_ block: OptionBlock, _ definition: (inout BlockProblems) -> Definition?) throws -> Definition {
+  var problems = BlockProblems(block)
+  guard let read = definition(&problems), problems.isEmpty else {
+    throw problems.failures.first ?? Failure(.internal, "a definition is missing, and nothing tells why")
+  }
+  return read
 }
 
 private let place = Place(file: "benchmark", line: 0, column: 0)

@@ -47,9 +47,9 @@ private func addWindowBenchmark(
     let block = map(
       [("name", text("result")), ("from", text("bench.events")), ("aggregate", map(aggregates))] + entries)
     // What does not fit the memory lies in files of this directory, which have no name.
+    let options = OptionBlock(block, options: WindowOptions.all)
     let windows = WindowSet(
-      [try WindowOptions.definition(OptionBlock(block, options: WindowOptions.all))], memoryLimit: memoryLimit,
-      directory: ".")
+      [try read(options) { WindowOptions.definition(options, &$0) }], memoryLimit: memoryLimit, directory: ".")
     if case .withoutBefore(let rows) = updates {
       // What is remembered when the measurement begins.
       for batch in WindowRows(keys: keys, updates: .none).batches(rows, from: ShopRows.start - 3_600_000_000) {

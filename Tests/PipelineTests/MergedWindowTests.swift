@@ -8,7 +8,7 @@ import Testing
 /// Windows over several sources, whose sinks fail, whose runs are broken off, and whose sources fall silent and come back.
 @Suite(.timeLimit(.minutes(5))) struct MergedWindowTests {
   @Test func theLogsAloneSayWhatTheResultsAre() async throws {
-    try await MergedWindowTests.forEachSeed(30) { seed in
+    try await TestSeeds.forEach(30) { seed in
       var whole = MergedWindowTrial(seed: seed, isSteady: true)
       try await whole.finish()
       var broken = MergedWindowTrial(seed: seed, isSteady: true)
@@ -24,7 +24,7 @@ import Testing
   }
 
   @Test func whateverComesLateTheLastPaneIsWhatAQueryOverAllRowsGives() async throws {
-    try await MergedWindowTests.forEachSeed(30) { seed in
+    try await TestSeeds.forEach(30) { seed in
       var trial = MergedWindowTrial(seed: seed, isSteady: false)
       try await trial.breakOff()
       try await trial.finish()
@@ -73,22 +73,6 @@ import Testing
       return "\(index): \(pair.0) instead of \(pair.1)"
     }
     return found.count == expected.count ? nil : "\(found.count) instead of \(expected.count)"
-  }
-
-  /// FRESHET_SEEDS=2000 looks longer.
-  private static func forEachSeed(_ count: UInt64, _ body: @escaping @Sendable (UInt64) async throws -> Void)
-    async throws
-  {
-    let seeds = ProcessInfo.processInfo.environment["FRESHET_SEEDS"].flatMap(UInt64.init) ?? count
-    let first = ProcessInfo.processInfo.environment["FRESHET_FIRST_SEED"].flatMap(UInt64.init) ?? 0
-    try await withThrowingTaskGroup { group in
-      for worker in UInt64(0)..<2 {
-        group.addTask {
-          for seed in stride(from: first + worker, to: first + seeds, by: 2) { try await body(seed) }
-        }
-      }
-      try await group.waitForAll()
-    }
   }
 }
 

@@ -1,5 +1,4 @@
 import Change
-import Foundation
 import Logging
 import MemoryConnector
 import Pipeline
@@ -9,18 +8,9 @@ import Testing
 /// Random logs, cuts, sinks, failures, cancellations and restarts: what a sink holds is always a beginning of the log.
 @Suite(.timeLimit(.minutes(5))) struct RandomDeliveryTests {
   @Test func everySinkSeesEveryChangeOnceAndInOrderWhateverHappens() async throws {
-    // FRESHET_SEEDS=2000 looks longer.
-    let seeds = ProcessInfo.processInfo.environment["FRESHET_SEEDS"].flatMap(UInt64.init) ?? 200
-    try await withThrowingTaskGroup { group in
-      for worker in UInt64(0)..<2 {
-        group.addTask {
-          for seed in stride(from: worker, to: seeds, by: 2) {
-            var trial = DeliveryTrial(seed: seed)
-            try await trial.play()
-          }
-        }
-      }
-      try await group.waitForAll()
+    try await TestSeeds.forEach(150) { seed in
+      var trial = DeliveryTrial(seed: seed)
+      try await trial.play()
     }
   }
 }

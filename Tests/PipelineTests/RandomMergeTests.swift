@@ -9,18 +9,9 @@ import Testing
 /// beginning of the one order that the logs have.
 @Suite(.timeLimit(.minutes(5))) struct RandomMergeTests {
   @Test func everySinkSeesTheOneOrderExactlyOnceWhateverHappens() async throws {
-    // FRESHET_SEEDS=2000 looks longer.
-    let seeds = ProcessInfo.processInfo.environment["FRESHET_SEEDS"].flatMap(UInt64.init) ?? 150
-    try await withThrowingTaskGroup { group in
-      for worker in UInt64(0)..<2 {
-        group.addTask {
-          for seed in stride(from: worker, to: seeds, by: 2) {
-            var trial = MergeTrial(seed: seed)
-            try await trial.play()
-          }
-        }
-      }
-      try await group.waitForAll()
+    try await TestSeeds.forEach(100) { seed in
+      var trial = MergeTrial(seed: seed)
+      try await trial.play()
     }
   }
 }

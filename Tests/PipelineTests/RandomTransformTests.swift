@@ -9,9 +9,7 @@ import Testing
 /// Random tables, logs, cuts and chains of transforms: what a sink gets is what a simple model makes of the same log.
 @Suite(.timeLimit(.minutes(5))) struct RandomTransformTests {
   @Test func theSinkGetsWhatTheModelSays() async throws {
-    // FRESHET_SEEDS=2000 looks longer.
-    let seeds = ProcessInfo.processInfo.environment["FRESHET_SEEDS"].flatMap(UInt64.init) ?? 150
-    for seed in 0..<seeds { try await RandomTransform(seed: seed).play() }
+    for seed in TestSeeds.range(150) { try await RandomTransform(seed: UInt64(seed)).play() }
   }
 }
 

@@ -187,7 +187,7 @@ import Testing
   }
 
   /// Also of sessions, whose bounds move: what was told of one that is no more is taken back with the bounds that it had.
-  @Test(arguments: Shape.allCases, 0..<8)
+  @Test(arguments: Shape.allCases, TestSeeds.range(6))
   func retractingAndDiscardingPanesAddUpToTheAccumulatingOnes(_ shape: Shape, _ seed: Int) throws {
     var random = SeededRandom(seed: UInt64(seed) + 9000)
     let work = Workload(seed: UInt64(seed) + 100, transactions: 100, disorder: 60)
@@ -212,7 +212,7 @@ import Testing
     }
   }
 
-  @Test(arguments: 0..<24)
+  @Test(arguments: TestSeeds.range(16))
   func theSameLogGivesTheSamePanesHoweverItIsCut(_ seed: Int) throws {
     var random = SeededRandom(seed: UInt64(seed) + 5000)
     let shape = Shape.allCases[seed % 4]
@@ -234,7 +234,7 @@ import Testing
     }
   }
 
-  @Test(arguments: 0..<24)
+  @Test(arguments: TestSeeds.range(16))
   func aStoredStateGoesOnAsIfNothingHadHappened(_ seed: Int) throws {
     var random = SeededRandom(seed: UInt64(seed) + 6000)
     let shape = Shape.allCases[seed % 4]
@@ -280,7 +280,7 @@ import Testing
         let other = WindowSet(try WindowTrial.definitions(block))
         #expect(failure { try other.decode(Array(bytes[..<end]), panes: 0, log: nil) }?.code == .corruptState)
       }
-      for _ in 0..<300 {
+      for _ in 0..<150 {
         var changed = bytes
         for _ in 0...Int.random(in: 0..<3, using: &random) {
           changed[Int.random(in: 0..<bytes.count, using: &random)] = [0, 0x7f, 0x80, 0xff].randomElement(

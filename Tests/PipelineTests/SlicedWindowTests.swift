@@ -57,7 +57,7 @@ import Testing
     }
   }
 
-  @Test(arguments: 0..<40) func slicesTellWhatEachRowInEachWindowTells(_ seed: Int) throws {
+  @Test(arguments: TestSeeds.range(20)) func slicesTellWhatEachRowInEachWindowTells(_ seed: Int) throws {
     let trial = Trial(seed)
     var random = SeededRandom(seed: UInt64(seed))
     let cutting = RandomWindowTests.cutting(&random)
@@ -71,7 +71,7 @@ import Testing
   }
 
   /// What lies in a slice goes with the state.
-  @Test(arguments: 0..<20) func aStateIsStoredWithItsSlices(_ seed: Int) throws {
+  @Test(arguments: TestSeeds.range(10)) func aStateIsStoredWithItsSlices(_ seed: Int) throws {
     let trial = Trial(seed)
     var random = SeededRandom(seed: UInt64(seed) + 1)
     let end = trial.work.commit + 4000

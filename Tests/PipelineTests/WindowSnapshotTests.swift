@@ -1,5 +1,4 @@
 import Change
-import Foundation
 import Logging
 import MemoryConnector
 import Pipeline
@@ -152,12 +151,7 @@ import Testing
 
   private static func firstID(of source: Int) -> Int64 { Int64(source) * 1_000_000 + 1 }
 
-  /// FRESHET_SEEDS=200 looks longer.
-  private static let seeds: Range<Int> = {
-    let environment = ProcessInfo.processInfo.environment
-    let first = environment["FRESHET_FIRST_SEED"].flatMap(Int.init) ?? 0
-    return first..<(first + (environment["FRESHET_SEEDS"].flatMap(Int.init) ?? 3))
-  }()
+  private static let seeds = TestSeeds.range(2)
 
   @Test(arguments: RandomWindowTests.Shape.allCases, WindowSnapshotTests.seeds)
   func whereverASnapshotIsBrokenOffTheLastPaneIsWhatAQueryGives(
@@ -180,7 +174,7 @@ import Testing
   }
 
   /// Results of some are told when the snapshots of others begin.
-  @Test(arguments: RandomWindowTests.Shape.allCases, WindowSnapshotTests.seeds.prefix(2))
+  @Test(arguments: RandomWindowTests.Shape.allCases, WindowSnapshotTests.seeds)
   func whereverLateSnapshotsAreBrokenOffTheLastPaneIsWhatAQueryGives(
     _ shape: RandomWindowTests.Shape, _ seed: Int
   ) async throws {
@@ -188,17 +182,17 @@ import Testing
       shape, seed, sources: 2 + seed % 2, idleAfter: 1_000_000, isLate: true)
   }
 
-  @Test(arguments: WindowSnapshotTests.seeds.prefix(2))
+  @Test(arguments: WindowSnapshotTests.seeds)
   func whereverLateSnapshotsAreBrokenOffTheCopiesAreWhole(_ seed: Int) async throws {
     try await WindowSnapshotTests.expectEnd(nil, seed, sources: 2 + seed % 3, idleAfter: 1_000_000, isLate: true)
   }
 
-  @Test(arguments: RandomWindowTests.Shape.allCases, WindowSnapshotTests.seeds.prefix(2))
+  @Test(arguments: RandomWindowTests.Shape.allCases, WindowSnapshotTests.seeds)
   func aSinkWithoutACheckpointChangesNothing(_ shape: RandomWindowTests.Shape, _ seed: Int) async throws {
     try await WindowSnapshotTests.expectEnd(shape, seed, sources: 1 + seed % 3, isThird: true)
   }
 
-  @Test(arguments: WindowSnapshotTests.seeds.prefix(2))
+  @Test(arguments: WindowSnapshotTests.seeds)
   func aSinkWithoutACheckpointBesideCopiesChangesNothing(_ seed: Int) async throws {
     try await WindowSnapshotTests.expectEnd(nil, seed, sources: 1 + seed % 3, isThird: true)
   }
