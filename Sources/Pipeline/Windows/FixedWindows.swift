@@ -284,6 +284,9 @@ final class FixedWindows: WindowState {
 
   /// Forgets the windows that nothing can change any more.
   func expire(_ clock: WindowClock, to writer: PaneWriter) throws(Failure) {
+    guard passedCount > 0, spans[0].end - 1 + clock.allowedLateness <= clock.watermark else { return }
+    // Of a stored state that says of windows to come that they were told, too.
+    try closeSlices()
     var gone = 0
     while gone < passedCount, spans[gone].end - 1 + clock.allowedLateness <= clock.watermark {
       try tellChanged(gone, .late, clock, writer)
